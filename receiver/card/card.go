@@ -1,0 +1,68 @@
+package card
+
+import (
+	"time"
+
+	"github.com/teamsrelay/teamsrelay/receiver/group"
+)
+
+// Input is what a card is made from: an episode and what its post knows.
+type Input struct {
+	Group group.Group
+	Now   time.Time
+	// Location is where the reader's clock is; nil: UTC.
+	Location *time.Location
+	// First: nothing of this episode has been shown at this address yet, so
+	// the card has to tell the whole story ("fired 10:02, resolved 10:05").
+	First bool
+	// Late is how long the change waited for delivery; the card says so when
+	// it is worth saying. 0: on time.
+	Late time.Duration
+	// Reminder: nothing changed, the card is told again.
+	Reminder bool
+}
+
+// Limit is how much a transport takes.
+type Limit struct {
+	Bytes int // of what goes over the wire
+	// UTF16 counts two bytes for each UTF-16 code unit, as the bot's service does.
+	UTF16 bool
+	// Overhead is what the transport's envelope adds around the card.
+	Overhead int
+}
+
+// WorkflowLimit: webhooks take 28 KB, counted in a way that Microsoft does not
+// document; 24 KiB of UTF-8 for the whole request leaves room (teams-platform
+// §1.4).
+var WorkflowLimit = Limit{Bytes: 24 << 10, Overhead: 512}
+
+// Message is a card that is ready to send.
+type Message struct {
+	Card    []byte // the Adaptive Card, compact JSON
+	Summary string // the preview text that a phone shows
+	// Fault is why the wanted template could not be used; the card is then
+	// the minimal one. nil when all went well.
+	Fault error
+	// Folded says what was left out to make the card fit; "" when nothing was.
+	Folded string
+}
+
+// DigestRow is one group in a digest.
+type DigestRow struct {
+	Title    string
+	Severity string // the word on the card
+	Rank     int    // alert.Severity, for the order
+	Firing   int
+	Resolved int
+	Since    time.Time
+	ID       string
+}
+
+// DigestInput is what a digest is made from.
+type DigestInput struct {
+	Destination string
+	Rows        []DigestRow // any order; the digest sorts
+	Now         time.Time
+	Location    *time.Location
+	Oldest      time.Time // the oldest change that it tells
+}

@@ -1,0 +1,182 @@
+package group
+
+import (
+	"time"
+
+	"github.com/teamsrelay/teamsrelay/receiver/alert"
+)
+
+// Phase says where in its life an episode is. See doc.go for the table.
+type Phase string
+
+// The phases of an episode.
+const (
+	Gathering Phase = "gathering" // something fires, nobody has been told yet
+	Open      Phase = "open"      // something fires, and it was told
+	Unheard   Phase = "unheard"   // nothing fires, but of some alerts nobody knows the end
+	Over      Phase = "over"      // every alert is resolved; the episode is finished
+)
+
+// State says what is known of one alert of the group.
+type State string
+
+// The states of an alert in its group.
+const (
+	Firing   State = "firing"
+	Resolved State = "resolved"
+	// Unseen: it was firing, and the latest snapshot of its group does not
+	// mention it (Alertmanager leaves silenced alerts out). Not resolved.
+	Unseen State = "unseen"
+)
+
+// Group is one episode of a group: the alerts that are told together, from the
+// first that fires to the last that is resolved. The zero value is a group
+// that never was.
+//
+// Groups are values: Apply returns a new one and leaves its argument alone,
+// except that maps and the alerts themselves are shared.
+type Group struct {
+	ID      int64  `json:"-"` // the store's number for this episode, 0 before it is stored
+	Key     string `json:"-"` // identity of the group: origin and route
+	Origin  string `json:"-"` // who made it: source, receiver and Alertmanager's groupKey; or our route and labels
+	Episode int    `json:"-"` // counts the lives of a group from 1
+	Rev     int    `json:"-"` // counts the tellings of an episode
+
+	Phase  Phase         `json:"ph"`
+	Spec   Spec          `json:"sp"` // fixed when the episode begins
+	Alerts []Member      `json:"al"` // in order of arrival
+	Sender SenderDetails `json:"sn"`
+
+	OpenedAt time.Time `json:"op"`          // when the episode's first alert arrived here
+	ToldAt   time.Time `json:"td,omitzero"` // the latest telling
+	OverAt   time.Time `json:"ov,omitzero"` // when the last alert was resolved
+	HeardAt  time.Time `json:"hd"`          // the latest news, duplicates that were not stored left out
+	// NotBefore holds the first telling back: a group that fires again within
+	// group_interval of its resolve waits for the rest of the interval.
+	NotBefore time.Time `json:"nb,omitzero"`
+	// DueAt is when the group wants a Tick; zero: never.
+	DueAt time.Time `json:"-"`
+
+	// Forgotten counts resolved alerts that were told and then dropped to
+	// keep a long episode small.
+	Forgotten int `json:"fg,omitempty"`
+	// Truncated is how many alerts Alertmanager left out of its latest body.
+	Truncated int       `json:"tr,omitempty"`
+	History   []History `json:"hi,omitempty"` // oldest first, at most maxHistory
+}
+
+// Spec is what the route says about a group. It stays for the episode, so that
+// a resolve goes where the firing went.
+type Spec struct {
+	Route   string            `json:"r"`
+	Source  string            `json:"s"`            // "alertmanager", "api", …: where the alerts come from
+	Ready   bool              `json:"rd,omitempty"` // the source has grouped, waited and repeated already (Alertmanager's groups)
+	Labels  map[string]string `json:"l,omitempty"`  // what the alerts of the group have in common by definition
+	Targets []Target          `json:"t"`
+	Timing  Timing            `json:"tm,omitzero"` // for groups that are not Ready
+	// LoudResolve: the route asks that the end of the episode reaches people.
+	LoudResolve bool `json:"lr,omitempty"`
+	// Mute names the route's mute time intervals, Active its active ones.
+	Mute   []string `json:"mi,omitempty"`
+	Active []string `json:"ai,omitempty"`
+}
+
+// Target is one destination of a group and the card that it gets.
+type Target struct {
+	Destination string `json:"d"`
+	Card        string `json:"c"` // the template's name
+}
+
+// Timing is Alertmanager's three intervals.
+type Timing struct {
+	Wait     time.Duration `json:"w"`
+	Interval time.Duration `json:"i"`
+	Repeat   time.Duration `json:"r"`
+}
+
+// SenderDetails is what the latest body said about its sender; it goes into
+// templates and decides nothing.
+type SenderDetails struct {
+	Receiver    string            `json:"r,omitempty"`
+	ExternalURL string            `json:"u,omitempty"`
+	RouteLabels map[string]string `json:"l,omitempty"`
+}
+
+// Member is an alert of a group with what is known and what was told of it.
+type Member struct {
+	alert.Alert
+	State State `json:"x"`
+	// Told is the state in the latest telling, "" while it was in none.
+	Told State `json:"y,omitempty"`
+	// Inhibited: another alert makes this one not worth telling.
+	Inhibited bool      `json:"i,omitempty"`
+	SeenAt    time.Time `json:"n,omitzero"` // when a source last brought news of it
+}
+
+// History is one line of a group's story.
+type History struct {
+	At     time.Time `json:"t"`
+	Change Change    `json:"c"`
+	Count  int       `json:"n,omitempty"` // how many alerts it concerns
+}
+
+// Due says that the card at one target has to change.
+type Due struct {
+	Target Target
+	Change Change
+	// Loud changes must reach somebody's attention; quiet ones only make the
+	// card true.
+	Loud bool
+	// Message: where a card cannot be edited, this change is a new message.
+	// Other changes wait there for the next one that is.
+	Message bool
+}
+
+// Counts says how many alerts are in which state.
+func (g *Group) Counts() (firing, resolved, unseen int) {
+	for i := range g.Alerts {
+		switch g.Alerts[i].State {
+		case Firing:
+			firing++
+		case Resolved:
+			resolved++
+		case Unseen:
+			unseen++
+		}
+	}
+	return firing, resolved + g.Forgotten, unseen
+}
+
+// Severity is the worst severity among the alerts that fire, or among all when
+// none does.
+func (g *Group) Severity() alert.Severity {
+	worst, any := alert.SeverityNone, alert.SeverityNone
+	for i := range g.Alerts {
+		severity := g.Alerts[i].Severity()
+		any = max(any, severity)
+		if g.Alerts[i].State == Firing {
+			worst = max(worst, severity)
+		}
+	}
+	if worst == alert.SeverityNone {
+		return any
+	}
+	return worst
+}
+
+// Name is the alertname that all alerts share, or "".
+func (g *Group) Name() string {
+	name := ""
+	for i := range g.Alerts {
+		switch n := g.Alerts[i].Name(); {
+		case i == 0:
+			name = n
+		case n != name:
+			return ""
+		}
+	}
+	return name
+}
+
+// ShortID is the id that people read and type.
+func (g *Group) ShortID() string { return alert.ShortID(g.ID) }

@@ -1,0 +1,213 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/teamsrelay/teamsrelay/receiver/group"
+)
+
+// ErrUnavailable says that the store cannot take anything now: disk full,
+// database gone. Whoever sees it answers "not now", never "stored".
+var ErrUnavailable = errors.New("the store cannot be written")
+
+// ErrNotFound says that there is no such row.
+var ErrNotFound = errors.New("not found")
+
+// Store keeps everything. It is an interface because there are two: SQLite for
+// one process with no set-up, PostgreSQL for several replicas.
+type Store interface {
+	// Update runs fn in a transaction and returns after the commit is on disk.
+	// Concurrent calls share a commit; a fn that fails takes back its own
+	// writes only. fn may run more than once and must not wait for anything.
+	// Errors of the commit satisfy errors.Is(err, ErrUnavailable).
+	Update(ctx context.Context, fn func(Tx) error) error
+	// View runs fn on a consistent state without holding up writers. Calling
+	// a writing method of Tx in it is an error.
+	View(ctx context.Context, fn func(Tx) error) error
+	// Check writes and reads something small: whether the store could take an
+	// alert now.
+	Check(ctx context.Context) error
+	Close() error
+}
+
+// Tx is what can be done inside a transaction.
+type Tx interface {
+	GroupTx
+	PostTx
+	LogTx
+	AddressTx
+}
+
+// GroupTx keeps groups.
+type GroupTx interface {
+	// Groups returns the latest episode of every group of an origin, by key;
+	// in Update they are locked until the commit.
+	Groups(origin string) ([]group.Group, error)
+	// Group returns one episode; ErrNotFound.
+	Group(id int64) (group.Group, error)
+	// SaveGroup stores an episode. ID 0 inserts it, as the latest of its key,
+	// and sets ID.
+	SaveGroup(g *group.Group) error
+	// DueGroups returns the ids of latest episodes whose DueAt is not after
+	// now, the longest due first.
+	DueGroups(now time.Time, limit int) ([]int64, error)
+	// NextDueGroup is the earliest DueAt of all, zero when there is none.
+	NextDueGroup() (time.Time, error)
+	// OpenGroups calls fn for every latest episode that is not over, in
+	// batches that do not depend on the number of groups for memory.
+	OpenGroups(fn func(group.Group) error) error
+	// ListGroups returns latest episodes, newest first by id; open leaves out
+	// those that are over. before 0 starts at the newest.
+	ListGroups(open bool, before int64, limit int) ([]group.Group, error)
+}
+
+// PostTx keeps posts.
+type PostTx interface {
+	// PostOf returns the post of an episode at an address; ErrNotFound.
+	PostOf(groupID int64, address string) (Post, error)
+	Post(id int64) (Post, error)
+	// SavePost stores a post; ID 0 inserts it and sets ID.
+	SavePost(p *Post) error
+	// ReadyPosts returns up to limit posts of an address in state due or
+	// waiting with NotBefore not after now: higher rank first, then the one
+	// that has waited longest (Since, then id).
+	ReadyPosts(address string, now time.Time, limit int) ([]Post, error)
+	// Backlog counts the posts of an address that ReadyPosts would return
+	// without a limit.
+	Backlog(address string, now time.Time) (int, error)
+	// NextPost is the earliest NotBefore of an address's due and waiting
+	// posts, zero when there are none.
+	NextPost(address string) (time.Time, error)
+	// BusyAddresses returns every address that has a post in state due,
+	// waiting or sending.
+	BusyAddresses() ([]string, error)
+	// SendingPosts returns the posts of an address in state sending: on
+	// taking over an address, the attempts that died with somebody else.
+	SendingPosts(address string) ([]Post, error)
+	// ListPosts returns posts, newest first by id.
+	ListPosts(f PostFilter) ([]Post, error)
+	// CountPosts counts posts by destination and state, dead letters apart.
+	CountPosts() ([]PostCount, error)
+	// DeletePost removes a post: a dead letter that somebody dropped.
+	DeletePost(id int64) error
+}
+
+// PostFilter selects posts. Zero fields select everything.
+type PostFilter struct {
+	GroupID     int64
+	Destination string
+	States      []State
+	DeadLetters bool // only those in the list of dead letters
+	Before      int64
+	Limit       int // 0: 100
+}
+
+// PostCount is a number of posts.
+type PostCount struct {
+	Destination string
+	State       State
+	DeadLetter  bool
+	Count       int
+}
+
+// Delivery is one attempt to make posts true, as the log keeps it. A digest is
+// one delivery that concerns many posts.
+type Delivery struct {
+	ID          int64
+	PostID      int64 // 0 for a digest
+	GroupID     int64 // 0 for a digest
+	Address     string
+	Destination string
+	Title       string
+	// State: sending, then delivered, accepted, retry, dead or interrupted.
+	State     string
+	Attempt   int
+	Revision  int
+	Digest    int // how many posts this message told at once; 0: an ordinary card
+	Status    int // HTTP status, 0 without an answer
+	Reason    string
+	Message   string
+	MessageID string
+	At        time.Time
+	Took      time.Duration
+}
+
+// The states of a delivery in the log.
+const (
+	DeliverySending     = "sending"
+	DeliveryDelivered   = "delivered"
+	DeliveryAccepted    = "accepted"
+	DeliveryRetry       = "retry"
+	DeliveryDead        = "dead"
+	DeliveryInterrupted = "interrupted"
+)
+
+// DeliveryFilter selects deliveries. Zero fields select everything.
+type DeliveryFilter struct {
+	PostID      int64
+	GroupID     int64
+	Destination string
+	State       string
+	Since       time.Time
+	Before      int64
+	Limit       int // 0: 100
+}
+
+// LogTx keeps the delivery log.
+type LogTx interface {
+	// SaveDelivery stores one attempt; ID 0 inserts it and sets ID.
+	SaveDelivery(d *Delivery) error
+	Delivery(id int64) (Delivery, error)
+	// Deliveries returns the log, newest first.
+	Deliveries(f DeliveryFilter) ([]Delivery, error)
+	// Prune deletes, of what has not changed since before, up to limit rows
+	// of each kind: episodes that are finished or were given up by their
+	// source together with their posts, and deliveries. It reports whether
+	// anything is left to prune.
+	Prune(before time.Time, limit int) (more bool, err error)
+}
+
+// Address is what is remembered of an address between sends.
+type Address struct {
+	Address string
+	// Holder has the lease until LeasedUntil; "" when nobody has it.
+	Holder      string
+	LeasedUntil time.Time
+	// NotBefore: Teams asked for patience (Retry-After), or it fails.
+	NotBefore time.Time
+	Failures  int // in a row
+	DigestAt  time.Time
+	// Broken says in words why nothing can be delivered until somebody mends
+	// it; "" when it works. BrokenReason is the reason's code.
+	Broken       string
+	BrokenReason string
+	BrokenAt     time.Time
+}
+
+// AddressTx keeps addresses: leases and windows.
+type AddressTx interface {
+	// Address returns what is known; a row that does not exist is a zero
+	// Address with its name.
+	Address(address string) (Address, error)
+	SaveAddress(a *Address) error
+	Addresses() ([]Address, error)
+	// Lease gives the address to holder until the given time if nobody else
+	// has it at now, and reports whether it did. The holder itself renews.
+	Lease(address, holder string, now, until time.Time) (bool, error)
+	// ReleaseLeases gives back all leases of holder; "" of everybody (SQLite
+	// at start, where nobody else can be).
+	ReleaseLeases(holder string) error
+	// Sends returns the times of sends to an address since a time, oldest
+	// first; RecordSend adds one and forgets those before keep.
+	Sends(address string, since time.Time) ([]time.Time, error)
+	RecordSend(address string, at, keep time.Time) error
+	// ShiftTimers moves every DueAt, NotBefore, LeasedUntil and send time by d:
+	// the wall clock jumped.
+	ShiftTimers(d time.Duration) error
+	// Readdress moves posts that are not settled, and dead letters, of a
+	// destination from any address not in its list to the first of the list:
+	// its webhook URL changed. It reports how many.
+	Readdress(destination string, addresses []string) (int, error)
+}

@@ -1,0 +1,56 @@
+// Package teams has what all ways into Microsoft Teams share: the three
+// outcomes of an attempt and the closed set of reasons. Its subpackages each
+// know one way.
+package teams
+
+import "time"
+
+// Kind is what came of an attempt.
+type Kind int
+
+// The three outcomes. A sender returns one of them and knows nothing of
+// attempts; what follows from it is decided in package deliver.
+const (
+	Delivered Kind = iota + 1
+	Retry
+	GiveUp
+)
+
+// Reason says why, from a closed set: it is a metric label, and what the
+// operator can do about it depends on it alone.
+type Reason string
+
+// The reasons.
+const (
+	// Reasons to try again.
+	Throttled   Reason = "throttled"   // 429
+	Unavailable Reason = "unavailable" // 5xx, 412: the service has a bad time
+	Timeout     Reason = "timeout"     // no answer in time
+	Network     Reason = "network"     // no connection, or it broke
+	Interrupted Reason = "interrupted" // we were stopped while it was under way
+
+	// Reasons to give up.
+	Payload   Reason = "payload"    // 400: Teams does not take this card
+	TooLarge  Reason = "too_large"  // 413
+	Auth      Reason = "auth"       // 401, 403: the URL is wrong or wants a sign-in
+	NotFound  Reason = "not_found"  // 404, 410: the flow was deleted
+	Rejected  Reason = "rejected"   // another answer that will not get better
+	Expired   Reason = "expired"    // it became too old to be worth telling
+	NoAddress Reason = "no_address" // the destination is not in the configuration any more
+	TLS       Reason = "tls"        // the certificate is not trusted
+)
+
+// Outcome is what came of one attempt.
+type Outcome struct {
+	Kind   Kind
+	Reason Reason // "" when delivered
+	// Message is for a human: what happened and what to do. No URL, no secret.
+	Message string
+	Status  int // HTTP status, 0 without an answer
+	// After is how long Teams asked us to wait (Retry-After); 0: it did not say.
+	After time.Duration
+	// Uncertain: the request may have been carried out though no answer came,
+	// so a new attempt can show the message twice.
+	Uncertain bool
+	MessageID string // "" where Teams does not say
+}
