@@ -3,16 +3,30 @@ package group
 // Change names what happened to a group since it was last told.
 type Change string
 
-// The changes, worst first: when several happened, the first one counts.
+// The changes. When several happened at once, the first in this list counts.
 const (
-	FirstFiring    Change = "fired"           // the episode begins
-	FiresAgain     Change = "fired_again"     // nothing fired, of some the end was unknown, now something does
-	SeverityRises  Change = "severity_rose"   // a worse alert joined
-	JoinsCritical  Change = "joined_critical" // alerts joined a critical group
-	AllResolved    Change = "resolved"        // the last firing alert is resolved
-	Reminds        Change = "reminder"        // nothing changed for repeat_interval
-	Joins          Change = "joined"          // alerts joined
-	PartlyResolved Change = "partly_resolved" // some alerts are resolved
-	Vanishes       Change = "unseen"          // alerts are not mentioned any more
+	FirstFiring    Change = "fired"
+	FiresAgain     Change = "fired_again"
+	SeverityRises  Change = "severity_rose"
+	JoinsCritical  Change = "joined_critical"
+	AllResolved    Change = "resolved"
+	Joins          Change = "joined"
+	PartlyResolved Change = "partly_resolved"
+	Vanishes       Change = "unseen"
+	Reminds        Change = "reminder"
 	Nothing        Change = ""
 )
+
+// Loud says whether a change must reach somebody's attention by itself. The
+// end of an episode is quiet unless its route says otherwise.
+func (c Change) Loud() bool {
+	switch c {
+	case FirstFiring, FiresAgain, SeverityRises, JoinsCritical, Reminds:
+		return true
+	}
+	return false
+}
+
+// Message says whether a change is a message of its own where a card cannot
+// be edited.
+func (c Change) Message() bool { return c.Loud() || c == AllResolved }

@@ -1,6 +1,9 @@
 package group
 
 import (
+	"maps"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/teamsrelay/teamsrelay/receiver/alert"
@@ -49,13 +52,21 @@ type Group struct {
 
 	OpenedAt time.Time `json:"op"`          // when the episode's first alert arrived here
 	ToldAt   time.Time `json:"td,omitzero"` // the latest telling
-	OverAt   time.Time `json:"ov,omitzero"` // when the last alert was resolved
-	HeardAt  time.Time `json:"hd"`          // the latest news, duplicates that were not stored left out
+	// FirstToldAt is the episode's first telling; later ones come a whole
+	// number of group_intervals after it.
+	FirstToldAt time.Time `json:"ft,omitzero"`
+	OverAt      time.Time `json:"ov,omitzero"` // when the last alert was resolved
+	HeardAt     time.Time `json:"hd"`          // the latest news, duplicates that were not stored left out
 	// NotBefore holds the first telling back: a group that fires again within
 	// group_interval of its resolve waits for the rest of the interval.
 	NotBefore time.Time `json:"nb,omitzero"`
 	// DueAt is when the group wants a Tick; zero: never.
 	DueAt time.Time `json:"-"`
+
+	// Remind: the sender of a Ready group repeated itself, and it is time.
+	Remind bool `json:"rm,omitempty"`
+	// reworded: an alert reads differently, though its state is the same.
+	reworded bool
 
 	// Forgotten counts resolved alerts that were told and then dropped to
 	// keep a long episode small.
@@ -177,6 +188,27 @@ func (g *Group) Name() string {
 	}
 	return name
 }
+
+// Title says in a few words what the group is about, for lists, logs and dead
+// letters: the alert's name and what its group labels add to it.
+func (g *Group) Title() string {
+	title := g.Name()
+	if title == "" {
+		title = strconv.Itoa(len(g.Alerts)) + " alerts"
+	}
+	for _, name := range slices.Sorted(maps.Keys(g.Spec.Labels)) {
+		if value := g.Spec.Labels[name]; name != alert.NameLabel && value != "" {
+			title += " " + value
+		}
+	}
+	if runes := []rune(title); len(runes) > maxTitle {
+		title = string(runes[:maxTitle-1]) + "…"
+	}
+	return title
+}
+
+// maxTitle is the length of a title in characters.
+const maxTitle = 120
 
 // ShortID is the id that people read and type.
 func (g *Group) ShortID() string { return alert.ShortID(g.ID) }

@@ -1,0 +1,192 @@
+package group
+
+import (
+	"slices"
+	"time"
+
+	"github.com/teamsrelay/teamsrelay/receiver/alert"
+)
+
+// Received is news from a source about alerts of one group.
+type Received struct {
+	// Spec is used if an episode begins with this news.
+	Spec   Spec
+	Alerts []alert.Alert
+	// Snapshot: Alerts is all that the source tells of the group now, and a
+	// firing alert that is not among them becomes unseen.
+	Snapshot bool
+	// Repeats: the source does not say that this body is anything but a
+	// repetition, so it may be a reminder if it brings nothing new.
+	Repeats bool
+	// Truncated is how many alerts the source left out; nothing becomes
+	// unseen then.
+	Truncated int
+	Sender    SenderDetails
+}
+
+// reminderAge is how old the last telling must be for a repeated body to be a
+// reminder: the other of two Alertmanagers repeats within seconds or a few
+// minutes, and no sensible repeat_interval is shorter (design D3).
+const reminderAge = 10 * time.Minute
+
+// Receive takes note of news. It reports false, and the group is as it was, if
+// the news brought nothing that has to be remembered.
+func Receive(g Group, r Received, now time.Time) (Group, bool) {
+	if g.Phase == "" || g.Phase == Over {
+		return begin(g, r, now)
+	}
+	next := g
+	next.Alerts = slices.Clone(g.Alerts)
+	changed := next.merge(r, now)
+	if r.Snapshot && r.Truncated == 0 && next.missing(r.Alerts) {
+		changed = true
+	}
+	if !changed {
+		if g.Spec.Ready && r.Repeats && g.Phase == Open && !g.ToldAt.IsZero() && now.Sub(g.ToldAt) > reminderAge {
+			next.Remind = true // with the latest words of every alert
+		} else if !g.Spec.Ready && next.reworded {
+			next.reworded = false
+			next.HeardAt = now
+			return next, true
+		} else {
+			return g, false
+		}
+	}
+	next.reworded = false
+	next.HeardAt = now
+	next.Truncated = r.Truncated
+	next.Sender = r.Sender
+	next.settle(now)
+	next.DueAt = next.due(now)
+	return next, true
+}
+
+// begin starts an episode, if the news is worth one.
+func begin(last Group, r Received, now time.Time) (Group, bool) {
+	next := Group{
+		Key: last.Key, Origin: last.Origin, Episode: last.Episode + 1,
+		Phase: Gathering, Spec: r.Spec, Sender: r.Sender, Truncated: r.Truncated,
+		OpenedAt: now, HeardAt: now,
+	}
+	known := last.index()
+	firing := false
+	for _, a := range r.Alerts {
+		if a.Status == alert.Firing {
+			firing = true
+		} else if i, ok := known[a.Fingerprint]; ok && !a.StartsAt.After(last.OverAt) && last.Alerts[i].State == Resolved {
+			continue // the end of the last episode, told again
+		} else if !r.Spec.Ready {
+			continue // the end of something that we never heard of, and nobody was told
+		}
+		next.Alerts = append(next.Alerts, join(a, now))
+	}
+	if len(next.Alerts) == 0 {
+		return last, false
+	}
+	if firing && !r.Spec.Ready && !last.ToldAt.IsZero() {
+		next.NotBefore = last.ToldAt.Add(r.Spec.Timing.Interval)
+	}
+	next.settle(now)
+	next.DueAt = next.due(now)
+	return next, true
+}
+
+// join makes a member of an alert. Senders that give no times get ours.
+func join(a alert.Alert, now time.Time) Member {
+	if a.StartsAt.IsZero() {
+		a.StartsAt = now
+	}
+	return Member{Alert: a, State: State(a.Status), SeenAt: now}
+}
+
+// merge brings the members up to date and reports whether the state of any
+// changed.
+func (g *Group) merge(r Received, now time.Time) (changed bool) {
+	known := g.index()
+	for _, a := range r.Alerts {
+		i, ok := known[a.Fingerprint]
+		if !ok {
+			if a.Status == alert.Resolved && !g.Spec.Ready {
+				continue
+			}
+			known[a.Fingerprint] = len(g.Alerts)
+			g.Alerts = append(g.Alerts, join(a, now))
+			changed = true
+			continue
+		}
+		m := &g.Alerts[i]
+		if m.State == Resolved && a.Status == alert.Resolved {
+			continue
+		}
+		if a.StartsAt.IsZero() {
+			a.StartsAt = m.StartsAt
+		}
+		if m.State != State(a.Status) {
+			m.State = State(a.Status)
+			changed = true
+		}
+		if !sameWords(&m.Alert, &a) {
+			g.reworded = true
+		}
+		m.Alert = a
+		m.SeenAt = now
+	}
+	return changed
+}
+
+// sameWords says whether two reports of one alert read the same. Times of
+// senders differ without meaning anything.
+func sameWords(a, b *alert.Alert) bool {
+	if len(a.Annotations) != len(b.Annotations) || a.GeneratorURL != b.GeneratorURL || !a.StartsAt.Equal(b.StartsAt) {
+		return false
+	}
+	for name, value := range a.Annotations {
+		if other, ok := b.Annotations[name]; !ok || other != value {
+			return false
+		}
+	}
+	return true
+}
+
+// missing makes the firing members that are not in the snapshot unseen.
+func (g *Group) missing(snapshot []alert.Alert) (changed bool) {
+	present := make(map[alert.Fingerprint]struct{}, len(snapshot))
+	for i := range snapshot {
+		present[snapshot[i].Fingerprint] = struct{}{}
+	}
+	for i := range g.Alerts {
+		m := &g.Alerts[i]
+		if m.State != Firing {
+			continue
+		}
+		if _, ok := present[m.Fingerprint]; !ok {
+			m.State = Unseen
+			changed = true
+		}
+	}
+	return changed
+}
+
+// settle puts the group into the phase that its alerts say.
+func (g *Group) settle(now time.Time) {
+	firing, _, unseen := g.Counts()
+	switch {
+	case firing > 0 && g.ToldAt.IsZero():
+		g.Phase = Gathering
+	case firing > 0:
+		g.Phase = Open
+	case unseen > 0:
+		g.Phase = Unheard
+	default:
+		g.Phase = Over
+		g.OverAt = now
+	}
+}
+
+func (g *Group) index() map[alert.Fingerprint]int {
+	index := make(map[alert.Fingerprint]int, len(g.Alerts))
+	for i := range g.Alerts {
+		index[g.Alerts[i].Fingerprint] = i
+	}
+	return index
+}

@@ -1,0 +1,275 @@
+package group
+
+import (
+	"slices"
+	"time"
+
+	"github.com/teamsrelay/teamsrelay/receiver/alert"
+)
+
+// Tick says that time has passed, and what only others know about this moment.
+type Tick struct {
+	// Muted: the route's time intervals let nothing through now.
+	Muted bool
+	// Inhibited says whether another alert makes this one not worth telling.
+	// nil: none is. Not asked for Ready groups.
+	Inhibited func(*alert.Alert) bool
+}
+
+// Limits on what an episode remembers, so that one that goes on for weeks
+// stays small.
+const (
+	maxHistory  = 50
+	maxResolved = 200 // resolved alerts that were told
+)
+
+// muteCheck is how long a Ready group, which has no group_interval, waits
+// before it asks again whether its route is still muted.
+const muteCheck = time.Minute
+
+// Advance tells what is due at now. The group comes back unchanged, with
+// nothing due, when its time has not come.
+func Advance(g Group, t Tick, now time.Time) (Group, []Due) {
+	if g.DueAt.IsZero() || now.Before(g.DueAt) {
+		return g, nil
+	}
+	next := g
+	next.Alerts = slices.Clone(g.Alerts)
+	next.inhibit(t.Inhibited)
+	change, count := next.change()
+	if change == Nothing && next.reminderDue(now) {
+		change, count = Reminds, 0
+	}
+	switch {
+	case change != Nothing && t.Muted && next.Phase == Over && next.ToldAt.IsZero():
+		// Nobody ever knew, and the route did not want them to.
+		next.DueAt = time.Time{}
+		return next, nil
+	case change != Nothing && t.Muted:
+		next.DueAt = next.check(now)
+		return next, nil
+	case change == Nothing:
+		next.DueAt = next.due(now)
+		return next, nil
+	}
+	due := next.tell(change, count, now)
+	return next, due
+}
+
+// inhibit asks about every alert that fires, and about those that came and
+// went without ever being told.
+func (g *Group) inhibit(inhibited func(*alert.Alert) bool) {
+	if g.Spec.Ready {
+		return
+	}
+	for i := range g.Alerts {
+		m := &g.Alerts[i]
+		if m.State == Firing || m.Told == "" {
+			m.Inhibited = inhibited != nil && inhibited(&m.Alert)
+		}
+	}
+}
+
+// change compares what is so with what was told, and counts the alerts that
+// it concerns.
+func (g *Group) change() (Change, int) {
+	var (
+		firing, toldFiring int // that fire and may be told; that were told to fire
+		joined, back       int
+		resolved, vanished int // told to fire, and do not any more
+		cameAndWent        int // resolved before anybody was told
+		worst, toldWorst   = alert.SeverityNone, alert.SeverityNone
+	)
+	for i := range g.Alerts {
+		m := &g.Alerts[i]
+		if m.Told == Firing {
+			toldFiring++
+			toldWorst = max(toldWorst, m.Severity())
+		}
+		switch {
+		case m.Inhibited:
+		case m.State == Firing:
+			firing++
+			worst = max(worst, m.Severity())
+			switch m.Told {
+			case "", Resolved:
+				joined++
+			case Unseen:
+				back++
+			}
+		case m.State == Resolved && (m.Told == Firing || m.Told == Unseen):
+			resolved++
+		case m.State == Resolved && m.Told == "":
+			cameAndWent++
+		case m.State == Unseen && m.Told == Firing:
+			vanished++
+		}
+	}
+	switch {
+	case firing > 0 && g.ToldAt.IsZero():
+		return FirstFiring, firing
+	case firing > 0 && toldFiring == 0:
+		return FiresAgain, firing
+	case joined+back > 0 && worst > toldWorst:
+		return SeverityRises, joined + back
+	case joined > 0 && toldWorst == alert.SeverityCritical:
+		return JoinsCritical, joined
+	case firing == 0 && g.ToldAt.IsZero() && cameAndWent > 0:
+		return AllResolved, cameAndWent
+	case firing == 0 && resolved > 0 && g.quiet():
+		return AllResolved, resolved
+	case joined+back > 0:
+		return Joins, joined + back
+	case resolved > 0:
+		return PartlyResolved, resolved
+	case vanished > 0:
+		return Vanishes, vanished
+	}
+	return Nothing, 0
+}
+
+// quiet says that nothing fires, inhibited alerts included.
+func (g *Group) quiet() bool { return g.Phase == Over || g.Phase == Unheard }
+
+func (g *Group) reminderDue(now time.Time) bool {
+	if g.Phase != Open {
+		return false
+	}
+	if g.Spec.Ready {
+		return g.Remind
+	}
+	return g.anyVisible() && g.Spec.Timing.Repeat > 0 && now.Sub(g.ToldAt) >= g.Spec.Timing.Repeat
+}
+
+// anyVisible says whether an alert fires that is not inhibited.
+func (g *Group) anyVisible() bool {
+	for i := range g.Alerts {
+		if g.Alerts[i].State == Firing && !g.Alerts[i].Inhibited {
+			return true
+		}
+	}
+	return false
+}
+
+// tell makes what is so what was told, and says what is due where.
+func (g *Group) tell(change Change, count int, now time.Time) []Due {
+	g.Rev++
+	if g.ToldAt.IsZero() {
+		g.FirstToldAt = now
+	}
+	g.ToldAt = now
+	g.Remind = false
+	for i := range g.Alerts {
+		if m := &g.Alerts[i]; !m.Inhibited {
+			m.Told = m.State
+		}
+	}
+	g.remember(change, count, now)
+	g.forget()
+	if g.Phase == Gathering {
+		g.Phase = Open
+	}
+	g.DueAt = g.due(now)
+	due := make([]Due, len(g.Spec.Targets))
+	for i, target := range g.Spec.Targets {
+		due[i] = Due{
+			Target: target, Change: change,
+			Loud:    change.Loud() || change == AllResolved && g.Spec.LoudResolve,
+			Message: change.Message(),
+		}
+	}
+	return due
+}
+
+// remember adds a line to the story. Reminders are no part of it.
+func (g *Group) remember(change Change, count int, now time.Time) {
+	if change == Reminds {
+		return
+	}
+	history := append(slices.Clip(g.History), History{At: now, Change: change, Count: count})
+	if len(history) > maxHistory { // the beginning stays
+		history = slices.Delete(history, 1, len(history)-maxHistory+1)
+	}
+	g.History = history
+}
+
+// forget drops the oldest of many resolved alerts that were told.
+func (g *Group) forget() {
+	told := 0
+	for i := range g.Alerts {
+		if g.Alerts[i].Told == Resolved {
+			told++
+		}
+	}
+	drop := told - maxResolved
+	if drop <= 0 || g.Phase == Over { // the last card of an episode may name them all
+		return
+	}
+	g.Forgotten += drop
+	g.Alerts = slices.DeleteFunc(g.Alerts, func(m Member) bool {
+		if m.Told == Resolved && drop > 0 {
+			drop--
+			return true
+		}
+		return false
+	})
+}
+
+// due is when the group wants its next Tick; zero: when there is news.
+func (g *Group) due(now time.Time) time.Time {
+	change, _ := g.change()
+	if g.Spec.Ready {
+		if change != Nothing || g.Remind {
+			return now
+		}
+		return time.Time{}
+	}
+	timing := g.Spec.Timing
+	switch {
+	case change == AllResolved:
+		return now
+	case change != Nothing && g.ToldAt.IsZero():
+		if g.NotBefore.After(g.OpenedAt) {
+			return g.NotBefore
+		}
+		return g.OpenedAt.Add(timing.Wait)
+	case change != Nothing:
+		return g.check(now)
+	case !g.anyFiring():
+		return time.Time{}
+	case !g.anyVisible(): // inhibited: that may end without news of this group
+		return g.check(now)
+	case timing.Repeat > 0:
+		if at := g.ToldAt.Add(timing.Repeat); at.After(now) {
+			return g.flush(at.Add(-1))
+		}
+		return g.check(now)
+	}
+	return time.Time{}
+}
+
+func (g *Group) anyFiring() bool {
+	firing, _, _ := g.Counts()
+	return firing > 0
+}
+
+// check is the next moment at which the group may be told after now.
+func (g *Group) check(now time.Time) time.Time {
+	if g.Spec.Ready || g.Spec.Timing.Interval <= 0 {
+		return now.Add(muteCheck)
+	}
+	return g.flush(now)
+}
+
+// flush is the first moment after t that is a whole number of group_intervals
+// from the first telling, or from the beginning while nothing was told.
+func (g *Group) flush(t time.Time) time.Time {
+	from, interval := g.FirstToldAt, g.Spec.Timing.Interval
+	if from.IsZero() {
+		from = g.OpenedAt.Add(g.Spec.Timing.Wait)
+	}
+	if interval <= 0 || t.Before(from) {
+		return from.Add(interval)
+	}
+	return from.Add((t.Sub(from)/interval + 1) * interval)
+}
