@@ -10,7 +10,9 @@ import (
 // Received is news from a source about alerts of one group.
 type Received struct {
 	// Spec is used if an episode begins with this news.
-	Spec   Spec
+	Spec Spec
+	// Alerts without labels are ends without words: only fingerprint, status
+	// and EndsAt count.
 	Alerts []alert.Alert
 	// Snapshot: Alerts is all that the source tells of the group now, and a
 	// firing alert that is not among them becomes unseen.
@@ -117,6 +119,11 @@ func (g *Group) merge(r Received, now time.Time) (changed bool) {
 		m := &g.Alerts[i]
 		if m.State == Resolved && a.Status == alert.Resolved {
 			continue
+		}
+		if a.Labels == nil { // an end without words
+			ended := m.Alert
+			ended.Status, ended.EndsAt = a.Status, a.EndsAt
+			a = ended
 		}
 		if a.StartsAt.IsZero() {
 			a.StartsAt = m.StartsAt

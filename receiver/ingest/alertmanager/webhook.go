@@ -1,0 +1,208 @@
+// Package alertmanager takes what Alertmanager and the many that speak like it
+// send: the webhook body (versions 4, 3, 1 and none) and the list of alerts
+// that Prometheus posts to an Alertmanager.
+package alertmanager
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/teamsrelay/teamsrelay/receiver/alert"
+	"github.com/teamsrelay/teamsrelay/receiver/group"
+	"github.com/teamsrelay/teamsrelay/receiver/ingest"
+)
+
+// Limits of what is taken from outside.
+const (
+	// MaxBody is the largest body in bytes (design §6).
+	MaxBody = 10 << 20
+	// maxLabels is how many labels, and how many annotations, one alert may
+	// have. Prometheus targets have a few dozen.
+	maxLabels = 256
+)
+
+// repeatReason is Alertmanager's notification_reason for a body that says
+// nothing new (notify.NotifyReason in v0.34).
+const repeatReason = "repeat interval elapsed"
+
+// webhook is the body. Everything is optional, and unknown fields are welcome.
+type webhook struct {
+	Version            scalar             `json:"version"`
+	GroupKey           scalar             `json:"groupKey"` // a number in version 3
+	Receiver           scalar             `json:"receiver"`
+	Status             scalar             `json:"status"`
+	Alerts             *[]json.RawMessage `json:"alerts"`
+	GroupLabels        texts              `json:"groupLabels"`
+	CommonLabels       texts              `json:"commonLabels"`
+	CommonAnnotations  texts              `json:"commonAnnotations"`
+	RouteLabels        texts              `json:"routeLabels"`
+	ExternalURL        scalar             `json:"externalURL"`
+	TruncatedAlerts    json.Number        `json:"truncatedAlerts"`
+	NotificationReason scalar             `json:"notification_reason"`
+}
+
+// webhookAlert is one alert of a body.
+type webhookAlert struct {
+	Status       scalar  `json:"status"`
+	Labels       texts   `json:"labels"`
+	Annotations  texts   `json:"annotations"`
+	StartsAt     instant `json:"startsAt"`
+	EndsAt       instant `json:"endsAt"`
+	GeneratorURL scalar  `json:"generatorURL"`
+	Values       numbers `json:"values"`
+}
+
+// ParseWebhook reads a webhook body. A body without alerts gives a snapshot
+// without alerts, which is nothing to do. Errors can never become right by
+// sending the body again.
+func ParseWebhook(body []byte, now time.Time) (ingest.Snapshot, error) {
+	var w webhook
+	if err := decode(body, &w); err != nil {
+		return ingest.Snapshot{}, err
+	}
+	switch w.Version {
+	case "4", "3", "1", "":
+	default:
+		return ingest.Snapshot{}, fmt.Errorf("webhook version %q is not known; versions 4, 3, 1 and none are", clip(string(w.Version)))
+	}
+	if w.Alerts == nil {
+		return ingest.Snapshot{}, fmt.Errorf("the body has no field \"alerts\": this is not an Alertmanager webhook")
+	}
+	s := ingest.Snapshot{
+		Source:      "alertmanager",
+		GroupLabels: w.GroupLabels,
+		Alerts:      make([]alert.Alert, 0, len(*w.Alerts)),
+		Complete:    w.GroupKey != "",
+		Repeats:     w.NotificationReason == "" || w.NotificationReason == repeatReason,
+		Sender: group.SenderDetails{
+			Receiver: string(w.Receiver), ExternalURL: string(w.ExternalURL), RouteLabels: w.RouteLabels,
+		},
+	}
+	if n, err := strconv.ParseUint(w.TruncatedAlerts.String(), 10, 31); err == nil {
+		s.Truncated = int(n)
+	}
+	place := make(map[alert.Fingerprint]int, len(*w.Alerts))
+	for i, raw := range *w.Alerts {
+		var wa webhookAlert
+		if err := json.Unmarshal(raw, &wa); err != nil {
+			return ingest.Snapshot{}, fmt.Errorf("alerts[%d]: %s", i, explain(raw, err))
+		}
+		a, err := w.alert(&wa, now)
+		if err != nil {
+			return ingest.Snapshot{}, fmt.Errorf("alerts[%d]: %w", i, err)
+		}
+		// One alert twice in a body: what fires counts.
+		if j, ok := place[a.Fingerprint]; !ok {
+			place[a.Fingerprint] = len(s.Alerts)
+			s.Alerts = append(s.Alerts, a)
+		} else if a.Status == alert.Firing {
+			s.Alerts[j] = a
+		}
+	}
+	s.Origin = ingest.Origin("alertmanager", string(w.Receiver), w.groupKey(s.Alerts))
+	return s, nil
+}
+
+// alert makes one of ours, filling in what the sender left out.
+func (w *webhook) alert(wa *webhookAlert, now time.Time) (alert.Alert, error) {
+	if len(wa.Labels) > maxLabels || len(wa.Annotations) > maxLabels {
+		return alert.Alert{}, fmt.Errorf("%d labels and %d annotations; at most %d of each are taken",
+			len(wa.Labels), len(wa.Annotations), maxLabels)
+	}
+	if len(wa.Labels) == 0 {
+		wa.Labels = w.CommonLabels
+	}
+	if len(wa.Annotations) == 0 {
+		wa.Annotations = w.CommonAnnotations
+	}
+	a := alert.Alert{
+		Fingerprint: alert.FingerprintOf(wa.Labels),
+		Labels:      wa.Labels, Annotations: wa.Annotations,
+		StartsAt: time.Time(wa.StartsAt), EndsAt: time.Time(wa.EndsAt),
+		GeneratorURL: string(wa.GeneratorURL), Values: wa.Values,
+	}
+	ended := !a.EndsAt.IsZero() && !a.EndsAt.After(now)
+	switch {
+	case wa.Status != "":
+		a.Status = status(string(wa.Status))
+	case ended:
+		a.Status = alert.Resolved
+	default:
+		a.Status = status(string(w.Status))
+	}
+	switch {
+	case a.Status == alert.Firing:
+		a.EndsAt = time.Time{}
+	case !ended:
+		a.EndsAt = now
+	}
+	return a, nil
+}
+
+// status reads a status word. What is not known to mean "over" fires: a card
+// too many is better than one too few.
+func status(word string) alert.Status {
+	switch strings.ToLower(word) {
+	case "resolved", "ok", "normal", "inactive":
+		return alert.Resolved
+	}
+	return alert.Firing
+}
+
+// groupKey is Alertmanager's key, or one made of the group labels (else of the
+// alerts' names) for those who send none.
+func (w *webhook) groupKey(alerts []alert.Alert) string {
+	if w.GroupKey != "" {
+		return string(w.GroupKey)
+	}
+	if len(w.GroupLabels) > 0 {
+		return "labels " + alert.FingerprintOf(w.GroupLabels).String()
+	}
+	var names []string
+	for i := range alerts {
+		names = append(names, alerts[i].Name())
+	}
+	slices.Sort(names)
+	return "names " + strings.Join(slices.Compact(names), ",")
+}
+
+// decode reads one JSON object or list and nothing after it.
+func decode(body []byte, into any) error {
+	if len(bytes.TrimSpace(body)) == 0 {
+		return fmt.Errorf("the body is empty")
+	}
+	if err := json.Unmarshal(body, into); err != nil {
+		return fmt.Errorf("%s", explain(body, err))
+	}
+	return nil
+}
+
+// explain says where JSON is wrong, without repeating the body.
+func explain(body []byte, err error) string {
+	switch e := err.(type) {
+	case *json.SyntaxError:
+		line := 1 + bytes.Count(body[:min(int(e.Offset), len(body))], []byte("\n"))
+		return fmt.Sprintf("the body is not JSON: %s at byte %d, line %d", e.Error(), e.Offset, line)
+	case *json.UnmarshalTypeError:
+		where := e.Field
+		if where == "" {
+			where = "the body"
+		}
+		return fmt.Sprintf("%s is a JSON %s, which does not belong there", where, clip(e.Value))
+	}
+	return clip(err.Error())
+}
+
+// clip keeps foreign text in an error short.
+func clip(s string) string {
+	const most = 80
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
+}
