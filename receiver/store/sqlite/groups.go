@@ -1,0 +1,149 @@
+package sqlite
+
+import (
+	"database/sql/driver"
+	"encoding/json"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/teamsrelay/teamsrelay/receiver/group"
+	"github.com/teamsrelay/teamsrelay/receiver/store"
+)
+
+const groupColumns = `id, key, origin, episode, rev, due_at, data`
+
+// openBatch is how many groups OpenGroups holds in memory at once.
+const openBatch = 100
+
+func scanGroup(row []driver.Value) (group.Group, error) {
+	g := group.Group{
+		ID:      row[0].(int64),
+		Key:     row[1].(string),
+		Origin:  row[2].(string),
+		Episode: int(row[3].(int64)),
+		Rev:     int(row[4].(int64)),
+		DueAt:   moment(row[5]),
+	}
+	if err := json.Unmarshal(row[6].([]byte), &g); err != nil {
+		return g, fmt.Errorf("episode %d cannot be read: %w", g.ID, err)
+	}
+	return g, nil
+}
+
+func (t *tx) groups(sql string, args ...any) ([]group.Group, error) {
+	var groups []group.Group
+	err := t.conn.query(sql, func(row []driver.Value) error {
+		g, err := scanGroup(row)
+		groups = append(groups, g)
+		return err
+	}, args...)
+	return groups, err
+}
+
+// Groups implements store.GroupTx.
+func (t *tx) Groups(origin string) ([]group.Group, error) {
+	return t.groups(`SELECT `+groupColumns+` FROM groups WHERE origin = ? AND latest ORDER BY key`, origin)
+}
+
+// Group implements store.GroupTx.
+func (t *tx) Group(id int64) (group.Group, error) {
+	groups, err := t.groups(`SELECT `+groupColumns+` FROM groups WHERE id = ?`, id)
+	if err != nil {
+		return group.Group{}, err
+	}
+	if len(groups) == 0 {
+		return group.Group{}, store.ErrNotFound
+	}
+	return groups[0], nil
+}
+
+// SaveGroup implements store.GroupTx.
+func (t *tx) SaveGroup(g *group.Group) error {
+	data, err := json.Marshal(g)
+	if err != nil {
+		return fmt.Errorf("group cannot be stored: %w", err)
+	}
+	if g.ID != 0 {
+		return t.update(`UPDATE groups SET rev = ?, phase = ?, due_at = ?, changed_at = ?, data = ? WHERE id = ?`,
+			int64(g.Rev), string(g.Phase), nanos(g.DueAt), nanos(changedAt(g)), data, g.ID)
+	}
+	if _, err := t.write(`UPDATE groups SET latest = 0 WHERE origin = ? AND key = ? AND latest`, g.Origin, g.Key); err != nil {
+		return err
+	}
+	g.ID, err = t.insert(`INSERT INTO groups (key, origin, episode, rev, phase, latest, due_at, changed_at, data)
+		VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?)`,
+		g.Key, g.Origin, int64(g.Episode), int64(g.Rev), string(g.Phase), nanos(g.DueAt), nanos(changedAt(g)), data)
+	return err
+}
+
+// changedAt is the latest of a group's own times, 1970 when it has none.
+func changedAt(g *group.Group) time.Time {
+	latest := time.Unix(0, 0)
+	for _, t := range [...]time.Time{g.OpenedAt, g.ToldAt, g.OverAt, g.HeardAt} {
+		if t.After(latest) {
+			latest = t
+		}
+	}
+	return latest
+}
+
+// DueGroups implements store.GroupTx.
+func (t *tx) DueGroups(now time.Time, limit int) ([]int64, error) {
+	var ids []int64
+	err := t.conn.query(`SELECT id FROM groups WHERE due_at IS NOT NULL AND latest AND due_at <= ? ORDER BY due_at, id LIMIT ?`,
+		func(row []driver.Value) error {
+			ids = append(ids, row[0].(int64))
+			return nil
+		}, nanos(now), int64(limit))
+	return ids, err
+}
+
+// NextDueGroup implements store.GroupTx.
+func (t *tx) NextDueGroup() (time.Time, error) {
+	v, err := t.number(`SELECT min(due_at) FROM groups WHERE due_at IS NOT NULL AND latest`)
+	return moment(v), err
+}
+
+// OpenGroups implements store.GroupTx.
+func (t *tx) OpenGroups(fn func(group.Group) error) error {
+	for last := int64(0); ; {
+		groups, err := t.groups(`SELECT `+groupColumns+` FROM groups
+			WHERE latest AND phase <> 'over' AND id > ? ORDER BY id LIMIT ?`, last, int64(openBatch))
+		if err != nil || len(groups) == 0 {
+			return err
+		}
+		for _, g := range groups {
+			if err := fn(g); err != nil {
+				return err
+			}
+		}
+		last = groups[len(groups)-1].ID
+	}
+}
+
+// ListGroups implements store.GroupTx.
+func (t *tx) ListGroups(open bool, before int64, limit int) ([]group.Group, error) {
+	if open {
+		return t.groups(`SELECT `+groupColumns+` FROM groups
+			WHERE latest AND phase <> 'over' AND id < ? ORDER BY id DESC LIMIT ?`, newest(before), page(limit))
+	}
+	return t.groups(`SELECT `+groupColumns+` FROM groups
+		WHERE latest AND id < ? ORDER BY id DESC LIMIT ?`, newest(before), page(limit))
+}
+
+// newest is before as a bound: 0 starts at the newest.
+func newest(before int64) int64 {
+	if before <= 0 {
+		return math.MaxInt64
+	}
+	return before
+}
+
+// page is the length of a list when its reader does not say: 100.
+func page(limit int) int64 {
+	if limit <= 0 {
+		return 100
+	}
+	return int64(limit)
+}

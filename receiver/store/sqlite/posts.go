@@ -1,0 +1,196 @@
+package sqlite
+
+import (
+	"database/sql/driver"
+	"strings"
+	"time"
+
+	"github.com/teamsrelay/teamsrelay/receiver/store"
+)
+
+const postColumns = `id, group_id, address, destination, card, title, state, want, shown, loud, rank,
+	since, not_before, attempts, message_id, reason, message, dead_letter, updated_at`
+
+// unsettled are the posts that there is something to do for. The words are those
+// of the index posts_open, or SQLite would not use it.
+const unsettled = `state IN ('due', 'waiting', 'sending')`
+
+func scanPost(row []driver.Value) store.Post {
+	return store.Post{
+		ID:          row[0].(int64),
+		GroupID:     row[1].(int64),
+		Address:     row[2].(string),
+		Destination: row[3].(string),
+		Card:        row[4].(string),
+		Title:       row[5].(string),
+		State:       store.State(row[6].(string)),
+		Want:        int(row[7].(int64)),
+		Shown:       int(row[8].(int64)),
+		Loud:        row[9].(int64) != 0,
+		Rank:        int(row[10].(int64)),
+		Since:       moment(row[11]),
+		NotBefore:   moment(row[12]),
+		Attempts:    int(row[13].(int64)),
+		MessageID:   row[14].(string),
+		Reason:      row[15].(string),
+		Message:     row[16].(string),
+		DeadLetter:  row[17].(int64) != 0,
+		UpdatedAt:   moment(row[18]),
+	}
+}
+
+func (t *tx) posts(sql string, args ...any) ([]store.Post, error) {
+	var posts []store.Post
+	err := t.conn.query(sql, func(row []driver.Value) error {
+		posts = append(posts, scanPost(row))
+		return nil
+	}, args...)
+	return posts, err
+}
+
+func (t *tx) onePost(sql string, args ...any) (store.Post, error) {
+	posts, err := t.posts(sql, args...)
+	if err != nil {
+		return store.Post{}, err
+	}
+	if len(posts) == 0 {
+		return store.Post{}, store.ErrNotFound
+	}
+	return posts[0], nil
+}
+
+// PostOf implements store.PostTx.
+func (t *tx) PostOf(groupID int64, address string) (store.Post, error) {
+	return t.onePost(`SELECT `+postColumns+` FROM posts WHERE group_id = ? AND address = ?`, groupID, address)
+}
+
+// Post implements store.PostTx.
+func (t *tx) Post(id int64) (store.Post, error) {
+	return t.onePost(`SELECT `+postColumns+` FROM posts WHERE id = ?`, id)
+}
+
+// SavePost implements store.PostTx.
+func (t *tx) SavePost(p *store.Post) (err error) {
+	if p.ID == 0 {
+		p.ID, err = t.insert(`INSERT INTO posts (group_id, address, destination, card, title, state, want, shown, loud, rank,
+			since, not_before, attempts, message_id, reason, message, dead_letter, updated_at)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			p.GroupID, p.Address, p.Destination, p.Card, p.Title, string(p.State),
+			int64(p.Want), int64(p.Shown), flag(p.Loud), int64(p.Rank),
+			nanos(p.Since), nanos(p.NotBefore), int64(p.Attempts), p.MessageID,
+			p.Reason, p.Message, flag(p.DeadLetter), nanos(p.UpdatedAt))
+		return err
+	}
+	return t.update(`UPDATE posts SET group_id = ?, address = ?, destination = ?, card = ?, title = ?, state = ?,
+		want = ?, shown = ?, loud = ?, rank = ?, since = ?, not_before = ?, attempts = ?, message_id = ?,
+		reason = ?, message = ?, dead_letter = ?, updated_at = ? WHERE id = ?`,
+		p.GroupID, p.Address, p.Destination, p.Card, p.Title, string(p.State),
+		int64(p.Want), int64(p.Shown), flag(p.Loud), int64(p.Rank),
+		nanos(p.Since), nanos(p.NotBefore), int64(p.Attempts), p.MessageID,
+		p.Reason, p.Message, flag(p.DeadLetter), nanos(p.UpdatedAt), p.ID)
+}
+
+// ready are the posts of an address that may be sent at a time. A post without
+// a NotBefore may always be.
+const ready = `address = ? AND ` + unsettled + ` AND state <> 'sending' AND (not_before IS NULL OR not_before <= ?)`
+
+// ReadyPosts implements store.PostTx.
+func (t *tx) ReadyPosts(address string, now time.Time, limit int) ([]store.Post, error) {
+	return t.posts(`SELECT `+postColumns+` FROM posts WHERE `+ready+`
+		ORDER BY rank DESC, since, id LIMIT ?`, address, nanos(now), int64(limit))
+}
+
+// Backlog implements store.PostTx.
+func (t *tx) Backlog(address string, now time.Time) (int, error) {
+	v, err := t.number(`SELECT count(*) FROM posts WHERE `+ready, address, nanos(now))
+	if err != nil {
+		return 0, err
+	}
+	return int(v.(int64)), nil
+}
+
+// NextPost implements store.PostTx.
+func (t *tx) NextPost(address string) (time.Time, error) {
+	v, err := t.number(`SELECT min(not_before) FROM posts WHERE address = ? AND `+unsettled+` AND state <> 'sending'`, address)
+	return moment(v), err
+}
+
+// BusyAddresses implements store.PostTx. It jumps from address to address in
+// the index, so that its cost does not depend on the number of posts.
+func (t *tx) BusyAddresses() ([]string, error) {
+	var addresses []string
+	err := t.conn.query(`WITH RECURSIVE busy (address) AS (
+			SELECT min(address) FROM posts WHERE `+unsettled+`
+			UNION ALL
+			SELECT (SELECT min(address) FROM posts WHERE `+unsettled+` AND address > busy.address)
+			FROM busy WHERE busy.address IS NOT NULL)
+		SELECT address FROM busy WHERE address IS NOT NULL`,
+		func(row []driver.Value) error {
+			addresses = append(addresses, row[0].(string))
+			return nil
+		})
+	return addresses, err
+}
+
+// SendingPosts implements store.PostTx.
+func (t *tx) SendingPosts(address string) ([]store.Post, error) {
+	return t.posts(`SELECT `+postColumns+` FROM posts WHERE address = ? AND `+unsettled+` AND state = 'sending' ORDER BY id`, address)
+}
+
+// ListPosts implements store.PostTx.
+func (t *tx) ListPosts(f store.PostFilter) ([]store.Post, error) {
+	where := filter{}
+	where.add(`id < ?`, newest(f.Before))
+	if f.GroupID != 0 {
+		where.add(`group_id = ?`, f.GroupID)
+	}
+	if f.Destination != "" {
+		where.add(`destination = ?`, f.Destination)
+	}
+	if len(f.States) > 0 {
+		states := make([]any, len(f.States))
+		for i, s := range f.States {
+			states[i] = string(s)
+		}
+		where.add(`state IN (?`+strings.Repeat(`, ?`, len(states)-1)+`)`, states...)
+	}
+	if f.DeadLetters {
+		where.add(`dead_letter`)
+	}
+	return t.posts(`SELECT `+postColumns+` FROM posts`+where.sql()+` ORDER BY id DESC LIMIT ?`,
+		append(where.args, page(f.Limit))...)
+}
+
+// CountPosts implements store.PostTx.
+func (t *tx) CountPosts() ([]store.PostCount, error) {
+	var counts []store.PostCount
+	err := t.conn.query(`SELECT destination, state, dead_letter, count(*) FROM posts
+		GROUP BY destination, state, dead_letter`, func(row []driver.Value) error {
+		counts = append(counts, store.PostCount{
+			Destination: row[0].(string),
+			State:       store.State(row[1].(string)),
+			DeadLetter:  row[2].(int64) != 0,
+			Count:       int(row[3].(int64)),
+		})
+		return nil
+	})
+	return counts, err
+}
+
+// DeletePost implements store.PostTx.
+func (t *tx) DeletePost(id int64) error {
+	return t.update(`DELETE FROM posts WHERE id = ?`, id)
+}
+
+// filter collects the conditions of a list.
+type filter struct {
+	conditions []string
+	args       []any
+}
+
+func (f *filter) add(condition string, args ...any) {
+	f.conditions = append(f.conditions, condition)
+	f.args = append(f.args, args...)
+}
+
+func (f *filter) sql() string { return ` WHERE ` + strings.Join(f.conditions, ` AND `) }

@@ -1,0 +1,117 @@
+// Package sqlite is the store for one process with no set-up: one SQLite file
+// in WAL mode, with one connection that writes and a few that read.
+//
+// Durability is paid for once for many: requests that wait at the same time
+// share a commit, each inside a savepoint, and are answered after it
+// (writer.go). Readers see a snapshot and hold up nobody. The file belongs to
+// one process, which a lock beside it ensures (lock.go).
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"github.com/teamsrelay/teamsrelay/receiver/store"
+)
+
+// Options are what Open can be told.
+type Options struct {
+	// Log gets what no caller can be told: panics in transactions and
+	// checkpoints that fail. Nil: nothing is logged.
+	Log *slog.Logger
+}
+
+// Store keeps everything in one file.
+type Store struct {
+	lock    *conn
+	writer  *writer
+	readers *readers
+	close   func() error
+}
+
+var _ store.Store = (*Store)(nil)
+
+// Open opens the file at path, creates it if there is none, and brings its
+// schema up to date. Its errors name the file and say what to do.
+func Open(path string, options Options) (*Store, error) {
+	s, err := open(path, options)
+	if err != nil {
+		return nil, fmt.Errorf("open store %s: %w", path, err)
+	}
+	return s, nil
+}
+
+func open(path string, options Options) (_ *Store, err error) {
+	if options.Log == nil {
+		options.Log = slog.New(slog.DiscardHandler)
+	}
+	if path, err = locate(path); err != nil {
+		return nil, err
+	}
+	lock, err := acquire(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			_ = lock.close()
+		}
+	}()
+	if err := migrate(path); err != nil {
+		return nil, classify(err)
+	}
+	conn, err := connect(path, writerPragmas...)
+	if err != nil {
+		return nil, classify(err)
+	}
+	s := &Store{
+		lock:    lock,
+		writer:  newWriter(conn, options.Log),
+		readers: newReaders(path),
+	}
+	s.close = sync.OnceValue(s.shut)
+	go s.writer.run()
+	return s, nil
+}
+
+// Update implements store.Store. A caller whose context ends before its turn
+// gets the context's error and fn does not run; after that it waits for the
+// commit, because only the commit knows.
+func (s *Store) Update(ctx context.Context, fn func(store.Tx) error) error {
+	return s.writer.update(ctx, fn)
+}
+
+// View implements store.Store. A view that stays open for long keeps the
+// write-ahead log from being emptied.
+func (s *Store) View(ctx context.Context, fn func(store.Tx) error) error {
+	return s.readers.view(ctx, fn)
+}
+
+// checkSize is what Check asks room for: more than a typical alert needs.
+const checkSize = 32 << 10
+
+// Check implements store.Store. It goes the way of an alert: through the
+// writer, with a commit.
+func (s *Store) Check(ctx context.Context) error {
+	return s.Update(ctx, func(t store.Tx) error {
+		tx := t.(*tx)
+		if _, err := tx.write(`INSERT INTO checks (filler) VALUES (zeroblob(?))`, int64(checkSize)); err != nil {
+			return err
+		}
+		_, err := tx.write(`DELETE FROM checks`)
+		return err
+	})
+}
+
+// Close finishes the updates that are waiting, refuses new ones and gives the
+// file back. It must not be called inside an update or a view.
+func (s *Store) Close() error { return s.close() }
+
+func (s *Store) shut() error {
+	close(s.writer.closing)
+	<-s.writer.stopped
+	return errors.Join(s.readers.close(), s.writer.conn.close(), s.lock.close())
+}

@@ -1,0 +1,190 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync/atomic"
+
+	"github.com/teamsrelay/teamsrelay/receiver/store"
+)
+
+// maxShared is how many requests share a commit at most. A bound keeps the
+// first of them from waiting for the last; well before it the disk's part of a
+// request has become too small to see.
+const maxShared = 256
+
+// request is one call of Update on its way to the writer.
+type request struct {
+	fn    func(store.Tx) error
+	taken atomic.Bool // by the writer, or by the caller who gave up
+	err   error       // what fn returned
+	done  chan error
+}
+
+// writer is the only one who writes. Requests that wait at the same time share
+// a commit, each inside its own savepoint.
+type writer struct {
+	conn  *conn
+	tx    tx
+	log   *slog.Logger
+	queue chan *request
+	// closing tells the writer to finish what is queued, stopped that it has.
+	closing, stopped chan struct{}
+
+	ran []*request // of the transaction under way
+	// dirty: the transaction holds writes of requests that have succeeded.
+	// Until then a failing one takes back the whole transaction, and a
+	// request that is alone pays for no savepoint.
+	dirty bool
+}
+
+func newWriter(c *conn, log *slog.Logger) *writer {
+	return &writer{
+		conn:    c,
+		log:     log,
+		queue:   make(chan *request, maxShared),
+		closing: make(chan struct{}),
+		stopped: make(chan struct{}),
+	}
+}
+
+// update hands fn to the writer and waits for the commit.
+func (w *writer) update(ctx context.Context, fn func(store.Tx) error) error {
+	r := &request{fn: fn, done: make(chan error, 1)}
+	select {
+	case w.queue <- r:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-w.closing:
+		return errClosed
+	}
+	gone := error(nil)
+	select {
+	case err := <-r.done:
+		return err
+	case <-ctx.Done():
+		gone = ctx.Err()
+	case <-w.stopped:
+		gone = errClosed
+	}
+	if r.taken.CompareAndSwap(false, true) {
+		return gone
+	}
+	return <-r.done // it runs or has run: the truth is in the commit
+}
+
+// run works until the store is closed and the queue is empty.
+func (w *writer) run() {
+	defer close(w.stopped)
+	for {
+		select {
+		case r := <-w.queue:
+			w.share(r)
+		case <-w.closing:
+			for r := w.next(); r != nil; r = w.next() {
+				w.share(r)
+			}
+			return
+		}
+	}
+}
+
+// share runs first and whatever else is waiting in one transaction and then
+// answers all of them.
+func (w *writer) share(first *request) {
+	w.ran, w.dirty, w.conn.lost = w.ran[:0], false, nil
+	err := w.conn.run("BEGIN IMMEDIATE")
+	for r := first; r != nil; r = w.next() {
+		if !r.taken.CompareAndSwap(false, true) {
+			continue // its caller has gone
+		}
+		w.ran = append(w.ran, r)
+		if err == nil {
+			err = w.isolate(r)
+		}
+		if err != nil || len(w.ran) == maxShared {
+			break
+		}
+	}
+	if err == nil {
+		err = w.conn.run("COMMIT")
+	}
+	if err != nil {
+		w.rollback()
+		err = unavailable(err)
+	}
+	for _, r := range w.ran {
+		if err != nil {
+			r.err = err
+		}
+		r.done <- r.err
+	}
+}
+
+func (w *writer) next() *request {
+	select {
+	case r := <-w.queue:
+		return r
+	default:
+		return nil
+	}
+}
+
+// isolate runs one request so that its failure takes back its own writes only.
+// The error it returns is the transaction's, not the request's.
+func (w *writer) isolate(r *request) error {
+	w.tx = tx{conn: w.conn, writable: true, savepoint: w.dirty}
+	r.err = w.call(r.fn)
+	if w.conn.lost != nil {
+		return w.conn.lost // even if fn made nothing of it
+	}
+	switch {
+	case !w.tx.wrote:
+		return nil
+	case r.err == nil && !w.dirty:
+		w.dirty = true
+		return nil
+	case r.err == nil:
+		return w.conn.run("RELEASE request")
+	case w.dirty:
+		if err := w.conn.run("ROLLBACK TO request"); err != nil {
+			return err
+		}
+		return w.conn.run("RELEASE request")
+	default:
+		if err := w.conn.run("ROLLBACK"); err != nil {
+			return err
+		}
+		return w.conn.run("BEGIN IMMEDIATE")
+	}
+}
+
+// call turns a panic into an error for the caller whose function it was.
+func (w *writer) call(fn func(store.Tx) error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			w.log.Error("a transaction panicked", "component", "store", "panic", p, "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic in a transaction: %v", p)
+		}
+	}()
+	return fn(&w.tx)
+}
+
+// rollback ends a transaction that may or may not be under way any more: after
+// some errors SQLite has rolled back by itself.
+func (w *writer) rollback() {
+	lost := w.conn.lost
+	_ = w.conn.run("ROLLBACK")
+	w.conn.lost = lost
+}
+
+// unavailable makes sure that an error of the commit is known as one.
+func unavailable(err error) error {
+	if errors.Is(err, store.ErrUnavailable) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+}
