@@ -1,0 +1,159 @@
+package card
+
+import "strings"
+
+// escapeMarkdown makes a text that shows itself: nothing in it is Markdown, a
+// mention, or a template expression of Teams.
+//
+// Each of \ ` * _ [ ] ~ gets a backslash, and so does what would begin a list
+// or a heading at the start of a line. A "<" that could begin a tag becomes
+// "&lt;", an "&" that could begin an entity "&amp;". Between the braces of "{{"
+// and after the "$" of "${" stands a backslash. A line break becomes two,
+// because Teams shows no single one (teams-platform §7.4); space at the
+// beginning of a line goes, because four make a code block.
+func escapeMarkdown(text string) string { return rewriteMarkdown(text, true) }
+
+// keepMarkdown leaves the Markdown of an annotation's author alone, and takes
+// away only what is not Markdown: mentions, "{{" and "${". Line breaks are
+// doubled outside lists.
+func keepMarkdown(text string) string { return rewriteMarkdown(text, false) }
+
+func rewriteMarkdown(text string, escape bool) string {
+	if !strings.ContainsAny(text, "\\`*_[]~<>&{$\r\n#+-.)") {
+		return strings.ToValidUTF8(text, "\uFFFD")
+	}
+	text = strings.ToValidUTF8(text, "\uFFFD")
+	text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
+	var out strings.Builder
+	out.Grow(len(text) + len(text)/8)
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		if i > 0 {
+			out.WriteString(lineBreak(lines[i-1], line, escape))
+		}
+		if escape {
+			line = strings.TrimLeft(line, " \t")
+			writeEscaped(&out, line)
+		} else {
+			writeKept(&out, line, i > 0 && !isListItem(line))
+		}
+	}
+	return out.String()
+}
+
+// lineBreak is what stands between two lines.
+func lineBreak(before, after string, escape bool) string {
+	blank := strings.TrimSpace(before) == "" || strings.TrimSpace(after) == ""
+	if blank || !escape && isListItem(after) && isListItem(before) {
+		return "\n"
+	}
+	return "\n\n"
+}
+
+// isListItem reports whether a line is an item of a Markdown list.
+func isListItem(line string) bool {
+	line = strings.TrimLeft(line, " \t")
+	digits := 0
+	for digits < len(line) && digits < 9 && line[digits] >= '0' && line[digits] <= '9' {
+		digits++
+	}
+	if digits > 0 {
+		line = line[digits:]
+		return len(line) > 1 && (line[0] == '.' || line[0] == ')') && line[1] == ' '
+	}
+	return len(line) > 1 && (line[0] == '-' || line[0] == '*' || line[0] == '+') && line[1] == ' '
+}
+
+func writeEscaped(out *strings.Builder, line string) {
+	digits := 0
+	for digits < len(line) && line[digits] >= '0' && line[digits] <= '9' {
+		digits++
+	}
+	for i := 0; i < len(line); i++ {
+		c := line[i]
+		switch c {
+		case '\\', '`', '*', '_', '[', ']', '~':
+			out.WriteByte('\\')
+		case '#', '+', '-', '>':
+			if i == 0 {
+				out.WriteByte('\\')
+			}
+		case '.', ')':
+			if digits > 0 && i == digits {
+				out.WriteByte('\\')
+			}
+		case '=': // a line of these makes a heading of the line before
+			if i == 0 {
+				out.WriteByte('\\')
+			}
+		case '<':
+			if beginsTag(line[i:]) {
+				out.WriteString("&lt;")
+				continue
+			}
+		case '&':
+			if beginsEntity(line[i:]) {
+				out.WriteString("&amp;")
+				continue
+			}
+		case '{':
+			if i > 0 && (line[i-1] == '{' || line[i-1] == '$') {
+				out.WriteByte('\\')
+			}
+		}
+		out.WriteByte(c)
+	}
+}
+
+// writeKept writes a line of Markdown. unindent takes away the space that
+// would make a code block of a continued line.
+func writeKept(out *strings.Builder, line string, unindent bool) {
+	if unindent {
+		line = strings.TrimLeft(line, " \t")
+	}
+	for i := 0; i < len(line); i++ {
+		c := line[i]
+		switch {
+		case c == '<' && isMention(line[i:]):
+			out.WriteString("&lt;")
+			continue
+		case c == '{' && i > 0 && (line[i-1] == '{' || line[i-1] == '$'):
+			out.WriteByte('\\')
+		}
+		out.WriteByte(c)
+	}
+}
+
+func beginsTag(text string) bool {
+	return len(text) > 1 && (text[1] == '/' || text[1] == '!' || text[1] == '?' || isLetter(text[1]))
+}
+
+func beginsEntity(text string) bool {
+	return len(text) > 1 && (text[1] == '#' || isLetter(text[1]))
+}
+
+func isLetter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
+
+// isMention reports whether text begins with <at or </at, in any case: Teams
+// takes that for a mention, and shows the markup when none belongs to it.
+func isMention(text string) bool {
+	text = strings.TrimPrefix(text[1:], "/")
+	return len(text) >= 2 && strings.EqualFold(text[:2], "at")
+}
+
+// plainText takes "{{" and "${" apart where there is no Markdown to escape
+// them with: an invisible word joiner stands between the two characters.
+func plainText(text string) string {
+	text = strings.ToValidUTF8(text, "\uFFFD")
+	if !strings.Contains(text, "{{") && !strings.Contains(text, "${") {
+		return text
+	}
+	var out strings.Builder
+	for i := 0; i < len(text); i++ {
+		if text[i] == '{' && i > 0 && (text[i-1] == '{' || text[i-1] == '$') {
+			out.WriteString("\u2060")
+		}
+		out.WriteByte(text[i])
+	}
+	return out.String()
+}

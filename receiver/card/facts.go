@@ -1,0 +1,193 @@
+package card
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/teamsrelay/teamsrelay/receiver/alert"
+	"github.com/teamsrelay/teamsrelay/receiver/group"
+)
+
+// The annotations that hold the one sentence and the longer text. summary and
+// description are Prometheus' convention; message is older mixins' word.
+var (
+	summaryKeys     = []string{"summary", "message", "title"}
+	descriptionKeys = []string{"description", "message"}
+)
+
+// whereLabels are the labels that say where something is, from the wide to
+// the narrow; then those that say whose it is. They come first on the card.
+var whereLabels = labelOrder("site", "datacenter", "dc", "region", "zone", "cluster",
+	"environment", "env", "namespace", "node", "host", "hostname", "server", "nodename", "instance",
+	"rack", "device", "mountpoint", "interface",
+	"deployment", "statefulset", "daemonset", "service", "pod", "container", "app", "job", "team")
+
+func labelOrder(names ...string) map[string]int {
+	order := make(map[string]int, len(names))
+	for i, name := range names {
+		order[name] = i
+	}
+	return order
+}
+
+// plumbing are labels that say how a sample was collected, not what is wrong.
+var plumbing = map[string]bool{
+	"prometheus": true, "prometheus_replica": true, "replica": true, "monitor": true,
+	"endpoint": true, "metrics_path": true, "uid": true, "id": true, "image": true,
+	"openshift_io_alert_source": true, "alert_rule_uid": true, "rule_uid": true, "datasource_uid": true,
+	"ref_id": true, "receive": true, "tenant_id": true, alert.SeverityLabel: true,
+}
+
+func isPlumbing(name string) bool { return plumbing[name] || strings.HasPrefix(name, "__") }
+
+// byImportance sorts label names: where something is, then the alphabet.
+func byImportance(names []string) {
+	slices.SortFunc(names, func(a, b string) int {
+		i, aKnown := whereLabels[a]
+		j, bKnown := whereLabels[b]
+		switch {
+		case aKnown && bKnown:
+			return i - j
+		case aKnown:
+			return -1
+		case bKnown:
+			return 1
+		}
+		return strings.Compare(a, b)
+	})
+}
+
+// facts are the common labels, those that say where before the others, and
+// the annotations that have no place of their own.
+func (t *teller) facts() (where, others []Fact) {
+	var names []string
+	for name, value := range t.labels {
+		if value != "" && name != alert.NameLabel && !isPlumbing(name) {
+			names = append(names, name)
+		}
+	}
+	byImportance(names)
+	for _, name := range names {
+		fact := Fact{Name: shorten(oneLine(name), maxLabel/2), Value: shorten(oneLine(t.labels[name]), maxLabel)}
+		switch _, known := whereLabels[name]; {
+		case len(where) < maxWhere && (known || len(where) == 0):
+			where = append(where, fact)
+		case len(others) < maxFacts:
+			others = append(others, fact)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(t.notes)) {
+		value := strings.TrimSpace(t.notes[name])
+		if value == "" || strings.HasPrefix(name, "__") || slices.Contains(summaryKeys, name) ||
+			slices.Contains(descriptionKeys, name) || webURL(value) != "" || len(others) >= 2*maxFacts {
+			continue
+		}
+		others = append(others, Fact{Name: shorten(oneLine(name), maxLabel/2), Value: shorten(value, maxText), Markdown: true})
+	}
+	return where, others
+}
+
+// rows are the first n alerts with what sets them apart.
+func (t *teller) rows(n int) []Row {
+	differ := t.differing()
+	rows := make([]Row, 0, min(n, len(t.members)))
+	for _, m := range t.members[:min(n, len(t.members))] {
+		row := Row{State: string(m.State), Summary: t.ownSummary(m)}
+		for _, name := range differ {
+			value := oneLine(m.Labels[name])
+			if value == "" {
+				continue
+			}
+			row.Facts = append(row.Facts, Fact{Name: shorten(oneLine(name), maxLabel/2), Value: shorten(value, maxLabel)})
+			if len(row.Facts) == maxRowFacts {
+				break
+			}
+		}
+		if len(row.Facts) == 0 && row.Summary == "" {
+			row.Facts = []Fact{{Name: "alert", Value: m.Fingerprint.String()}}
+		}
+		row.When, row.Color = t.when(m)
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// differing names the labels in which the alerts differ, the name first.
+func (t *teller) differing() []string {
+	seen := map[string]bool{}
+	var names []string
+	for _, m := range t.members {
+		for name := range m.Labels {
+			if seen[name] {
+				continue
+			}
+			seen[name] = true
+			if _, same := t.labels[name]; !same && name != alert.NameLabel && !isPlumbing(name) {
+				names = append(names, name)
+			}
+		}
+	}
+	byImportance(names)
+	if _, same := t.labels[alert.NameLabel]; !same && seen[alert.NameLabel] {
+		names = slices.Insert(names, 0, alert.NameLabel)
+	}
+	return names
+}
+
+// ownSummary is an alert's summary, or its description, or its values, when
+// the alerts do not share it.
+func (t *teller) ownSummary(m *group.Member) string {
+	for _, keys := range [][]string{summaryKeys, descriptionKeys} {
+		for _, key := range keys {
+			text := firstLine(m.Annotations[key])
+			if _, same := t.notes[key]; text != "" && !same {
+				return shorten(text, maxLabel*2)
+			}
+		}
+	}
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(m.Values)) {
+		if len(parts) == maxRowFacts {
+			break
+		}
+		parts = append(parts, escapeMarkdown(shorten(oneLine(name), maxLabel/2))+" "+
+			strconv.FormatFloat(m.Values[name], 'g', 6, 64))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (t *teller) when(m *group.Member) (words, color string) {
+	switch m.State {
+	case group.Firing:
+		return t.wall.time(t.start(m)), "Default"
+	case group.Unseen:
+		if m.SeenAt.IsZero() {
+			return "no news", "Default"
+		}
+		return "no news since " + t.wall.time(m.SeenAt), "Default"
+	}
+	if end := t.end(m); !end.IsZero() {
+		return "resolved " + t.wall.time(end), "Good"
+	}
+	return "resolved", "Good"
+}
+
+// more says what the rows leave out.
+func (t *teller) more(shown int) string {
+	left := len(t.members) - shown
+	if left <= 0 {
+		return ""
+	}
+	return "and " + thousands(left) + " more"
+}
+
+// thousands writes a number with commas: 4,812.
+func thousands(n int) string {
+	digits := strconv.Itoa(n)
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
+}

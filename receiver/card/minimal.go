@@ -1,0 +1,135 @@
+package card
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"unicode/utf8"
+)
+
+// The minimal card uses TextBlocks and nothing else, so that nothing in it
+// can be refused.
+type (
+	minimalCard struct {
+		Type         string         `json:"type"`
+		Schema       string         `json:"$schema"`
+		Version      string         `json:"version"`
+		FallbackText string         `json:"fallbackText"`
+		Body         []minimalBlock `json:"body"`
+		Teams        teamsWidth     `json:"msteams"`
+	}
+	minimalBlock struct {
+		Type   string `json:"type"`
+		Text   string `json:"text"`
+		Wrap   bool   `json:"wrap"`
+		Size   string `json:"size,omitempty"`
+		Weight string `json:"weight,omitempty"`
+		Style  string `json:"style,omitempty"`
+		Subtle bool   `json:"isSubtle,omitempty"`
+	}
+	teamsWidth struct {
+		Width string `json:"width"`
+	}
+)
+
+// minimalRunes are the lengths to which the texts of a minimal card are cut,
+// one after the other, until it fits.
+var minimalRunes = []int{1000, 300, 100, 40, 16, 0}
+
+// Minimal is the card that is sent when no other can be: state, name, place
+// and summary. It is built without a template and cannot fail. It fits every
+// limit that leaves 700 bytes for the card.
+func Minimal(in Input, limit Limit) Message {
+	story := tell(in, 0)
+	summary := story.Summary
+	if summary == "" && len(in.Group.Alerts) > 0 {
+		t := newTeller(in)
+		summary = t.ownSummary(t.members[0])
+	}
+	var where []string
+	for _, fact := range story.Where {
+		where = append(where, fact.Name+" "+fact.Value)
+	}
+	texts := []minimalText{
+		{style: minimalBlock{Weight: "Bolder"}, text: story.Status},
+		{style: minimalBlock{Size: "Large", Weight: "Bolder", Style: "heading"}, text: story.Title},
+		{text: strings.Join(where, " · ")},
+		{text: capital(story.Since)},
+		{text: summary, markdown: true},
+	}
+	for _, notice := range story.Notices {
+		texts = append(texts, minimalText{text: notice})
+	}
+	texts = append(texts, minimalText{style: minimalBlock{Size: "Small", Subtle: true}, text: story.SmallPrint})
+	return minimal(texts, story.Preview, limit)
+}
+
+// minimalDigest is Minimal for a digest.
+func minimalDigest(in DigestInput, limit Limit) Message {
+	digest := tellDigest(in, maxDigestRows)
+	texts := []minimalText{
+		{style: minimalBlock{Size: "Large", Weight: "Bolder", Style: "heading"}, text: digest.Title},
+		{text: digest.Reason},
+	}
+	for _, section := range digest.Sections {
+		texts = append(texts, minimalText{text: section.Title})
+	}
+	return minimal(texts, digest.Preview, limit)
+}
+
+type minimalText struct {
+	style    minimalBlock
+	text     string
+	markdown bool
+}
+
+func minimal(texts []minimalText, preview string, limit Limit) Message {
+	var message Message
+	for _, runes := range minimalRunes {
+		card := minimalCard{
+			Type: "AdaptiveCard", Schema: cardSchema, Version: "1.5",
+			FallbackText: shorten(preview, runes), Teams: teamsWidth{"Full"}, Body: []minimalBlock{},
+		}
+		for _, t := range texts {
+			block := t.style
+			block.Type, block.Wrap = "TextBlock", true
+			block.Text = shorten(t.text, runes)
+			if t.markdown {
+				block.Text = keepMarkdown(block.Text)
+			} else {
+				block.Text = escapeMarkdown(block.Text)
+			}
+			if block.Text != "" {
+				card.Body = append(card.Body, block)
+			}
+		}
+		if len(card.Body) == 0 {
+			card.Body = append(card.Body, minimalBlock{Type: "TextBlock", Wrap: true, Text: "Alert. Its text does not fit."})
+		}
+		message = Message{Card: encode(card), Summary: shorten(preview, min(runes, maxPreview))}
+		if limit.fits(message) {
+			break
+		}
+	}
+	return message
+}
+
+const cardSchema = "http://adaptivecards.io/schemas/adaptive-card.json"
+
+// encode writes JSON without escaping <, > and &: on the wire they are one
+// byte, not six.
+func encode(v any) []byte {
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
+		panic(err) // strings and booleans always encode
+	}
+	return bytes.TrimRight(out.Bytes(), "\n")
+}
+
+// capital makes the first letter a capital.
+func capital(text string) string {
+	_, size := utf8.DecodeRuneInString(text)
+	return strings.ToUpper(text[:size]) + text[size:]
+}

@@ -1,0 +1,32 @@
+package card
+
+import "strconv"
+
+// Problem is a mistake in a template file.
+type Problem struct {
+	File    string
+	Line    int  // from 1; 0 when the mistake is in no line
+	Warning bool // the cards can be used all the same
+	What    string
+	Do      string // what to do about it
+}
+
+// String is the line that check-config prints: "FILE:LINE: error: what; what to do".
+func (p Problem) String() string {
+	kind := "error"
+	if p.Warning {
+		kind = "warning"
+	}
+	text := p.File
+	if p.Line > 0 {
+		text += ":" + strconv.Itoa(p.Line)
+	}
+	text += ": " + kind + ": " + p.What
+	if p.Do != "" {
+		text += "; " + p.Do
+	}
+	return text
+}
+
+// Error makes a Problem an error.
+func (p Problem) Error() string { return p.String() }

@@ -1,0 +1,525 @@
+package card
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/teamsrelay/teamsrelay/receiver/alert"
+	"github.com/teamsrelay/teamsrelay/receiver/group"
+)
+
+// Story is a group in words: what the shipped cards lay out. Templates see it
+// as .Card. Markdown is written by a rule's author and stays Markdown; every
+// other string is plain text.
+type Story struct {
+	Severity    string // the word that the source wrote, "" without one
+	State       string // "firing", "unseen" or "resolved": what is worst among the alerts
+	Style       string // of the container around the head: attention, warning, accent, good, emphasis
+	Color       string // of text: Attention, Warning, Accent, Good, Default
+	Status      string // "CRITICAL · 3 firing, 1 resolved"
+	Duration    string // "for 12 min", "after 12 min"; "" when nobody knows
+	Title       string
+	Name        string // the alerts' common name, "" when they differ
+	Where       []Fact // the labels that say where, at most maxWhere
+	Since       string // "since 10:02 UTC", "fired 10:02, resolved 10:05 UTC"
+	Summary     string // Markdown; "" when the alerts differ in it
+	Description string // Markdown; "" when the alerts differ in it
+	Notices     []string
+	Facts       []Fact // what else the alerts have in common
+	Rows        []Row  // one for each alert, worst first; none when there is one alert
+	More        string // "and 143 more"; "" when all rows are there
+	History     string // "10:02 fired · 10:05 2 joined"; "" when there is little to tell
+	Links       []Link
+	SmallPrint  string // "Alertmanager · DatacenterTemperature · #k3f9"
+	Preview     string // the text that a phone shows
+	Speak       string // the text that is read aloud
+}
+
+// Fact is a name with a value.
+type Fact struct {
+	Name, Value string
+	Markdown    bool // the value is an annotation
+}
+
+// Row is what sets one alert apart from the others of its group.
+type Row struct {
+	Facts   []Fact // the labels in which the alerts differ, at most maxRowFacts
+	Summary string // Markdown; "" when all alerts share it
+	When    string // "10:02", "resolved 10:05", "no news since 10:12"
+	State   string // as group.State
+	Color   string // of When
+}
+
+// How much a card says before it stops being read. What is left out of labels
+// can be seen in the source, one button away.
+const (
+	maxRows     = 10
+	maxWhere    = 3
+	maxFacts    = 8
+	maxRowFacts = 3
+	maxHistory  = 5
+	maxLinks    = 6 // Teams shows about six buttons (teams-platform §7.5)
+
+	maxLabel   = 120  // runes of a label's value
+	maxTitle   = 160  // runes
+	maxSummary = 600  // runes of a summary
+	maxText    = 4000 // runes of a description
+	maxPreview = 160  // runes
+)
+
+// Late deliveries are mentioned from here on: less than this is how alerting
+// works on any day.
+const worthSayingLate = time.Minute
+
+// teller makes a Story. It holds what several parts of it need.
+type teller struct {
+	in      Input
+	wall    wall
+	members []*group.Member // those worth telling, worst first
+	count   struct{ firing, resolved, unseen int }
+	rank    alert.Severity
+	since   time.Time // when the first alert started; zero when nobody knows
+	labels  map[string]string
+	notes   map[string]string // the common annotations
+}
+
+// tell puts a group into words, with at most rows rows.
+func tell(in Input, rows int) *Story {
+	t := newTeller(in)
+	s := &Story{State: t.state(), Severity: t.severityWord(), Name: t.name()}
+	s.Style, s.Color = t.looks(s.State)
+	s.Status = t.status(s)
+	s.Duration, s.Since = t.times(s.State)
+	s.Summary, s.Description = t.texts()
+	s.Title = t.title(s)
+	s.Where, s.Facts = t.facts()
+	s.Notices = t.notices()
+	if len(t.members) > 1 {
+		s.Rows = t.rows(min(rows, maxRows))
+		s.More = t.more(len(s.Rows))
+	}
+	s.History = t.history()
+	s.Links = t.links(s.State)
+	s.SmallPrint = t.smallPrint(s)
+	s.Preview = t.preview(s)
+	s.Speak = t.speak(s)
+	return s
+}
+
+func newTeller(in Input) *teller {
+	t := &teller{in: in, wall: newWall(in.Now, in.Location)}
+	g := &in.Group
+	t.members = make([]*group.Member, 0, len(g.Alerts))
+	for i := range g.Alerts {
+		if !g.Alerts[i].Inhibited {
+			t.members = append(t.members, &g.Alerts[i])
+		}
+	}
+	if len(t.members) == 0 { // all are inhibited: rather say something
+		for i := range g.Alerts {
+			t.members = append(t.members, &g.Alerts[i])
+		}
+	}
+	t.count.resolved = g.Forgotten
+	any := alert.SeverityNone
+	for _, m := range t.members {
+		severity := m.Severity()
+		any = max(any, severity)
+		switch m.State {
+		case group.Firing:
+			t.count.firing++
+			t.rank = max(t.rank, severity)
+		case group.Unseen:
+			t.count.unseen++
+		default:
+			t.count.resolved++
+		}
+		if start := t.start(m); !start.IsZero() && (t.since.IsZero() || start.Before(t.since)) {
+			t.since = start
+		}
+	}
+	if t.rank == alert.SeverityNone {
+		t.rank = any
+	}
+	t.sort()
+	t.labels = common(t.members, func(m *group.Member) map[string]string { return m.Labels })
+	t.notes = common(t.members, func(m *group.Member) map[string]string { return m.Annotations })
+	return t
+}
+
+// sort puts what fires before what is unseen and what is resolved, then the
+// worse first, then the older: the first to fall is often the cause.
+func (t *teller) sort() {
+	type keyed struct {
+		m     *group.Member
+		state int
+		rank  alert.Severity
+	}
+	order := make([]keyed, len(t.members))
+	for i, m := range t.members {
+		order[i] = keyed{m, stateRank(m.State), m.Severity()}
+	}
+	slices.SortStableFunc(order, func(a, b keyed) int {
+		return cmp.Or(cmp.Compare(a.state, b.state), cmp.Compare(b.rank, a.rank), a.m.StartsAt.Compare(b.m.StartsAt))
+	})
+	for i := range order {
+		t.members[i] = order[i].m
+	}
+}
+
+func stateRank(s group.State) int {
+	switch s {
+	case group.Firing:
+		return 0
+	case group.Unseen:
+		return 1
+	}
+	return 2
+}
+
+// common is what all members agree on. It reads each map once.
+func common(members []*group.Member, of func(*group.Member) map[string]string) map[string]string {
+	sets := make([]map[string]string, len(members))
+	for i, m := range members {
+		sets[i] = of(m)
+	}
+	return alert.Common(sets...)
+}
+
+// start is when an alert started. Sources leave the time out or have clocks
+// that are ahead; then it is when the group opened here.
+func (t *teller) start(m *group.Member) time.Time {
+	if m.StartsAt.Year() > 1 && !m.StartsAt.After(t.in.Now) {
+		return m.StartsAt
+	}
+	return t.in.Group.OpenedAt
+}
+
+// end is when a resolved alert ended.
+func (t *teller) end(m *group.Member) time.Time {
+	if m.EndsAt.Year() > 1 && !m.EndsAt.After(t.in.Now) {
+		return m.EndsAt
+	}
+	return m.SeenAt
+}
+
+func (t *teller) state() string {
+	switch {
+	case t.count.firing > 0:
+		return string(group.Firing)
+	case t.count.unseen > 0:
+		return string(group.Unseen)
+	}
+	return string(group.Resolved)
+}
+
+// severityWord is the word of the worst alert, as its source wrote it.
+func (t *teller) severityWord() string {
+	for _, m := range t.members {
+		if m.Severity() == t.rank {
+			return shorten(strings.TrimSpace(m.Labels[alert.SeverityLabel]), 24)
+		}
+	}
+	return ""
+}
+
+func (t *teller) name() string {
+	if len(t.members) == 0 {
+		return t.in.Group.Spec.Labels[alert.NameLabel]
+	}
+	return t.labels[alert.NameLabel]
+}
+
+func (t *teller) looks(state string) (style, color string) {
+	switch {
+	case state == string(group.Resolved):
+		return "good", "Good"
+	case state == string(group.Unseen):
+		return "emphasis", "Default"
+	}
+	return severityLooks(t.rank)
+}
+
+// severityLooks is the style of a container and the colour of text for
+// something that fires. The word always stands beside it.
+func severityLooks(rank alert.Severity) (style, color string) {
+	switch rank {
+	case alert.SeverityCritical, alert.SeverityError:
+		return "attention", "Attention"
+	case alert.SeverityWarning, alert.SeverityUnknown:
+		return "warning", "Warning"
+	case alert.SeverityInfo:
+		return "accent", "Accent"
+	}
+	return "emphasis", "Default"
+}
+
+// status is the first line of sight: how bad, and what is the matter.
+func (t *teller) status(s *Story) string {
+	still := ""
+	if t.in.Reminder {
+		still = "still "
+	}
+	alone := len(t.members) <= 1 && t.in.Group.Forgotten == 0
+	var state string
+	switch {
+	case s.State == string(group.Resolved) && alone, s.State == string(group.Resolved) && len(t.members) == 0:
+		state = "resolved"
+	case s.State == string(group.Resolved):
+		state = "all " + strconv.Itoa(t.count.resolved) + " resolved"
+	case s.State == string(group.Unseen) && alone:
+		state = still + "no news"
+	case alone:
+		state = still + "firing"
+	default:
+		var parts []string
+		if t.count.firing > 0 {
+			parts = append(parts, strconv.Itoa(t.count.firing)+" "+still+"firing")
+		}
+		if t.count.unseen > 0 {
+			parts = append(parts, strconv.Itoa(t.count.unseen)+" no news")
+		}
+		if t.count.resolved > 0 {
+			parts = append(parts, strconv.Itoa(t.count.resolved)+" resolved")
+		}
+		state = strings.Join(parts, ", ")
+	}
+	switch {
+	case s.Severity == "":
+		return strings.ToUpper(state)
+	case s.State == string(group.Firing):
+		return strings.ToUpper(s.Severity) + " · " + state
+	}
+	return strings.ToUpper(state) + " · was " + s.Severity
+}
+
+func (t *teller) times(state string) (duration, since string) {
+	from := t.since
+	switch state {
+	case string(group.Firing):
+		if from.IsZero() {
+			return "", ""
+		}
+		return "for " + durationWords(t.in.Now.Sub(from)), "since " + t.wall.timeZone(from)
+	case string(group.Unseen):
+		if from.IsZero() {
+			return "", ""
+		}
+		return "", "fired " + t.wall.timeZone(from)
+	}
+	over := t.over()
+	switch {
+	case over.IsZero():
+		return "", ""
+	case from.IsZero() || from.After(over):
+		return "", "resolved " + t.wall.timeZone(over)
+	}
+	return "after " + durationWords(over.Sub(from)),
+		"fired " + t.wall.time(from) + ", resolved " + t.wall.timeZone(over)
+}
+
+// over is when the last alert ended.
+func (t *teller) over() time.Time {
+	over := time.Time{}
+	for _, m := range t.members {
+		if end := t.end(m); end.After(over) {
+			over = end
+		}
+	}
+	if over.IsZero() {
+		return t.in.Group.OverAt
+	}
+	return over
+}
+
+// texts are the common summary and description. An alert without a summary
+// often has the one sentence under another name.
+func (t *teller) texts() (summary, description string) {
+	for _, key := range summaryKeys {
+		if summary = strings.TrimSpace(t.notes[key]); summary != "" {
+			break
+		}
+	}
+	for _, key := range descriptionKeys {
+		if description = strings.TrimSpace(t.notes[key]); description != "" {
+			break
+		}
+	}
+	if summary == "" {
+		summary, description = description, ""
+		return shorten(summary, maxText), ""
+	}
+	if description == summary {
+		description = ""
+	}
+	return shorten(summary, maxSummary), shorten(description, maxText)
+}
+
+func (t *teller) title(s *Story) string {
+	if s.Name != "" {
+		return shorten(titleWords(oneLine(s.Name)), maxTitle)
+	}
+	var names []string
+	for _, m := range t.members {
+		if name := m.Name(); name != "" && !slices.Contains(names, name) {
+			if names = append(names, name); len(names) == 3 {
+				break
+			}
+		}
+	}
+	switch {
+	case len(names) == 0 && s.Summary != "":
+		return shorten(firstLine(s.Summary), maxTitle)
+	case len(names) == 0:
+		return "Alert without a name"
+	}
+	for i, name := range names {
+		names[i] = titleWords(oneLine(name))
+	}
+	return shorten(strconv.Itoa(len(t.members))+" alerts: "+strings.Join(names, ", "), maxTitle)
+}
+
+// notices are the lines that somebody has to know to read the card rightly.
+func (t *teller) notices() []string {
+	var notices []string
+	add := func(text string) { notices = append(notices, text) }
+	if t.in.Late >= worthSayingLate {
+		add("Delivered " + durationWords(t.in.Late) + " late: Teams could not be reached.")
+	}
+	if t.count.unseen > 0 {
+		heard := time.Time{}
+		for _, m := range t.members {
+			if m.State == group.Unseen && m.SeenAt.After(heard) {
+				heard = m.SeenAt
+			}
+		}
+		text := "No news"
+		if t.count.unseen < len(t.members) {
+			text += " of " + alerts(t.count.unseen)
+		}
+		if !heard.IsZero() {
+			text += " since " + t.wall.timeZone(heard)
+		}
+		add(text + ": silenced, or its source is gone.")
+	}
+	if n := t.in.Group.Truncated; n > 0 {
+		add("Alertmanager left " + alerts(n) + " out of its message.")
+	}
+	return notices
+}
+
+func alerts(n int) string {
+	if n == 1 {
+		return "1 alert"
+	}
+	return strconv.Itoa(n) + " alerts"
+}
+
+var changeWords = map[group.Change]string{
+	group.FirstFiring: "fired", group.FiresAgain: "fired again", group.SeverityRises: "got worse",
+	group.JoinsCritical: "joined", group.Joins: "joined", group.AllResolved: "resolved",
+	group.PartlyResolved: "resolved", group.Vanishes: "without news",
+}
+
+// history tells what happened since the episode began, in one line. What the
+// head of the card says already (fired, and resolved at the end) is not worth
+// a line.
+func (t *teller) history() string {
+	var lines []string
+	news := 0
+	for _, h := range t.in.Group.History {
+		word := changeWords[h.Change]
+		if word == "" {
+			continue
+		}
+		if h.Change != group.FirstFiring && h.Change != group.AllResolved {
+			news++
+		}
+		if h.Count > 0 && (h.Change != group.FirstFiring && h.Change != group.AllResolved || h.Count > 1) {
+			word = strconv.Itoa(h.Count) + " " + word
+		}
+		lines = append(lines, t.wall.time(h.At)+" "+word)
+	}
+	if news == 0 {
+		return ""
+	}
+	if left := len(lines) - maxHistory; left > 0 {
+		lines = append([]string{"…"}, lines[left:]...)
+	}
+	return strings.Join(lines, " · ")
+}
+
+func (t *teller) smallPrint(s *Story) string {
+	var parts []string
+	switch source := t.in.Group.Spec.Source; source {
+	case "":
+	case "api":
+		parts = append(parts, "API")
+	default:
+		parts = append(parts, capital(source))
+	}
+	if s.Name != "" {
+		parts = append(parts, shorten(oneLine(s.Name), maxTitle))
+	}
+	if t.in.Group.ID > 0 {
+		parts = append(parts, "#"+t.in.Group.ShortID())
+	}
+	return strings.Join(parts, " · ")
+}
+
+// preview is the text of the notification: how bad, what, and where.
+func (t *teller) preview(s *Story) string {
+	word := s.Severity
+	state := s.State
+	switch state {
+	case string(group.Resolved):
+		word, state = "resolved", s.Duration
+	case string(group.Unseen):
+		state = "no news"
+	case string(group.Firing):
+		if t.in.Reminder {
+			state = "still firing"
+		}
+	}
+	if word == "" {
+		word = "firing"
+		state = ""
+	}
+	name := s.Name
+	if name == "" {
+		name = s.Title
+	}
+	text := "[" + strings.ToUpper(word) + "] " + shorten(oneLine(name), 60)
+	if state != "" {
+		text += " " + state
+	}
+	more := len(t.members) - 1
+	summary := s.Summary
+	if summary == "" && len(t.members) > 0 {
+		summary = t.ownSummary(t.members[0])
+	}
+	if summary = firstLine(summary); summary != "" && summary != name {
+		text += ": " + shorten(summary, maxPreview/2)
+	}
+	if len(s.Where) > 0 {
+		text += " (" + shorten(s.Where[0].Value, 30) + ")"
+	}
+	if more > 0 && t.count.firing > 0 && s.Name != "" {
+		text += " +" + strconv.Itoa(more) + " more"
+	}
+	return shorten(text, maxPreview)
+}
+
+func (t *teller) speak(s *Story) string {
+	text := strings.ReplaceAll(s.Status, " · ", ", ") + ": " + s.Title + "."
+	if line := firstLine(s.Summary); line != "" {
+		text += " " + line
+	}
+	return shorten(text, 2*maxPreview)
+}
+
+// oneLine puts a text on one line with single spaces.
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
