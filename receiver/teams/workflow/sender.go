@@ -1,0 +1,166 @@
+// Package workflow sends cards to Teams through a Workflows webhook: one
+// request a card, judged by status and body. Nothing can be taken back or
+// changed afterwards, and no message id comes back (teams-platform §1).
+package workflow
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	promconfig "github.com/prometheus/common/config"
+
+	"github.com/teamsrelay/teamsrelay/receiver/card"
+	"github.com/teamsrelay/teamsrelay/receiver/teams"
+)
+
+const (
+	// maxAnswer is how much of an answer is read, in bytes: Microsoft's are
+	// empty or a few hundred, and whoever answers is not to be trusted.
+	maxAnswer = 64 << 10
+	// idleTimeout closes a connection before the front doors on Azure's side
+	// do (they keep one for minutes): a request that meets such a close
+	// counts as uncertain and would wait a minute for nothing.
+	idleTimeout = 30 * time.Second
+)
+
+// Sender sends to one webhook. It may be used by several goroutines.
+type Sender struct {
+	url       string
+	label     string // host and short hash, for humans
+	host      string
+	connector bool // answers as an Office 365 connector does
+	timeout   time.Duration
+	client    *http.Client
+	secrets   *strings.Replacer
+}
+
+// New makes a sender, or tells everything in cfg that keeps it from working.
+// It does not touch the network.
+func New(cfg Config) (*Sender, error) {
+	if err := failed(cfg.URL, cfg.Check()); err != nil {
+		return nil, err
+	}
+	raw := strings.TrimSpace(cfg.URL)
+	u, err := url.Parse(raw)
+	if err != nil {
+		return nil, fmt.Errorf("webhook %s: this is not a URL", teams.RedactURL(raw))
+	}
+	timeout := cfg.Timeout
+	if timeout == 0 {
+		timeout = DefaultTimeout
+	}
+	transport := cfg.Transport
+	if transport == nil {
+		if transport, err = newTransport(cfg); err != nil {
+			return nil, fmt.Errorf("webhook %s: %w", teams.RedactURL(raw), err)
+		}
+	}
+	return &Sender{
+		url:       raw,
+		label:     teams.RedactURL(raw),
+		host:      hostOf(u),
+		connector: isConnector(u),
+		timeout:   timeout,
+		secrets:   secretsOf(u),
+		client: &http.Client{
+			Transport: transport,
+			// The URL is the secret, and a redirect would hand the card to
+			// whoever it names.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}, nil
+}
+
+func newTransport(cfg Config) (*http.Transport, error) {
+	tlsConfig, err := promconfig.NewTLSConfig(&cfg.TLS)
+	if err != nil {
+		return nil, err
+	}
+	tlsConfig.MinVersion = max(tlsConfig.MinVersion, tls.VersionTLS12)
+	proxy := http.ProxyFromEnvironment
+	if cfg.ProxyURL != "" {
+		u, err := url.Parse(cfg.ProxyURL)
+		if err != nil {
+			return nil, fmt.Errorf("proxy_url is not a URL")
+		}
+		proxy = http.ProxyURL(u)
+	}
+	// HTTP/1.1 only, which is what a transport with a TLS configuration of its
+	// own speaks: an address has one request at a time, so HTTP/2 has nothing
+	// to give, and its connections can die without anybody noticing.
+	return &http.Transport{
+		Proxy:                  proxy,
+		DialContext:            (&net.Dialer{KeepAlive: 15 * time.Second}).DialContext,
+		TLSClientConfig:        tlsConfig,
+		MaxIdleConns:           4,
+		IdleConnTimeout:        idleTimeout,
+		MaxResponseHeaderBytes: maxAnswer,
+		OnProxyConnectResponse: proxyAnswer,
+	}, nil
+}
+
+// String is the webhook as a human may see it: host and short hash.
+func (s *Sender) String() string { return s.label }
+
+// Send makes one attempt. It always comes back within the timeout.
+func (s *Sender) Send(ctx context.Context, m card.Message) teams.Outcome {
+	attempt, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+
+	var sent sentState
+	attempt = httptrace.WithClientTrace(attempt, sent.trace())
+	request, err := http.NewRequestWithContext(attempt, http.MethodPost, s.url, bytes.NewReader(Envelope(m)))
+	if err != nil {
+		return teams.Outcome{Kind: teams.GiveUp, Reason: teams.Rejected,
+			Message: "The webhook's URL cannot be called: copy it from Teams again and put it into the destination."}
+	}
+	// Without the charset some flows read the body as Latin-1, which breaks
+	// emoji (cards-format.md, teams-platform §1.3).
+	request.Header.Set("Content-Type", "application/json; charset=utf-8")
+	request.Header.Set("User-Agent", "teamsrelay")
+
+	response, err := s.client.Do(request)
+	if err != nil {
+		return s.failure(ctx, attempt, err, sent.uncertain())
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	if err != nil && isSuccess(response.StatusCode) && response.StatusCode != http.StatusAccepted {
+		// Its status alone does not say that it worked; a 202's does.
+		return s.failure(ctx, attempt, err, true)
+	}
+	return s.judge(response, body)
+}
+
+// sentState knows how much of a request has left us. The transport writes and
+// reads at the same time, hence the atomic.
+type sentState struct{ state atomic.Int32 }
+
+const (
+	maybeSent = iota + 1 // the headers are written, the rest is on its way
+	halfSent             // writing the rest failed: nobody can have acted on it
+)
+
+func (s *sentState) trace() *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		WroteHeaders: func() { s.state.Store(maybeSent) },
+		WroteRequest: func(info httptrace.WroteRequestInfo) {
+			if info.Err != nil {
+				s.state.Store(halfSent)
+			}
+		},
+	}
+}
+
+// uncertain: the whole request may have arrived.
+func (s *sentState) uncertain() bool { return s.state.Load() == maybeSent }

@@ -1,0 +1,173 @@
+package teamstest
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// Fault is what the simulated Teams does to one or more requests of a webhook
+// instead of taking them. The zero Fault does nothing special. In JSON:
+//
+//	{"status": 429, "retry_after": "2s", "times": 3}
+//	{"status": 200, "body": "Webhook message delivery failed with error: …"}
+//	{"latency": "10s"}        the card is shown at once, the answer comes late
+//	{"cut": "before"}         the connection breaks, nothing is shown
+//	{"cut": "after"}          the connection breaks, the card is shown
+//	{"hang": true}            no answer ever, nothing is shown
+type Fault struct {
+	// Status is answered. A status of 400 or more, or a body, means that the
+	// card is not shown; 0: what Teams would answer.
+	Status     int
+	RetryAfter time.Duration // the answer's Retry-After, in whole seconds
+	Body       string        // the answer's body
+	Latency    time.Duration // how long the answer takes
+	Cut        Cut           // when the connection breaks
+	Hang       bool          // there is no answer until the client goes away
+	Times      int           // how many requests meet the fault; 0: one, below 0: all
+}
+
+// Cut is when a connection breaks.
+type Cut string
+
+// The two moments: before the card is shown, and after it.
+const (
+	CutBefore Cut = "before"
+	CutAfter  Cut = "after"
+)
+
+// AnyWebhook is where Fault puts faults for webhooks that have none of their own.
+const AnyWebhook = ""
+
+// Fault queues faults: the next request of the webhook meets the first of
+// them, and so on.
+func (s *Server) Fault(webhook string, faults ...Fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if w := s.webhookNamed(webhook); w != nil {
+		w.faults = append(w.faults, faults...)
+	}
+}
+
+// ClearFaults makes it a good day again.
+func (s *Server) ClearFaults() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, w := range s.webhooks {
+		w.faults = nil
+	}
+}
+
+// Faults is what is still queued, by webhook.
+func (s *Server) Faults() map[string][]Fault {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	queued := map[string][]Fault{}
+	for name, w := range s.webhooks {
+		if len(w.faults) > 0 {
+			queued[name] = append([]Fault(nil), w.faults...)
+		}
+	}
+	return queued
+}
+
+// nextFault takes the fault that a request meets; it needs the lock.
+func (s *Server) nextFault(w *webhook) Fault {
+	if len(w.faults) == 0 {
+		w = s.webhooks[AnyWebhook]
+		if w == nil || len(w.faults) == 0 {
+			return Fault{}
+		}
+	}
+	fault := w.faults[0]
+	switch {
+	case fault.Times < 0:
+	case fault.Times <= 1:
+		w.faults = w.faults[1:]
+	default:
+		w.faults[0].Times--
+	}
+	return fault
+}
+
+// refuses tells whether the card is not shown, and why.
+func (f Fault) refuses() (string, bool) {
+	switch {
+	case f.Hang:
+		return "fault: no answer", true
+	case f.Cut == CutBefore:
+		return "fault: connection cut", true
+	case f.Status >= 300:
+		return fmt.Sprintf("fault: answered %d", f.Status), true
+	case f.Body != "":
+		return "fault: error in the answer's body", true
+	}
+	return "", false
+}
+
+// status is what is answered when the fault refuses; 0: nothing.
+func (f Fault) status() int {
+	if f.Hang || f.Cut != "" {
+		return 0
+	}
+	if f.Status == 0 {
+		return http.StatusOK // errors in a body come with a 200
+	}
+	return f.Status
+}
+
+// faultJSON is a Fault as people write it.
+type faultJSON struct {
+	Status     int    `json:"status,omitempty"`
+	RetryAfter string `json:"retry_after,omitempty"`
+	Body       string `json:"body,omitempty"`
+	Latency    string `json:"latency,omitempty"`
+	Cut        Cut    `json:"cut,omitempty"`
+	Hang       bool   `json:"hang,omitempty"`
+	Times      int    `json:"times,omitempty"`
+}
+
+// MarshalJSON writes times as "2s".
+func (f Fault) MarshalJSON() ([]byte, error) {
+	j := faultJSON{Status: f.Status, Body: f.Body, Cut: f.Cut, Hang: f.Hang, Times: f.Times}
+	if f.RetryAfter != 0 {
+		j.RetryAfter = f.RetryAfter.String()
+	}
+	if f.Latency != 0 {
+		j.Latency = f.Latency.String()
+	}
+	return json.Marshal(j)
+}
+
+// UnmarshalJSON reads what MarshalJSON writes and says what is wrong with it.
+func (f *Fault) UnmarshalJSON(data []byte) error {
+	var j faultJSON
+	if err := json.Unmarshal(data, &j); err != nil {
+		return err
+	}
+	*f = Fault{Status: j.Status, Body: j.Body, Cut: j.Cut, Hang: j.Hang, Times: j.Times}
+	if j.Status != 0 && (j.Status < 200 || j.Status > 599) {
+		return fmt.Errorf("status %d cannot be answered; use 200 to 599", j.Status)
+	}
+	if j.Cut != "" && j.Cut != CutBefore && j.Cut != CutAfter {
+		return fmt.Errorf("cut is %q; use %q or %q", j.Cut, CutBefore, CutAfter)
+	}
+	var err error
+	if f.RetryAfter, err = wait("retry_after", j.RetryAfter); err != nil {
+		return err
+	}
+	f.Latency, err = wait("latency", j.Latency)
+	return err
+}
+
+func wait(field, text string) (time.Duration, error) {
+	if text == "" {
+		return 0, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 {
+		return 0, fmt.Errorf("%s is %q; write a time like 2s", field, text)
+	}
+	return d, nil
+}
