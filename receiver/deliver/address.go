@@ -1,0 +1,50 @@
+package deliver
+
+import (
+	"context"
+	"time"
+
+	"github.com/teamsrelay/teamsrelay/receiver/card"
+	"github.com/teamsrelay/teamsrelay/receiver/teams"
+)
+
+// Address is one place that a message can go to, and how to send there.
+type Address struct {
+	ID          string // the store's name for it; no secret
+	Destination string // the destination's name in the configuration
+	// Pace is how much Teams takes; every window holds. Empty: DefaultPace.
+	Pace []Window
+	// Limit is how large a message may be. Zero: card.WorkflowLimit.
+	Limit card.Limit
+	// Editable: a message that is there can be changed later.
+	Editable bool
+	// MaxAge is how long a change may wait before it becomes a dead letter
+	// instead of old noise. 0: DefaultMaxAge.
+	MaxAge time.Duration
+	// Timeout ends an attempt. 0: DefaultTimeout.
+	Timeout time.Duration
+	// Send makes one attempt. It ends when ctx does.
+	Send func(ctx context.Context, m card.Message) teams.Outcome
+}
+
+// Defaults of an Address (design, issue 2 point 4 and small print).
+const (
+	DefaultMaxAge  = 24 * time.Hour
+	DefaultTimeout = 8 * time.Second
+)
+
+func (a Address) withDefaults() Address {
+	if len(a.Pace) == 0 {
+		a.Pace = DefaultPace
+	}
+	if a.Limit == (card.Limit{}) {
+		a.Limit = card.WorkflowLimit
+	}
+	if a.MaxAge <= 0 {
+		a.MaxAge = DefaultMaxAge
+	}
+	if a.Timeout <= 0 {
+		a.Timeout = DefaultTimeout
+	}
+	return a
+}

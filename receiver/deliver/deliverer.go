@@ -1,0 +1,279 @@
+package deliver
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/teamsrelay/teamsrelay/receiver/card"
+	"github.com/teamsrelay/teamsrelay/receiver/store"
+)
+
+const (
+	// scanEvery is how often the store is asked for what nobody woke us for:
+	// posts that another replica raised, or left when it died.
+	scanEvery = 10 * time.Second
+	// leaseMargin is how much longer than an attempt a lease is held. What a
+	// replica that died was doing is taken over after that.
+	leaseMargin = 20 * time.Second
+	// storeRetry is the wait after the store could not be written.
+	storeRetry = time.Second
+	// lastWords is how long a stopping Deliverer tries to record an attempt
+	// that has ended.
+	lastWords = 10 * time.Second
+)
+
+// Cards makes messages. None of its functions fails: where a template does,
+// the message is the minimal card and says so in Fault.
+type Cards struct {
+	Render  func(name string, in card.Input, limit card.Limit) card.Message
+	Minimal func(in card.Input, limit card.Limit) card.Message
+	Digest  func(in card.DigestInput, limit card.Limit) card.Message
+}
+
+// Options is what a Deliverer needs. Everything without "optional" must be set.
+type Options struct {
+	Store store.Store
+	Cards Cards
+	// Addresses says how to send to an address; false when it is not in the
+	// configuration. It is asked anew for every attempt, so a reload only has
+	// to change what it answers and call WakeAll.
+	Addresses func(id string) (Address, bool)
+	// Holder names this process in leases: unique among replicas.
+	Holder string
+	// Location is where the readers' clock is; optional, nil: UTC.
+	Location *time.Location
+	Now      func() time.Time      // optional: time.Now
+	Random   func() float64        // optional: math/rand; from [0, 1), for jitter
+	Logger   *slog.Logger          // optional: discard
+	Metrics  prometheus.Registerer // optional: not registered
+}
+
+// Deliverer works on all addresses. Make one with New.
+type Deliverer struct {
+	store     store.Store
+	cards     Cards
+	addresses func(id string) (Address, bool)
+	holder    string
+	location  *time.Location
+	now       func() time.Time
+	random    func() float64
+	log       *slog.Logger
+	metrics   *metrics
+
+	rescan chan struct{}
+	work   sync.WaitGroup // goroutines of places
+
+	mu     sync.Mutex
+	ctx    context.Context // Run's; nil before it and after it was cancelled
+	places map[string]*place
+}
+
+// place is an address that has something to do, now or later.
+type place struct {
+	working bool        // it has a goroutine
+	woken   bool        // something happened since its turn began
+	timer   *time.Timer // otherwise: until then nothing can be done
+	// smallDigest: Teams did not take the last digest; the next is short.
+	smallDigest bool // only used by the goroutine
+}
+
+// New makes a Deliverer. It does nothing before Run.
+func New(o Options) (*Deliverer, error) {
+	switch {
+	case o.Store == nil, o.Addresses == nil, o.Holder == "":
+		return nil, errors.New("deliver: Store, Addresses and Holder must be set")
+	case o.Cards.Render == nil, o.Cards.Minimal == nil, o.Cards.Digest == nil:
+		return nil, errors.New("deliver: every function of Cards must be set")
+	}
+	d := &Deliverer{
+		store: o.Store, cards: o.Cards, addresses: o.Addresses, holder: o.Holder,
+		location: o.Location, now: o.Now, random: o.Random, log: o.Logger,
+		rescan: make(chan struct{}, 1),
+		places: make(map[string]*place),
+	}
+	if d.now == nil {
+		d.now = time.Now
+	}
+	if d.random == nil {
+		d.random = rand.Float64
+	}
+	if d.log == nil {
+		d.log = slog.New(slog.DiscardHandler)
+	}
+	d.log = d.log.With("component", "deliver")
+	var err error
+	d.metrics, err = newMetrics(o.Metrics, o.Store, o.Addresses, d.now)
+	return d, err
+}
+
+// Run delivers until ctx is cancelled. Then no new attempt starts, those under
+// way end (within their timeout), are recorded, and the leases are given back.
+func (d *Deliverer) Run(ctx context.Context) error {
+	d.mu.Lock()
+	d.ctx = ctx
+	d.mu.Unlock()
+
+	scan := time.NewTicker(scanEvery)
+	defer scan.Stop()
+	if err := d.recoverDigests(ctx); err != nil {
+		d.log.Error("Digests that were cut off could not be looked for; one may come twice", "err", err)
+	}
+	d.scan(ctx)
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-scan.C:
+			d.scan(ctx)
+		case <-d.rescan:
+			d.scan(ctx)
+		}
+	}
+	return d.stop(ctx)
+}
+
+func (d *Deliverer) stop(ctx context.Context) error {
+	d.mu.Lock()
+	d.ctx = nil
+	for _, p := range d.places {
+		if p.timer != nil {
+			p.timer.Stop()
+		}
+	}
+	d.mu.Unlock()
+	d.work.Wait()
+
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
+	defer cancel()
+	return d.store.Update(ctx, func(tx store.Tx) error { return tx.ReleaseLeases(d.holder) })
+}
+
+// scan wakes every address that has something to do.
+func (d *Deliverer) scan(ctx context.Context) {
+	var busy []string
+	err := d.store.View(ctx, func(tx store.Tx) (err error) {
+		busy, err = tx.BusyAddresses()
+		return err
+	})
+	if err != nil {
+		if ctx.Err() == nil {
+			d.log.Error("The store cannot be asked for what is due; trying again", "err", err)
+		}
+		return
+	}
+	d.Wake(busy...)
+}
+
+// WakeAll looks at every address anew: after a reload of the configuration,
+// and after store.ShiftTimers.
+func (d *Deliverer) WakeAll() {
+	select {
+	case d.rescan <- struct{}{}:
+	default: // it will
+	}
+}
+
+// Wake says that something was raised at these addresses; call it after the
+// commit. It never blocks. Before Run and after its end it does nothing: the
+// store knows what is due, and the next Run finds it there.
+func (d *Deliverer) Wake(addresses ...string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	ctx := d.ctx
+	if ctx == nil || ctx.Err() != nil {
+		return
+	}
+	for _, id := range addresses {
+		p := d.places[id]
+		if p == nil {
+			p = &place{}
+			d.places[id] = p
+		}
+		p.woken = true
+		if p.working {
+			continue
+		}
+		if p.timer != nil {
+			p.timer.Stop()
+		}
+		p.working = true
+		d.work.Go(func() { d.visit(ctx, id, p) })
+	}
+}
+
+// visit takes turns at an address until nothing can be done there now.
+func (d *Deliverer) visit(ctx context.Context, id string, p *place) {
+	var done *attempt // that has ended and is not recorded yet
+	for {
+		d.mu.Lock()
+		p.woken = false
+		d.mu.Unlock()
+
+		next, begun, err := d.turn(ctx, id, done)
+		switch {
+		case err != nil:
+			if !d.pause(ctx, done, err) {
+				return
+			}
+			continue
+		case begun != nil:
+			d.perform(ctx, begun)
+			done = begun
+			continue
+		case next.action == doDigest && d.digest(ctx, id, p),
+			next.action == doBury && d.bury(ctx, id):
+			done = nil
+			continue
+		}
+		done = nil
+		if d.leave(id, p, next) {
+			return
+		}
+	}
+}
+
+// leave ends a visit, unless something happened meanwhile.
+func (d *Deliverer) leave(id string, p *place, next step) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	stopped := d.ctx == nil || d.ctx.Err() != nil
+	if p.woken && !stopped {
+		return false
+	}
+	p.working = false
+	switch {
+	case stopped:
+	case next.action == doStop:
+		delete(d.places, id)
+	default:
+		until := d.now().Add(storeRetry) // a digest or burial that could not be recorded
+		if next.action == doWait {
+			until = next.until
+		}
+		p.timer = time.AfterFunc(until.Sub(d.now()), func() { d.Wake(id) })
+	}
+	return true
+}
+
+// pause waits until the store may be there again. It reports false when there
+// is no more time: the attempt that is not recorded will be found as cut off.
+func (d *Deliverer) pause(ctx context.Context, done *attempt, err error) bool {
+	if ctx.Err() != nil {
+		if done != nil {
+			d.log.Error("Stopped before an attempt could be recorded; its message may come twice",
+				"destination", done.address.Destination, "title", done.delivery.Title, "err", err)
+		}
+		return false
+	}
+	d.log.Error("The store cannot be written; deliveries wait for it", "err", err)
+	select {
+	case <-ctx.Done():
+	case <-time.After(storeRetry):
+	}
+	return true
+}

@@ -1,0 +1,167 @@
+package deliver
+
+import (
+	"errors"
+	"time"
+
+	"github.com/teamsrelay/teamsrelay/receiver/store"
+	"github.com/teamsrelay/teamsrelay/receiver/teams"
+)
+
+// finish records what came of an attempt for one post: the post, the line in
+// the log, the address. It does not change a.
+func (t *turn) finish(a *attempt) error {
+	p, err := t.tx.Post(a.post.ID)
+	found := err == nil
+	if err != nil && !errors.Is(err, store.ErrNotFound) { // somebody may have dropped it
+		return err
+	}
+	log := a.delivery
+	log.Revision, log.Status, log.Message, log.MessageID = a.rev, a.outcome.Status, a.outcome.Message, a.outcome.MessageID
+	log.Reason = string(a.outcome.Reason)
+	// Another replica may have found it cut off: then it decides, unless we
+	// know that the message is there.
+	ours := found && p.State == store.Sending
+
+	switch {
+	case a.outcome.Kind == teams.Delivered:
+		log.State = delivered(a.address.Editable)
+		t.well()
+		t.mended()
+		if found {
+			t.observeDelay(p.Since)
+			p.Delivered(a.rev, a.outcome.MessageID, a.address.Editable, t.now)
+		}
+	case a.outcome.Kind == teams.Retry:
+		log.State = store.DeliveryRetry
+		reason := log.Reason
+		if a.minimal { // and it stays the minimal card
+			reason = a.post.Reason
+		}
+		at := t.failed(a)
+		p.Retry(at, reason, a.outcome.Message, t.now)
+		t.logRetry(log, at)
+	case shrinkable(a.outcome.Reason) && !a.minimal:
+		log.State = store.DeliveryRetry
+		t.well()
+		p.Retry(t.now, log.Reason, a.outcome.Message, t.now)
+		t.logRetry(log, t.now)
+	default:
+		log.State = store.DeliveryDead
+		t.well()
+		t.broke(a.outcome)
+		if ours {
+			t.giveUp(&p, a.outcome.Reason, a.outcome.Message)
+		}
+	}
+	if found && (ours || a.outcome.Kind == teams.Delivered) {
+		if err := t.tx.SavePost(&p); err != nil {
+			return err
+		}
+	}
+	return t.record(a, log)
+}
+
+// delivered is the log's word for a success.
+func delivered(editable bool) string {
+	if editable {
+		return store.DeliveryDelivered
+	}
+	return store.DeliveryAccepted
+}
+
+// record writes the line in the log and counts the attempt.
+func (t *turn) record(a *attempt, log store.Delivery) error {
+	log.Took = a.took
+	if err := t.tx.SaveDelivery(&log); err != nil {
+		return err
+	}
+	t.after = append(t.after, func() {
+		t.d.metrics.delivery(log.Destination, log.State, teams.Reason(log.Reason))
+		if a.sent {
+			t.d.metrics.seconds.Observe(a.took.Seconds())
+		}
+		if log.State == store.DeliveryDelivered || log.State == store.DeliveryAccepted {
+			t.d.log.Info("Delivered", "destination", log.Destination, "title", log.Title, "state", log.State,
+				"digest", log.Digest, "attempt", log.Attempt, "took", log.Took, "delivery", log.ID)
+		}
+	})
+	if !a.sent {
+		return nil
+	}
+	return t.recordSend(a.ended)
+}
+
+// failed makes the address wait and says when the post may be tried again.
+// What Teams asks for holds for both, up to the age at which the news is not
+// told any more: no answer can silence an address for longer.
+func (t *turn) failed(a *attempt) time.Time {
+	t.row.Failures++
+	t.changed = true
+	if a.outcome.After > 0 {
+		t.row.NotBefore = t.now.Add(min(a.outcome.After, a.address.MaxAge))
+		return t.row.NotBefore
+	}
+	t.row.NotBefore = t.now.Add(addressBackoff(t.row.Failures, t.d.random()))
+	at := t.now.Add(postBackoff(a.post.Attempts, t.d.random()))
+	edit := a.address.Editable && a.post.MessageID != ""
+	if again := a.delivery.At.Add(uncertainWait); a.outcome.Uncertain && !edit && again.After(at) {
+		return again
+	}
+	return at
+}
+
+// well: the address answers, whatever it says.
+func (t *turn) well() {
+	if t.row.Failures > 0 || !t.row.NotBefore.IsZero() {
+		t.row.Failures, t.row.NotBefore, t.changed = 0, time.Time{}, true
+	}
+}
+
+// mended: the address takes messages.
+func (t *turn) mended() {
+	if t.row.Broken == "" {
+		return
+	}
+	t.row.Broken, t.row.BrokenReason, t.row.BrokenAt, t.changed = "", "", time.Time{}, true
+	t.after = append(t.after, func() {
+		t.d.log.Info("The destination works again; its dead letters can be replayed", "destination", t.address.Destination)
+	})
+}
+
+// broke marks the address when the answer concerns all that is sent there.
+func (t *turn) broke(o teams.Outcome) {
+	if !breaking(o.Reason) {
+		return
+	}
+	t.row.Broken, t.row.BrokenReason, t.row.BrokenAt, t.changed = o.Message, string(o.Reason), t.now, true
+	if t.row.Broken == "" {
+		t.row.Broken = advice(o.Reason)
+	}
+	t.after = append(t.after, func() {
+		t.d.log.Error("The destination is broken", "destination", t.address.Destination, "reason", string(o.Reason), "message", o.Message)
+	})
+}
+
+// giveUp makes a post a dead letter.
+func (t *turn) giveUp(p *store.Post, reason teams.Reason, why string) {
+	destination := t.destination(p)
+	p.GiveUp(string(reason), deadLetter(p.Title, destination, reason, why), t.now)
+	post := *p
+	t.after = append(t.after, func() {
+		t.d.log.Error("Given up; the post is a dead letter", "destination", destination, "title", post.Title,
+			"reason", post.Reason, "message", post.Message, "post", post.ID)
+	})
+}
+
+func (t *turn) observeDelay(since time.Time) {
+	delay := t.now.Sub(since).Seconds()
+	t.after = append(t.after, func() { t.d.metrics.delay.Observe(max(delay, 0)) })
+}
+
+func (t *turn) logRetry(log store.Delivery, at time.Time) {
+	t.after = append(t.after, func() {
+		t.d.log.Warn("Not delivered; trying again", "destination", log.Destination, "title", log.Title,
+			"reason", log.Reason, "status", log.Status, "message", log.Message, "attempt", log.Attempt, "next_attempt", at)
+	})
+}

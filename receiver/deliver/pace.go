@@ -1,0 +1,135 @@
+package deliver
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Window is a limit on the messages to one address: at most N in any Per.
+type Window struct {
+	N   int
+	Per time.Duration
+}
+
+// DefaultPace is that of a Workflows webhook: Teams throttles at more than 4
+// requests in a second, and a flow's Teams connection takes about 25 posts in
+// 300 s, of which we use 20 (teams-platform §1.4).
+var DefaultPace = []Window{{N: 4, Per: time.Second}, {N: 20, Per: 300 * time.Second}}
+
+const (
+	// maxWindowN and maxWindowPer keep a typing error from filling memory
+	// with send times. The largest that Teams has is 1800 an hour.
+	maxWindowN   = 10_000
+	maxWindowPer = 24 * time.Hour
+	// reserveFrom is the length from which a window keeps a reserve. In
+	// shorter ones waiting for a slot takes seconds, and nobody is late.
+	reserveFrom = 30 * time.Second
+	// slack is added to every window: timers and clocks are not exact.
+	slack = 10 * time.Millisecond
+)
+
+// ParsePace reads windows as the configuration writes them: "4/1s", "20/5m".
+// None is not an error: the caller's default holds.
+func ParsePace(texts []string) ([]Window, error) {
+	var windows []Window
+	for _, text := range texts {
+		n, per, found := strings.Cut(text, "/")
+		count, errCount := strconv.Atoi(strings.TrimSpace(n))
+		length, errLength := time.ParseDuration(strings.TrimSpace(per))
+		switch {
+		case !found || errCount != nil || errLength != nil:
+			return nil, fmt.Errorf("pace %q is not messages/duration; write it like 4/1s or 20/5m", text)
+		case count < 1 || count > maxWindowN:
+			return nil, fmt.Errorf("pace %q allows %d messages; use 1 to %d", text, count, maxWindowN)
+		case length < time.Millisecond || length > maxWindowPer:
+			return nil, fmt.Errorf("pace %q is over %s; use 1ms to %s", text, length, maxWindowPer)
+		}
+		windows = append(windows, Window{N: count, Per: length})
+	}
+	return windows, nil
+}
+
+// share says how much of the large windows a message may use. A quarter is
+// kept back from ordinary messages and half of that from digests, so that in
+// and after a storm there is always room for what is critical.
+type share int
+
+const (
+	shareOrdinary share = iota
+	shareDigest
+	shareCritical
+)
+
+func (w Window) limit(s share) int {
+	if w.Per < reserveFrom {
+		return w.N
+	}
+	reserve := w.N / 4
+	switch s {
+	case shareOrdinary:
+		return w.N - reserve
+	case shareDigest:
+		return w.N - reserve/2
+	}
+	return w.N
+}
+
+// nextSend is the earliest time, not before now, at which every window has
+// room for one more message after those sent at the given times (oldest first).
+func nextSend(windows []Window, sends []time.Time, now time.Time, s share) time.Time {
+	at := now
+	for _, w := range windows {
+		if limit := w.limit(s); len(sends) >= limit {
+			if free := sends[len(sends)-limit].Add(w.Per + slack); free.After(at) {
+				at = free
+			}
+		}
+	}
+	return at
+}
+
+// room is how many messages could be sent from now until the given time; it
+// stops counting at most.
+func room(windows []Window, sends []time.Time, now, until time.Time, s share, most int) int {
+	sends = sends[:len(sends):len(sends)] // what is simulated goes into a copy
+	for n := 0; n < most; n++ {
+		now = nextSend(windows, sends, now, s)
+		if now.After(until) {
+			return n
+		}
+		if n+1 < most {
+			sends = append(sends, now)
+		}
+	}
+	return most
+}
+
+// left is how many messages could be sent at now as far as the large windows
+// are concerned.
+func left(windows []Window, sends []time.Time, now time.Time, s share) int {
+	least := -1
+	for _, w := range windows {
+		if w.Per < reserveFrom {
+			continue
+		}
+		free := w.limit(s)
+		for i := len(sends) - 1; i >= 0 && sends[i].Add(w.Per+slack).After(now); i-- {
+			free--
+		}
+		if free = max(free, 0); least < 0 || free < least {
+			least = free
+		}
+	}
+	return max(least, 0)
+}
+
+// longest is the length of the longest window: sends before that are over.
+func longest(windows []Window) time.Duration {
+	var per time.Duration
+	for _, w := range windows {
+		per = max(per, w.Per)
+	}
+	return per + slack
+}

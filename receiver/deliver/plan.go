@@ -1,0 +1,165 @@
+package deliver
+
+import (
+	"time"
+
+	"github.com/teamsrelay/teamsrelay/receiver/store"
+	"github.com/teamsrelay/teamsrelay/receiver/teams"
+)
+
+const (
+	// digestAfter: a backlog that needs longer than this at the address's
+	// pace is told by a digest (design D4).
+	digestAfter = 2 * time.Minute
+	// digestDistance is the least time between two digests of an address.
+	digestDistance = 15 * time.Second
+	// aloneInStorm is how many loud critical posts still get a card of their
+	// own when the backlog calls for a digest. It is what the reserve of the
+	// default pace holds.
+	aloneInStorm = 5
+	// peek is how many ready posts a decision looks at: enough to see that
+	// more criticals wait than may go alone, and to let a post that failed
+	// stand back.
+	peek = 8
+)
+
+// situation is everything that decides what an address does next.
+type situation struct {
+	now     time.Time
+	known   bool // the address is in the configuration
+	windows []Window
+	maxAge  time.Duration
+	sends   []time.Time   // ends of the latest attempts, oldest first
+	row     store.Address // what the store knows of the address
+	ready   []store.Post  // what may be sent now, best first; at most peek
+	backlog int           // how many may be sent now in all
+	next    time.Time     // when the next post may be sent, while none may; zero: there is none
+}
+
+// action is what an address does next.
+type action int
+
+const (
+	doStop   action = iota // nothing waits
+	doWait                 // nothing can be done until step.until
+	doSend                 // one attempt for step.post
+	doDigest               // tell everything that waits by one message
+	doBury                 // give up on what waits and will not be sent: see buried
+)
+
+// step is what an address does next, and with what.
+type step struct {
+	action action
+	until  time.Time  // doWait
+	post   store.Post // doSend
+	// spaced: the message counts as a digest for the distance between digests.
+	spaced bool
+}
+
+// decide says what an address does next.
+func decide(s situation) step {
+	if len(s.ready) == 0 {
+		if s.next.IsZero() {
+			return step{action: doStop}
+		}
+		return step{action: doWait, until: s.next}
+	}
+	for i := range s.ready {
+		if _, lost := s.buried(&s.ready[i]); lost {
+			return step{action: doBury}
+		}
+	}
+	if s.row.NotBefore.After(s.now) {
+		return step{action: doWait, until: s.row.NotBefore}
+	}
+
+	next, at := s.choose()
+	if at.After(s.now) {
+		return step{action: doWait, until: at}
+	}
+	return next
+}
+
+// choose picks the next message and the time at which the pace allows it.
+func (s situation) choose() (step, time.Time) {
+	critical := 0
+	for critical < len(s.ready) && s.ready[critical].Rank >= store.RankLoudCritical {
+		critical++
+	}
+	ordinary := nextSend(s.windows, s.sends, s.now, shareOrdinary)
+	storm := s.backlog > room(s.windows, s.sends, s.now, s.now.Add(digestAfter), shareOrdinary, s.backlog)
+	alone := step{action: doSend, post: freshest(s.ready)}
+
+	switch {
+	case critical > 0 && (!storm || critical <= aloneInStorm):
+		return alone, nextSend(s.windows, s.sends, s.now, shareCritical)
+	case !storm:
+		return alone, ordinary
+	case critical > 0:
+		return step{action: doDigest, spaced: true}, s.digestTime(shareCritical, ordinary)
+	case s.backlog == 1: // a digest of one group would say less than its card
+		alone.spaced = true
+		return alone, s.digestTime(shareDigest, ordinary)
+	}
+	return step{action: doDigest, spaced: true}, s.digestTime(shareDigest, ordinary)
+}
+
+// digestTime is when the next digest may go: the first at once, the others at
+// a distance. While ordinary messages have no room (until the given time), the
+// slots that are left are spread over that time, so that the last of them is
+// not spent early and everything after it late.
+func (s situation) digestTime(sh share, ordinary time.Time) time.Time {
+	at := nextSend(s.windows, s.sends, s.now, sh)
+	if s.row.DigestAt.IsZero() || s.row.DigestAt.After(s.now.Add(uncertainWait)) {
+		return at // there was none, or it is from before the clock was set back
+	}
+	distance := digestDistance
+	if ordinary.After(s.now) {
+		slots := left(s.windows, s.sends, s.now, sh)
+		distance = max(distance, ordinary.Sub(s.row.DigestAt)/time.Duration(slots+1))
+	}
+	if spaced := s.row.DigestAt.Add(distance); spaced.After(at) {
+		return spaced
+	}
+	return at
+}
+
+// freshest is the best post, but one that has failed lets those of the same
+// rank go first that have failed less.
+func freshest(ready []store.Post) store.Post {
+	best := 0
+	for i := range ready {
+		if ready[i].Rank == ready[best].Rank && ready[i].Attempts < ready[best].Attempts {
+			best = i
+		}
+	}
+	return ready[best]
+}
+
+// buried says that a post will not be sent, and why.
+func (s situation) buried(p *store.Post) (teams.Reason, bool) {
+	switch {
+	case !s.known:
+		return teams.NoAddress, true
+	case s.row.Broken != "" && !p.UpdatedAt.After(s.row.BrokenAt) && !s.row.BrokenAt.After(s.now):
+		return teams.Reason(s.row.BrokenReason), true
+	case s.now.Sub(p.Since) > s.maxAge:
+		return teams.Expired, true
+	}
+	return "", false
+}
+
+// minimal says that a post has its last attempt ahead of it, with the minimal
+// card: Teams did not take the one that was wanted. A replay, or a change that
+// comes after the post was given up, starts afresh.
+func minimal(p *store.Post) bool {
+	return p.State == store.Waiting && shrinkable(teams.Reason(p.Reason))
+}
+
+// shrinkable are the reasons that the minimal card may help against.
+func shrinkable(r teams.Reason) bool { return r == teams.Payload || r == teams.TooLarge }
+
+// breaking are the reasons that concern the address, whatever is sent there.
+func breaking(r teams.Reason) bool {
+	return r == teams.Auth || r == teams.NotFound || r == teams.TLS
+}

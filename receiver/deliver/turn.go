@@ -1,0 +1,292 @@
+package deliver
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/teamsrelay/teamsrelay/receiver/store"
+	"github.com/teamsrelay/teamsrelay/receiver/teams"
+)
+
+// turn is one transaction at an address. What it decides holds after the
+// commit only; a turn whose transaction runs again starts from nothing.
+type turn struct {
+	d       *Deliverer
+	tx      store.Tx
+	now     time.Time
+	id      string
+	address Address
+	known   bool
+	row     store.Address
+	changed bool     // the row is to be saved
+	after   []func() // log lines and metrics, once the commit is there
+}
+
+// turn records the attempt that has ended, if any, and begins what comes next.
+// begun is set when next is doSend.
+func (d *Deliverer) turn(ctx context.Context, id string, done *attempt) (next step, begun *attempt, err error) {
+	stopping := ctx.Err() != nil
+	if stopping && done == nil {
+		return step{}, nil, nil
+	}
+	err = d.update(ctx, id, func(t *turn) error {
+		next, begun = step{}, nil
+		if done != nil {
+			if err := t.finish(done); err != nil {
+				return err
+			}
+		}
+		if stopping {
+			return nil
+		}
+		var err error
+		next, begun, err = t.next()
+		return err
+	})
+	if err != nil {
+		return step{}, nil, err
+	}
+	return next, begun, nil
+}
+
+// update runs fn as a turn. It outlives ctx by lastWords, so that what has
+// ended is recorded.
+func (d *Deliverer) update(ctx context.Context, id string, fn func(*turn) error) error {
+	ctx, cancel := outlive(ctx, lastWords)
+	defer cancel()
+	var t turn
+	err := d.store.Update(ctx, func(tx store.Tx) error {
+		t = turn{d: d, tx: tx, now: d.now(), id: id}
+		t.address, t.known = d.addresses(id)
+		t.address = t.address.withDefaults()
+		var err error
+		if t.row, err = tx.Address(id); err != nil {
+			return err
+		}
+		if err := fn(&t); err != nil {
+			return err
+		}
+		if t.changed {
+			return tx.SaveAddress(&t.row)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, f := range t.after {
+		f()
+	}
+	return nil
+}
+
+// outlive is a context that ends a while after its parent.
+func outlive(parent context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(parent))
+	stop := context.AfterFunc(parent, func() {
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			cancel()
+		case <-ctx.Done():
+		}
+	})
+	return ctx, func() { stop(); cancel() }
+}
+
+// next decides what to do and begins it. Who does nothing gives the lease back.
+func (t *turn) next() (step, *attempt, error) {
+	if t.row.Holder != "" && t.row.Holder != t.d.holder && t.row.LeasedUntil.After(t.now) {
+		return step{action: doWait, until: t.row.LeasedUntil}, nil, nil
+	}
+	if err := t.recover(); err != nil {
+		return step{}, nil, err
+	}
+	s, err := t.situation()
+	if err != nil {
+		return step{}, nil, err
+	}
+	next := decide(s)
+	switch next.action {
+	case doStop, doWait:
+		t.release()
+		return next, nil, nil
+	}
+	if ok, err := t.lease(); err != nil || !ok {
+		return step{action: doWait, until: t.now.Add(storeRetry)}, nil, err
+	}
+	if next.action != doSend {
+		return next, nil, nil
+	}
+	begun, err := t.begin(next)
+	return next, begun, err
+}
+
+// lease takes or renews the lease, for longer than an attempt can take.
+func (t *turn) lease() (bool, error) {
+	until := t.now.Add(t.address.Timeout + leaseMargin)
+	ok, err := t.tx.Lease(t.id, t.d.holder, t.now, until)
+	if ok {
+		t.row.Holder, t.row.LeasedUntil = t.d.holder, until
+	}
+	return ok, err
+}
+
+// release gives the lease back, so that another replica need not wait for its
+// end.
+func (t *turn) release() {
+	if t.row.Holder == t.d.holder {
+		t.row.Holder, t.row.LeasedUntil, t.changed = "", time.Time{}, true
+	}
+}
+
+func (t *turn) situation() (situation, error) {
+	s := situation{
+		now: t.now, known: t.known, row: t.row,
+		windows: t.address.Pace, maxAge: t.address.MaxAge,
+	}
+	var err error
+	if s.ready, err = t.tx.ReadyPosts(t.id, t.now, peek); err != nil {
+		return s, err
+	}
+	switch s.backlog = len(s.ready); s.backlog {
+	case 0:
+		s.next, err = t.tx.NextPost(t.id)
+		return s, err
+	case peek:
+		if s.backlog, err = t.tx.Backlog(t.id, t.now); err != nil {
+			return s, err
+		}
+	}
+	s.sends, err = t.tx.Sends(t.id, t.now.Add(-longest(t.address.Pace)))
+	return s, err
+}
+
+// begin records that an attempt starts.
+func (t *turn) begin(s step) (*attempt, error) {
+	a := &attempt{address: t.address, post: s.post, minimal: minimal(&s.post), leasedUntil: t.row.LeasedUntil}
+	a.post.Begin(t.now)
+	if err := t.tx.SavePost(&a.post); err != nil {
+		return nil, err
+	}
+	if s.spaced {
+		t.row.DigestAt, t.changed = t.now, true
+	}
+	a.delivery = store.Delivery{
+		PostID: a.post.ID, GroupID: a.post.GroupID, Address: t.id, Destination: t.destination(&a.post), Title: a.post.Title,
+		State: store.DeliverySending, Attempt: a.post.Attempts, Revision: a.post.Want, At: t.now,
+	}
+	return a, t.tx.SaveDelivery(&a.delivery)
+}
+
+// destination is the name under which a post's deliveries are told: a post
+// keeps the destination that first led to its address.
+func (t *turn) destination(p *store.Post) string {
+	if p.Destination != "" {
+		return p.Destination
+	}
+	return t.address.Destination
+}
+
+// recover finds attempts that were cut off: whoever made them died, since
+// nobody else has the lease and ours are recorded before a turn comes here.
+func (t *turn) recover() error {
+	posts, err := t.tx.SendingPosts(t.id)
+	if err != nil {
+		return err
+	}
+	for i := range posts {
+		p := &posts[i]
+		at := p.UpdatedAt.Add(uncertainWait)
+		if t.address.Editable && p.MessageID != "" {
+			at = t.now // an edit repeated is harmless
+		}
+		p.Retry(at, string(teams.Interrupted), "the process ended while this was being sent; it may have arrived, so it is sent again after a minute", t.now)
+		if err := t.tx.SavePost(p); err != nil {
+			return err
+		}
+		log, err := t.tx.Deliveries(store.DeliveryFilter{PostID: p.ID, State: store.DeliverySending, Limit: 1})
+		if err != nil {
+			return err
+		}
+		for j := range log {
+			if err := t.interrupted(&log[j]); err != nil {
+				return err
+			}
+		}
+	}
+	if t.row.Holder == "" || t.row.Holder == t.d.holder {
+		return nil
+	}
+	// Somebody died with the lease. A digest of theirs leaves no post behind
+	// that is sending, only its line in the log.
+	return t.recoverDigests()
+}
+
+// recoverDigests finds digests to this address that were cut off.
+func (t *turn) recoverDigests() error {
+	log, err := t.tx.Deliveries(store.DeliveryFilter{State: store.DeliverySending})
+	if err != nil {
+		return err
+	}
+	for i := range log {
+		if log[i].Digest == 0 || log[i].Address != t.id {
+			continue
+		}
+		if err := t.interrupted(&log[i]); err != nil {
+			return err
+		}
+		t.holdDigest(log[i].At)
+	}
+	return nil
+}
+
+// interrupted writes into the log that an attempt was cut off, and counts it
+// as a send: Teams may have seen it.
+func (t *turn) interrupted(d *store.Delivery) error {
+	d.State, d.Reason = store.DeliveryInterrupted, string(teams.Interrupted)
+	d.Message = "the process ended before the answer came"
+	if err := t.tx.SaveDelivery(d); err != nil {
+		return err
+	}
+	log := *d
+	t.after = append(t.after, func() {
+		t.d.metrics.delivery(log.Destination, store.DeliveryInterrupted, teams.Interrupted)
+		t.d.log.Warn("An attempt was cut off; it is made again a minute after it began",
+			"destination", log.Destination, "title", log.Title, "delivery", log.ID)
+	})
+	return t.recordSend(d.At)
+}
+
+// holdDigest keeps the next digest back until a minute after one that began at
+// a time and may have arrived.
+func (t *turn) holdDigest(began time.Time) {
+	t.row.DigestAt, t.changed = began.Add(uncertainWait-digestDistance), true
+}
+
+func (t *turn) recordSend(at time.Time) error {
+	return t.tx.RecordSend(t.id, at, at.Add(-longest(t.address.Pace)))
+}
+
+// recoverDigests finds digests that were cut off when everything stopped.
+func (d *Deliverer) recoverDigests(ctx context.Context) error {
+	var log []store.Delivery
+	err := d.store.View(ctx, func(tx store.Tx) (err error) {
+		log, err = tx.Deliveries(store.DeliveryFilter{State: store.DeliverySending, Limit: 1000})
+		return err
+	})
+	for _, l := range log {
+		if l.Digest == 0 {
+			continue
+		}
+		err = errors.Join(err, d.update(ctx, l.Address, func(t *turn) error {
+			if t.row.Holder != "" && t.row.Holder != d.holder && t.row.LeasedUntil.After(t.now) {
+				return nil // somebody else's, and under way
+			}
+			return t.recoverDigests()
+		}))
+	}
+	return err
+}
