@@ -32,7 +32,7 @@ func (s *Sender) judge(r *http.Response, body []byte) teams.Outcome {
 	case !isSuccess(status):
 		o = outcomeOf(status, said, wait)
 		if location, err := r.Location(); err == nil && o.Reason == teams.Rejected {
-			o.Message += fmt.Sprintf(" It points to %s.", printable(location.Hostname(), 100))
+			o.Message += fmt.Sprintf(" It points to %s.", s.excerpt([]byte(location.Hostname())))
 		}
 	case s.connector:
 		// Connectors said "1" when they had posted; anything else was an error.

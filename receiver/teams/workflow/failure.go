@@ -88,7 +88,7 @@ func (s *Sender) tlsTrouble(err error) (string, bool) {
 		return fmt.Sprintf("The certificate of %s has expired or is not valid yet. Check this machine's clock first.", s.host), true
 	case errors.As(err, &verification):
 		return fmt.Sprintf("The certificate of %s cannot be verified. Check tls_config.ca_file.", s.host), true
-	case errors.As(err, &notTLS):
+	case errors.As(err, &notTLS), errors.Is(err, http.ErrSchemeMismatch):
 		return fmt.Sprintf("%s does not speak TLS on this port. Check the port in the URL, and proxy_url.", s.host), true
 	case errors.As(err, &op) && op.Op == "remote error":
 		// An alert of the other side; it comes when a client certificate is
