@@ -53,6 +53,9 @@ func newWriter(c *conn, log *slog.Logger) *writer {
 
 // update hands fn to the writer and waits for the commit.
 func (w *writer) update(ctx context.Context, fn func(store.Tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	r := &request{fn: fn, done: make(chan error, 1)}
 	select {
 	case w.queue <- r:
