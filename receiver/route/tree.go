@@ -63,16 +63,20 @@ func (c *checker) wrong(at, what, do string) {
 // alert, at any time.
 func (c *checker) top(r Route) {
 	if len(r.Destinations) == 0 {
-		c.wrong("route", "the top route names no destination", "add destinations: [NAME]; it takes every alert that no other route takes")
+		c.wrong("route.destinations", "the top route names no destination", "add destinations: [NAME]; it takes every alert that no other route takes")
 	}
 	if len(r.Matchers)+len(r.Match)+len(r.MatchRE) > 0 {
-		c.wrong("route", "the top route has matchers, but it must take every alert", "move them to a route under routes:")
+		c.wrong("route.matchers", "the top route has matchers, but it must take every alert", "move them to a route under routes:")
 	}
 	if r.Continue {
 		c.wrong("route.continue", "the top route has nothing to continue with", "remove continue")
 	}
-	if len(r.MuteTimeIntervals)+len(r.ActiveTimeIntervals) > 0 {
-		c.wrong("route", "the top route cannot have time intervals", "move them to a route under routes:")
+	const intervals = "the top route cannot have time intervals, it must take every alert at any time"
+	if len(r.MuteTimeIntervals) > 0 {
+		c.wrong("route.mute_time_intervals", intervals, "move them to a route under routes:")
+	}
+	if len(r.ActiveTimeIntervals) > 0 {
+		c.wrong("route.active_time_intervals", intervals, "move them to a route under routes:")
 	}
 }
 
@@ -238,7 +242,7 @@ func knownNames(names []string, otherwise string) string {
 	case len(names) > most:
 		return fmt.Sprintf("%s, or use one of the %d that there are", otherwise, len(names))
 	}
-	names = slices.Sorted(slices.Values(names))
+	names = slices.Compact(slices.Sorted(slices.Values(names)))
 	return "use one of " + strings.Join(names, ", ") + ", or " + otherwise
 }
 
