@@ -1,0 +1,83 @@
+// Package config reads the configuration file. It is strict: a key that does
+// not exist, a name that leads nowhere or a time without a unit is an error,
+// and all of them are reported at once, each with its line and with what to do
+// about it. Each package checks its own options; config puts them together.
+//
+// What comes out is plain values: paths are resolved, secrets are read from
+// their files, defaults are filled in, and the route tree is made. Nobody else
+// has to know YAML.
+package config
+
+import (
+	"time"
+
+	promconfig "github.com/prometheus/common/config"
+
+	"github.com/teamsrelay/teamsrelay/receiver/card"
+	"github.com/teamsrelay/teamsrelay/receiver/deliver"
+	"github.com/teamsrelay/teamsrelay/receiver/route"
+	"github.com/teamsrelay/teamsrelay/receiver/teams/workflow"
+)
+
+// Config is a configuration without mistakes.
+type Config struct {
+	Storage      Storage
+	Destinations []Destination // in the order of the file, at least one
+	// Tree is the routes, time intervals and inhibition rules.
+	Tree *route.Tree
+	// Cards are the shipped cards and those of template_files.
+	Cards *card.Set
+	// ResolveTimeout is how long an alert of POST /api/v2/alerts without
+	// endsAt fires when it is not sent again.
+	ResolveTimeout time.Duration
+	// AdminToken is asked of those who change something and do not come over
+	// loopback; "": nobody else may.
+	AdminToken Secret
+}
+
+// Storage is where state is kept.
+type Storage struct {
+	// SQLite is the path of the database's file.
+	SQLite string
+	// Retention is how long finished groups, the delivery log and dead
+	// letters are kept.
+	Retention time.Duration
+}
+
+// Destination is a name for an address. So far each leads to one webhook.
+type Destination struct {
+	Name string
+	// URL is the Workflows webhook. ProxyURL may hold a password.
+	URL, ProxyURL Secret
+	TLS           promconfig.TLSConfig
+	Timeout       time.Duration // of one attempt; 0: the sender's default
+	StrictHosts   bool
+	// Pace is how much Teams takes from us there; all windows hold at once.
+	Pace []deliver.Window
+	// MaxAge is how old a change may become before it is given up.
+	MaxAge time.Duration
+	// Paths are more ingest paths that lead straight to this destination.
+	Paths []string
+	// Fallback names the destination that is told when this one cannot be
+	// reached; "": none.
+	Fallback string
+}
+
+// Workflow is what the sender of this destination is made from. It holds the
+// secrets in the clear: do not print it.
+func (d Destination) Workflow() workflow.Config {
+	return workflow.Config{
+		URL:         d.URL.Reveal(),
+		ProxyURL:    d.ProxyURL.Reveal(),
+		TLS:         d.TLS,
+		Timeout:     d.Timeout,
+		StrictHosts: d.StrictHosts,
+	}
+}
+
+// What holds where the file says nothing.
+const (
+	DefaultRetention      = 30 * 24 * time.Hour
+	DefaultResolveTimeout = 5 * time.Minute // Alertmanager's
+	DefaultMaxAge         = 24 * time.Hour
+)

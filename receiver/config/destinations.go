@@ -1,0 +1,141 @@
+package config
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/teamsrelay/teamsrelay/receiver/deliver"
+)
+
+// A destination's name stands in paths, metrics and commands, so it is made of
+// what needs no quotes there.
+var destinationName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
+
+// ingestPath is a path without patterns, escapes and empty or dot segments.
+var ingestPath = regexp.MustCompile(`^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$`)
+
+// ownPaths are the beginnings of paths that are ours already (design §6).
+var ownPaths = []string{"alertmanager", "api", "events", "metrics", "debug", "-", "destinations", "deliveries", "dead-letters"}
+
+func (d *document) destinations(sections []destinationSection) []Destination {
+	if len(sections) == 0 && !d.faulty("destinations") {
+		d.wrong("destinations", "there is no destination", "add one under destinations: with a name and workflow: {url_file: FILE}")
+	}
+	names, paths := make(map[string]int), make(map[string]string)
+	for _, s := range sections {
+		names[s.Name]++
+	}
+	seen := make(map[string]bool)
+	made := make([]Destination, len(sections))
+	for i := range sections {
+		s, at := &sections[i], fmt.Sprintf("destinations[%d]", i)
+		switch {
+		case s.Name == "":
+			if !d.faulty(at + ".name") {
+				d.wrong(at, "the destination has no name", "add name:, which routes and people call it by")
+			}
+		case seen[s.Name]:
+			d.wrong(at+".name", "there are two destinations "+quote(s.Name), "rename one of them")
+		case !destinationName.MatchString(s.Name):
+			d.wrong(at+".name", "a destination cannot be called "+quote(s.Name), "use up to 63 letters, digits, -, _ and ., beginning with a letter or digit")
+		}
+		seen[s.Name] = true
+		made[i] = d.destination(s, at)
+		made[i].Paths = d.paths(s, at, paths)
+		switch _, known := names[s.Fallback]; {
+		case s.Fallback == "":
+		case s.Fallback == s.Name:
+			d.wrong(at+".fallback", "the destination is its own fallback", "name another one")
+		case !known:
+			d.wrong(at+".fallback", "there is no destination "+quote(s.Fallback), "name one of those under destinations:")
+		}
+	}
+	return made
+}
+
+func (d *document) destination(s *destinationSection, at string) Destination {
+	made := Destination{
+		Name:     s.Name,
+		Pace:     d.pace(s.Pace, at+".pace"),
+		MaxAge:   d.positive(s.MaxAge, DefaultMaxAge, at+".max_age"),
+		Fallback: s.Fallback,
+	}
+	if s.Workflow == nil {
+		if !d.faulty(at+".workflow") && !d.reachedLater(at) {
+			d.wrong(at, "the destination "+quote(s.Name)+" leads nowhere", "add workflow: {url_file: FILE} with the webhook's URL in the file")
+		}
+		return made
+	}
+	at += ".workflow"
+	w := s.Workflow
+	url, urlOK := d.secret(w.URL, w.URLFile, at+".url")
+	made.URL = url
+	made.ProxyURL = w.ProxyURL
+	made.TLS = w.TLS
+	made.TLS.SetDirectory(d.dir)
+	made.Timeout = w.Timeout
+	made.StrictHosts = w.StrictHosts
+	for _, p := range made.Workflow().Check() {
+		place := at + "." + p.Field
+		if p.Field == "url" && d.has(at+".url_file") {
+			place = at + ".url_file"
+		}
+		switch {
+		case d.faulty(place), p.Field == "url" && !urlOK:
+			// It only follows from what is reported already.
+		case p.Warning:
+			d.warn(place, oneLine(p.What), p.Hint)
+		default:
+			d.wrong(place, oneLine(p.What), p.Hint)
+		}
+	}
+	return made
+}
+
+// reachedLater says whether a destination is reached in a way that has been
+// reported as not available yet.
+func (d *document) reachedLater(at string) bool {
+	return slices.ContainsFunc([]string{"channel", "chat", "users", "group"}, func(key string) bool { return d.has(at + "." + key) })
+}
+
+func (d *document) pace(texts []string, at string) []deliver.Window {
+	var windows []deliver.Window
+	for i, text := range texts {
+		window, err := deliver.ParsePace([]string{text})
+		if err != nil {
+			if place := fmt.Sprintf("%s[%d]", at, i); !d.faulty(place) {
+				d.wrong(place, oneLine(err.Error()), "write how many messages in what time, such as 4/1s")
+			}
+			continue
+		}
+		windows = append(windows, window...)
+	}
+	if len(windows) == 0 {
+		return deliver.DefaultPace
+	}
+	return windows
+}
+
+// paths checks a destination's own ingest paths. taken holds those of the
+// destinations before.
+func (d *document) paths(s *destinationSection, at string, taken map[string]string) []string {
+	for i, path := range s.Paths {
+		place := fmt.Sprintf("%s.paths[%d]", at, i)
+		first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+		owner, conflict := taken[path]
+		switch {
+		case d.faulty(place):
+		case !ingestPath.MatchString(path):
+			d.wrong(place, quote(path)+" is not a path", "begin with / and use letters, digits, -, _, . and ~, without a / at the end")
+		case slices.Contains(ownPaths, first):
+			d.wrong(place, "the paths under /"+first+" are teamsrelay's own", "choose another one; /alertmanager/"+s.Name+" is there without being asked for")
+		case conflict:
+			d.wrong(place, "the path "+quote(path)+" leads to the destination "+quote(owner)+" already", "choose another one")
+		default:
+			taken[path] = s.Name
+		}
+	}
+	return s.Paths
+}

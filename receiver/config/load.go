@@ -1,0 +1,220 @@
+package config
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/teamsrelay/teamsrelay/receiver/card"
+	"github.com/teamsrelay/teamsrelay/receiver/route"
+)
+
+// Env is what a configuration needs of the process that reads it.
+type Env struct {
+	// Lookup finds a variable of the environment: os.LookupEnv.
+	Lookup func(name string) (value string, ok bool)
+}
+
+// Load reads a configuration file. The configuration is nil if any of the
+// problems is an error; with warnings alone it can be used.
+func Load(path string, env Env) (*Config, Problems) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, unreadable(path, err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1)) // Parse refuses one byte too many
+	if err != nil {
+		return nil, unreadable(path, err)
+	}
+	return Parse(path, data, env)
+}
+
+func unreadable(path string, err error) Problems {
+	return Problems{{
+		File: path, Line: 1, Level: Error,
+		What: "the file cannot be read: " + reason(err), Do: "check the name and that this user may read it",
+	}}
+}
+
+// Parse is Load for a file that has been read already. name stands in the
+// problems, and paths in the file are relative to its directory.
+func Parse(name string, data []byte, env Env) (*Config, Problems) {
+	d := &document{name: name, dir: filepath.Dir(name), env: env, lines: make(map[string]int), unread: make(map[string]bool), around: make(map[string]bool)}
+	var made *Config
+	if node := d.parse(data); node != nil {
+		var f file
+		d.decode(node, reflect.ValueOf(&f).Elem(), "", 0)
+		if !d.unread[""] {
+			made = d.config(&f)
+		}
+	}
+	d.problems.sort()
+	if d.problems.Failed() {
+		return nil, d.problems
+	}
+	return made, d.problems
+}
+
+// config checks what the file says and makes values of it.
+func (d *document) config(f *file) *Config {
+	c := &Config{
+		Storage:        d.storage(&f.Storage),
+		Destinations:   d.destinations(f.Destinations),
+		ResolveTimeout: d.positive(f.ResolveTimeout, DefaultResolveTimeout, "resolve_timeout"),
+	}
+	c.AdminToken, _ = d.secret(f.AdminToken, f.AdminTokenFile, "admin_token")
+	c.Cards = d.cards(f.TemplateFiles)
+	c.Tree = d.tree(f, c.Cards.Names())
+	return c
+}
+
+// positive is a time of the file that must not be 0, or else the default.
+func (d *document) positive(set *time.Duration, otherwise time.Duration, at string) time.Duration {
+	if set == nil {
+		return otherwise
+	}
+	if *set <= 0 {
+		d.wrong(at, "the time must be longer than 0", "write a time such as 5m, or remove it")
+	}
+	return *set
+}
+
+// cards reads the template files and checks them.
+func (d *document) cards(patterns []string) *card.Set {
+	var files []card.Source
+	seen := make(map[string]bool)
+	for i, pattern := range patterns {
+		at := fmt.Sprintf("template_files[%d]", i)
+		if d.faulty(at) {
+			continue
+		}
+		paths, err := filepath.Glob(d.path(pattern))
+		if err != nil {
+			d.wrong(at, quote(pattern)+" is not a pattern for files", "write a path such as templates/*.tmpl; close every [")
+			continue
+		}
+		if len(paths) == 0 {
+			d.wrong(at, "there is no file "+quote(pattern), "create it or remove the line; paths are relative to this file")
+		}
+		for _, path := range paths {
+			text, ok := d.read(path, at, maxFile)
+			if ok && !seen[path] {
+				seen[path] = true
+				files = append(files, card.Source{Name: path, Text: text})
+			}
+		}
+	}
+	set, problems := card.New(files)
+	for _, p := range problems {
+		level := Error
+		if p.Warning {
+			level = Warning
+		}
+		d.problems = append(d.problems, Problem{File: p.File, Line: max(p.Line, 1), Level: level, What: p.What, Do: p.Do})
+	}
+	return set
+}
+
+func (d *document) tree(f *file, cards []string) *route.Tree {
+	if f.Route == nil {
+		if d.unread["route"] {
+			return nil
+		}
+		d.wrong("route", "there is no route", "add route: {destinations: [NAME]}; it says who is told of what")
+		return nil
+	}
+	o := route.Options{
+		Route: *f.Route, TimeIntervals: f.TimeIntervals, InhibitRules: f.InhibitRules, Cards: cards,
+	}
+	for _, destination := range f.Destinations {
+		if destination.Name != "" {
+			o.Destinations = append(o.Destinations, destination.Name)
+		}
+	}
+	tree, problems := route.New(o)
+	for _, p := range problems {
+		switch {
+		case d.faulty(p.At), d.unread["destinations"] && strings.Contains(p.At, ".destinations"):
+			// It only follows from what is reported already.
+		case p.Warning:
+			d.warn(p.At, p.What, p.Do)
+		default:
+			d.wrong(p.At, p.What, p.Do)
+		}
+	}
+	return tree
+}
+
+// path is where a path of the file leads.
+func (d *document) path(name string) string {
+	if filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(d.dir, name)
+}
+
+// secret is a secret that stands in the file or in a file of its own. It
+// reports false if there is none because of a mistake, which is reported.
+func (d *document) secret(value Secret, fileName, at string) (Secret, bool) {
+	key, twin := at[strings.LastIndexByte(at, '.')+1:], at+"_file"
+	switch {
+	case d.faulty(at) || d.faulty(twin):
+		return "", false
+	case d.has(at) && d.has(twin):
+		d.wrong(twin, "both "+key+" and "+key+"_file are there", "keep one of them")
+		return "", false
+	case d.has(twin):
+		text, ok := d.read(d.path(fileName), twin, maxSecret)
+		text = strings.TrimSpace(text)
+		if ok && text == "" {
+			d.wrong(twin, "the file "+quote(fileName)+" is empty", "write the secret into it")
+		}
+		return Secret(text), text != ""
+	case d.has(at) && strings.TrimSpace(value.Reveal()) == "":
+		d.wrong(at, key+" is empty", "write it here, as ${NAME}, or in a file that "+key+"_file names")
+		return "", false
+	}
+	return Secret(strings.TrimSpace(value.Reveal())), true
+}
+
+// read reads a small file that the configuration names.
+func (d *document) read(path, at string, limit int64) (string, bool) {
+	wrong := func(what string) (string, bool) {
+		d.wrong(at, "the file "+quote(path)+" cannot be read: "+what, "create it, correct the path or let this user read it; paths are relative to this file")
+		return "", false
+	}
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return wrong(reason(err))
+	case !info.Mode().IsRegular(): // a pipe would hold us up for ever
+		return wrong("it is not an ordinary file")
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return wrong(reason(err))
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	switch {
+	case err != nil:
+		return wrong(reason(err))
+	case int64(len(data)) > limit:
+		return wrong(fmt.Sprintf("it is larger than %d KiB", limit>>10))
+	}
+	return string(data), true
+}
+
+// reason is what the operating system says, without the path, which the
+// message names already.
+func reason(err error) string {
+	if wrapped, ok := err.(*os.PathError); ok { //nolint:errorlint // os returns it bare
+		return wrapped.Err.Error()
+	}
+	return err.Error()
+}

@@ -1,0 +1,65 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+)
+
+// nearest is the name that somebody who typed wrong probably meant, or "".
+func nearest(typed string, names []string) string {
+	best, least := "", max(1, len(typed)/3)+1
+	for _, name := range names {
+		if n := distance(typed, name, least); n < least {
+			best, least = name, n
+		}
+	}
+	return best
+}
+
+// distance counts the characters to insert, delete or change to make a into b,
+// or returns limit where there are at least as many.
+func distance(a, b string, limit int) int {
+	if diff := len(a) - len(b); diff >= limit || -diff >= limit {
+		return limit
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return min(row[len(b)], limit)
+}
+
+// quote makes a value of the file fit into a message of one line. It is for
+// values that are no secrets.
+func quote(s string) string {
+	const most = 60 // runes; enough to find it in the file
+	if runes := []rune(s); len(runes) > most {
+		s = string(runes[:most]) + "…"
+	}
+	return fmt.Sprintf("%q", s)
+}
+
+// keyName is a key for a message. A webhook URL that slid into the place of a
+// key, because a space after a colon is missing, stays out of it.
+func keyName(key string) string {
+	const most = 40 // runes; ours have at most 22
+	if strings.Contains(key, "://") || strings.ContainsAny(key, "?&=") || len([]rune(key)) > most {
+		return "of this name"
+	}
+	return fmt.Sprintf("%q", key)
+}
+
+// oneLine makes the message of a library fit into a line.
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
