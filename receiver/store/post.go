@@ -45,8 +45,8 @@ type Post struct {
 	// in words. A dead letter keeps them until it is delivered.
 	Reason     string
 	Message    string
-	DeadLetter bool      // in the list of dead letters; also while a replay is under way
-	UpdatedAt  time.Time //
+	DeadLetter bool // in the list of dead letters; also while a replay is under way
+	UpdatedAt  time.Time
 }
 
 // The ranks.

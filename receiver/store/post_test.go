@@ -1,0 +1,214 @@
+package store_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/teamsrelay/teamsrelay/receiver/group"
+	"github.com/teamsrelay/teamsrelay/receiver/store"
+)
+
+var (
+	earlier = time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
+	now     = earlier.Add(time.Hour)
+	later   = now.Add(time.Minute)
+)
+
+// in is a post in a state, with everything set that the state can have set.
+func in(state store.State) store.Post {
+	p := store.Post{State: state, Want: 3, Since: earlier, NotBefore: earlier, UpdatedAt: earlier}
+	switch state {
+	case "":
+		return store.Post{}
+	case store.Shown, store.Accepted:
+		p.Shown, p.MessageID = 3, "m1"
+	case store.Due:
+		p.Shown, p.Rank = 2, store.RankQuiet
+	case store.Sending, store.Waiting:
+		p.Shown, p.Attempts, p.Loud, p.Rank = 2, 2, true, store.RankLoud
+		p.Reason, p.Message = "throttled", "Teams asked for patience"
+	case store.Dead:
+		p.Shown, p.Attempts, p.DeadLetter = 2, 5, true
+		p.Reason, p.Message = "not_found", "the flow was deleted"
+	}
+	return p
+}
+
+var states = []store.State{"", store.Due, store.Sending, store.Shown, store.Accepted, store.Waiting, store.Dead}
+
+func TestEveryTransitionFromEveryState(t *testing.T) {
+	// The picture in doc.go as a table: for each transition the state that
+	// it leads to, from each state in the order of states. "-" marks those
+	// that the picture does not have and that nobody may call.
+	for name, transition := range map[string]struct {
+		do func(p *store.Post)
+		to [7]store.State
+	}{
+		"raise quietly": {
+			func(p *store.Post) { p.Raise(4, group.Due{}, store.RankQuiet, now) },
+			[7]store.State{store.Due, store.Due, store.Sending, store.Due, store.Due, store.Waiting, store.Due},
+		},
+		"raise loudly": {
+			func(p *store.Post) { p.Raise(4, group.Due{Loud: true}, store.RankLoudCritical, now) },
+			[7]store.State{store.Due, store.Due, store.Sending, store.Due, store.Due, store.Waiting, store.Due},
+		},
+		"begin": {
+			func(p *store.Post) { p.Begin(now) },
+			[7]store.State{"-", store.Sending, "-", "-", "-", store.Sending, "-"},
+		},
+		"delivered by the bot": {
+			func(p *store.Post) { p.Delivered(3, "m2", true, now) },
+			[7]store.State{"-", "-", store.Shown, "-", "-", "-", "-"},
+		},
+		"delivered by a webhook": {
+			func(p *store.Post) { p.Delivered(3, "", false, now) },
+			[7]store.State{"-", "-", store.Accepted, "-", "-", "-", "-"},
+		},
+		"delivered, but more is wanted by now": {
+			func(p *store.Post) { p.Delivered(2, "m2", true, now) },
+			[7]store.State{"-", "-", store.Due, "-", "-", "-", "-"},
+		},
+		"retry": {
+			func(p *store.Post) { p.Retry(later, "timeout", "no answer", now) },
+			[7]store.State{"-", "-", store.Waiting, "-", "-", "-", "-"},
+		},
+		"give up": {
+			func(p *store.Post) { p.GiveUp("expired", "too old", now) },
+			[7]store.State{"-", store.Dead, store.Dead, "-", "-", store.Dead, "-"},
+		},
+		"replay": {
+			func(p *store.Post) { p.Replay(now) },
+			[7]store.State{"", store.Due, store.Sending, store.Shown, store.Accepted, store.Waiting, store.Due},
+		},
+	} {
+		for i, from := range states {
+			if transition.to[i] == "-" {
+				continue
+			}
+			t.Run(name+" from "+string(from), func(t *testing.T) {
+				p := in(from)
+				transition.do(&p)
+				require.Equal(t, transition.to[i], p.State)
+			})
+		}
+	}
+}
+
+func TestRaise(t *testing.T) {
+	for _, from := range states {
+		settled := from == "" || from == store.Shown || from == store.Accepted || from == store.Dead
+		t.Run("from "+string(from), func(t *testing.T) {
+			p := in(from)
+			before := p
+			p.Raise(4, group.Due{}, store.RankQuiet, now)
+			require.Equal(t, 4, p.Want, "the card would stay at the old revision")
+			require.Equal(t, before.Shown, p.Shown, "what is there does not change by wanting")
+			require.Equal(t, before.MessageID, p.MessageID, "the message could not be edited any more")
+			require.Equal(t, now, p.UpdatedAt)
+			if settled {
+				require.Equal(t, now, p.Since, "the new change would look late")
+				require.Equal(t, now, p.NotBefore)
+				require.Zero(t, p.Attempts, "old failures would count against the new change")
+			} else {
+				require.Equal(t, before.Since, p.Since, "it has waited since the oldest change that is not there")
+				require.Equal(t, before.NotBefore, p.NotBefore, "a change must not jump over Retry-After")
+				require.Equal(t, before.Attempts, p.Attempts)
+				require.Equal(t, before.Loud, p.Loud, "a quiet change must not silence a loud one that waits")
+				require.Equal(t, before.Rank, p.Rank)
+			}
+			p.Raise(5, group.Due{Loud: true}, store.RankLoudCritical, later)
+			require.True(t, p.Loud)
+			require.Equal(t, store.RankLoudCritical, p.Rank)
+			p.Raise(6, group.Due{}, store.RankQuiet, later)
+			require.True(t, p.Loud, "nobody has heard of it yet")
+			require.Equal(t, store.RankLoudCritical, p.Rank)
+			require.Equal(t, 6, p.Want)
+		})
+	}
+}
+
+func TestRaiseOfADeadLetterKeepsItInTheListUntilItIsDelivered(t *testing.T) {
+	p := in(store.Dead)
+	p.Raise(4, group.Due{}, store.RankQuiet, now)
+	require.True(t, p.DeadLetter)
+	require.Equal(t, "not_found", p.Reason)
+	p.Begin(now)
+	p.Delivered(4, "", false, later)
+	require.False(t, p.DeadLetter)
+	require.Empty(t, p.Reason)
+	require.Empty(t, p.Message)
+}
+
+func TestBeginCountsTheAttempt(t *testing.T) {
+	p := in(store.Waiting)
+	p.Begin(now)
+	require.Equal(t, 3, p.Attempts)
+	require.Equal(t, now, p.UpdatedAt)
+	require.Equal(t, earlier, p.Since, "how late it is counts from the change, not from the attempt")
+}
+
+func TestDelivered(t *testing.T) {
+	t.Run("what is there is there, and no old reason stays", func(t *testing.T) {
+		p := in(store.Sending)
+		p.Delivered(3, "m2", true, now)
+		require.Equal(t, store.Post{
+			State: store.Shown, Want: 3, Shown: 3, MessageID: "m2",
+			Since: earlier, NotBefore: earlier, UpdatedAt: now,
+		}, p)
+	})
+	t.Run("an edit whose answer names no message keeps the id it has", func(t *testing.T) {
+		p := in(store.Sending)
+		p.MessageID = "m1"
+		p.Delivered(3, "", true, now)
+		require.Equal(t, "m1", p.MessageID, "the next edit would become a second message")
+	})
+	t.Run("what came in meanwhile is due at once and stays as loud as it was", func(t *testing.T) {
+		p := in(store.Sending)
+		p.Raise(9, group.Due{Loud: true}, store.RankLoudCritical, now)
+		p.Delivered(3, "m2", true, later)
+		require.Equal(t, store.Due, p.State)
+		require.Equal(t, 3, p.Shown)
+		require.Equal(t, 9, p.Want)
+		require.True(t, p.Loud)
+		require.Equal(t, store.RankLoudCritical, p.Rank)
+		require.Equal(t, later, p.NotBefore)
+		require.Zero(t, p.Attempts)
+	})
+}
+
+func TestRetryAndGiveUpSayWhy(t *testing.T) {
+	p := in(store.Sending)
+	p.Retry(later, "timeout", "no answer", now)
+	require.Equal(t, []any{later, "timeout", "no answer", now}, []any{p.NotBefore, p.Reason, p.Message, p.UpdatedAt})
+	require.Equal(t, 2, p.Attempts)
+	require.False(t, p.DeadLetter)
+
+	p = in(store.Sending)
+	p.GiveUp("expired", "too old", now)
+	require.Equal(t, []any{true, "expired", "too old", now}, []any{p.DeadLetter, p.Reason, p.Message, p.UpdatedAt})
+}
+
+func TestReplay(t *testing.T) {
+	t.Run("a dead letter goes at once, with all its attempts, and stays in the list", func(t *testing.T) {
+		p := in(store.Dead)
+		p.Replay(now)
+		require.Equal(t, store.Due, p.State)
+		require.Equal(t, now, p.NotBefore)
+		require.Equal(t, now, p.Since, "it would be given up as too old at once")
+		require.Zero(t, p.Attempts)
+		require.True(t, p.DeadLetter)
+		require.Equal(t, "not_found", p.Reason)
+	})
+	for _, state := range states {
+		if state == store.Dead {
+			continue
+		}
+		t.Run("nothing happens to a post that is not dead: "+string(state), func(t *testing.T) {
+			p := in(state)
+			p.Replay(now)
+			require.Equal(t, in(state), p)
+		})
+	}
+}
