@@ -1,0 +1,259 @@
+// Package app is the receiver's process: it reads the configuration, opens the
+// store and the listener, runs the engine, reloads and stops.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	versioncollector "github.com/prometheus/client_golang/prometheus/collectors/version"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+	"github.com/prometheus/common/version"
+	toolkit "github.com/prometheus/exporter-toolkit/web"
+
+	"github.com/teamsrelay/teamsrelay/receiver/config"
+	"github.com/teamsrelay/teamsrelay/receiver/engine"
+	"github.com/teamsrelay/teamsrelay/receiver/store"
+	"github.com/teamsrelay/teamsrelay/receiver/store/sqlite"
+	"github.com/teamsrelay/teamsrelay/receiver/web"
+)
+
+// Options are the shape of the process; everything else is in the file.
+type Options struct {
+	ConfigFile string
+	Web        *toolkit.FlagConfig
+	Logger     *slog.Logger
+	// Reload asks for the configuration to be read anew (SIGHUP).
+	Reload <-chan struct{}
+	// Listening, if set, is called with the addresses once requests are taken.
+	Listening func([]net.Addr)
+}
+
+// How long a stop may take: first the requests that are under way, then the
+// attempts to deliver. What does not end in time is cut off, and the store
+// knows of it.
+const (
+	requestGrace = 10 * time.Second
+	// maxHeader is what a request's headers may have in bytes.
+	maxHeader = 64 << 10
+)
+
+// App is a receiver that has been put together and not started yet.
+type App struct {
+	options  Options
+	log      *slog.Logger
+	store    store.Store
+	engine   *engine.Engine
+	server   *http.Server
+	live     atomic.Pointer[config.Config]
+	database string
+	reload   sync.Mutex
+	reloads  reloadMetrics
+}
+
+type reloadMetrics struct {
+	successful prometheus.Gauge
+	at         prometheus.Gauge
+}
+
+// New reads the configuration and opens the store. Everything that can be
+// wrong with what the user wrote is wrong here.
+func New(o Options) (*App, error) {
+	a := &App{options: o, log: o.Logger}
+	c, err := a.read()
+	if err != nil {
+		return nil, err
+	}
+	relay, err := c.Engine()
+	if err != nil {
+		return nil, err
+	}
+	a.live.Store(c)
+	a.database = c.Storage.SQLite
+
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		versioncollector.NewCollector("teamsrelay"),
+	)
+	auto := promauto.With(registry)
+	a.reloads = reloadMetrics{
+		successful: auto.NewGauge(prometheus.GaugeOpts{
+			Name: "teamsrelay_config_last_reload_successful", Help: "Whether the last reload of the configuration succeeded.",
+		}),
+		at: auto.NewGauge(prometheus.GaugeOpts{
+			Name: "teamsrelay_config_last_reload_success_timestamp_seconds", Help: "When the configuration was last read successfully.",
+		}),
+	}
+	a.reloads.successful.Set(1)
+	a.reloads.at.SetToCurrentTime()
+
+	db, err := sqlite.Open(a.database, sqlite.Options{Log: o.Logger})
+	if err != nil {
+		return nil, err
+	}
+	a.store = db
+	if err := a.wire(registry, relay); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return a, nil
+}
+
+func (a *App) wire(registry *prometheus.Registry, relay engine.Config) (err error) {
+	now := func() time.Time { return time.Now().Round(0) }
+	a.engine, err = engine.New(engine.Options{
+		Store: a.store, Logger: a.log, Registerer: registry, Now: now,
+	}, relay)
+	if err != nil {
+		return err
+	}
+	handler, err := web.New(web.Options{
+		Engine: a.engine, Store: a.store, Now: now, Logger: a.log, Registry: registry,
+		Version:    version.Info(),
+		Path:       func(path string) string { return a.live.Load().PathDestination(path) },
+		AdminToken: func() string { return a.live.Load().AdminToken.Reveal() },
+		Reload:     a.Reload,
+	})
+	if err != nil {
+		return err
+	}
+	a.server = &http.Server{
+		Handler: handler, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
+		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
+		MaxHeaderBytes: maxHeader,
+	}
+	return nil
+}
+
+// read loads the file; warnings go to the log.
+func (a *App) read() (*config.Config, error) {
+	c, problems := config.Load(a.options.ConfigFile, config.Env{Lookup: os.LookupEnv})
+	if problems.Failed() {
+		return nil, problems
+	}
+	for _, p := range problems {
+		a.log.Warn("Configuration", "problem", p.String())
+	}
+	return c, nil
+}
+
+// Reload takes the configuration anew. When anything is wrong with it, the old
+// one goes on and the error has every mistake.
+func (a *App) Reload(ctx context.Context) error {
+	a.reload.Lock()
+	defer a.reload.Unlock()
+	if err := a.tryReload(ctx); err != nil {
+		a.reloads.successful.Set(0)
+		a.log.Error("The configuration was not reloaded; the old one goes on", "err", err)
+		return err
+	}
+	a.reloads.successful.Set(1)
+	a.reloads.at.SetToCurrentTime()
+	a.log.Info("The configuration was reloaded", "file", a.options.ConfigFile)
+	return nil
+}
+
+func (a *App) tryReload(ctx context.Context) error {
+	c, err := a.read()
+	if err != nil {
+		return err
+	}
+	if c.Storage.SQLite != a.database {
+		return errors.New("storage.url has changed; restart teamsrelay to move to another store")
+	}
+	relay, err := c.Engine()
+	if err != nil {
+		return err
+	}
+	a.live.Store(c)
+	return a.engine.Reload(ctx, relay)
+}
+
+// Run serves until ctx ends. Then it takes no more requests, answers those
+// that are under way, lets attempts to deliver end, and closes the store.
+func (a *App) Run(ctx context.Context) (err error) {
+	defer func() { err = errors.Join(err, a.store.Close()) }()
+	listeners, err := a.listen()
+	if err != nil {
+		return err
+	}
+	working, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	done := make(chan error, 2)
+	go func() { done <- a.engine.Run(working) }()
+	go func() {
+		err := toolkit.ServeMultiple(listeners, a.server, a.options.Web, a.log)
+		if errors.Is(err, http.ErrServerClosed) {
+			err = nil
+		}
+		done <- err
+	}()
+	running := 2
+	a.announce(listeners)
+
+	for waiting := true; waiting; {
+		select {
+		case <-ctx.Done():
+			waiting = false
+		case <-a.options.Reload:
+			_ = a.Reload(working) // it has logged
+		case err = <-done:
+			running--
+			waiting = false
+		}
+	}
+	a.log.Info("Stopping: requests and deliveries that are under way will end first")
+	grace, cancel := context.WithTimeout(context.Background(), requestGrace)
+	defer cancel()
+	if shut := a.server.Shutdown(grace); shut != nil {
+		a.log.Warn("Requests were cut off; their senders will try again", "err", shut)
+		_ = a.server.Close()
+	}
+	stop()
+	for ; running > 0; running-- {
+		err = errors.Join(err, <-done)
+	}
+	a.log.Info("Stopped")
+	return err
+}
+
+// listen opens the listeners, so that a port that is taken is an error before
+// anything is done.
+func (a *App) listen() ([]net.Listener, error) {
+	if a.options.Web.WebSystemdSocket != nil && *a.options.Web.WebSystemdSocket {
+		return nil, errors.New("systemd socket activation is not available; use --web.listen-address")
+	}
+	var listeners []net.Listener
+	for _, address := range *a.options.Web.WebListenAddresses {
+		listener, err := net.Listen("tcp", address)
+		if err != nil {
+			for _, open := range listeners {
+				_ = open.Close()
+			}
+			return nil, fmt.Errorf("%w; stop what listens there or choose another --web.listen-address", err)
+		}
+		listeners = append(listeners, listener)
+	}
+	return listeners, nil
+}
+
+func (a *App) announce(listeners []net.Listener) {
+	addresses := make([]net.Addr, len(listeners))
+	for i, listener := range listeners {
+		addresses[i] = listener.Addr()
+		a.log.Info("Taking alerts", "address", listener.Addr().String())
+	}
+	if a.options.Listening != nil {
+		a.options.Listening(addresses)
+	}
+}

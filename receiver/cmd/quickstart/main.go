@@ -1,0 +1,251 @@
+// Command quickstart is `make run`: it starts a simulated Teams and a receiver
+// as a user would, sends an alert the way Alertmanager does, shows it firing
+// and resolved, and goes on until it is stopped.
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// The addresses of sample-configs/quickstart.yml and of the programs' defaults.
+const (
+	teams = "http://127.0.0.1:9099"
+	relay = "http://127.0.0.1:9097"
+)
+
+func main() {
+	program := flag.String("program", "bin/teamsrelay", "the built teamsrelay")
+	config := flag.String("config.file", "sample-configs/quickstart.yml", "the receiver's configuration")
+	pause := flag.Duration("pause", 10*time.Second, "how long the alert fires")
+	once := flag.Bool("once", false, "stop when the resolved card has arrived")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, *program, *config, *pause, *once); err != nil && !errors.Is(err, context.Canceled) {
+		fmt.Fprintln(os.Stderr, "quickstart:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, program, config string, pause time.Duration, once bool) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	var children []*child
+	defer func() {
+		cancel(nil)
+		for _, c := range children {
+			c.stop()
+		}
+	}()
+	for _, args := range [][]string{
+		{"simulate"},
+		{"serve", "--config.file=" + config, "--log.level=warn"},
+	} {
+		c, err := start(program, args, cancel)
+		if err != nil {
+			return err
+		}
+		children = append(children, c)
+	}
+	for _, url := range []string{teams + "/messages", relay + "/-/ready"} {
+		if err := answers(ctx, url); err != nil {
+			return err
+		}
+	}
+
+	fmt.Printf("\nOpen %s/ in a browser: it shows cards as Teams does.\n\n", teams)
+	before, err := messages(ctx)
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	if err := post(ctx, payload("firing", start, time.Time{})); err != nil {
+		return err
+	}
+	fmt.Println("An alert was sent to " + relay + "/alertmanager as Alertmanager would send it.")
+	if err := arrival(ctx, len(before)+1); err != nil {
+		return err
+	}
+	fmt.Printf("  firing    %s after %d ms\n", "arrived", time.Since(start).Milliseconds())
+	if err := sleep(ctx, pause); err != nil {
+		return err
+	}
+	if err := post(ctx, payload("resolved", start, time.Now())); err != nil {
+		return err
+	}
+	if err := arrival(ctx, len(before)+2); err != nil {
+		return err
+	}
+	fmt.Println("  resolved  arrived")
+	if once {
+		return nil
+	}
+	fmt.Printf(`
+Both programs go on until you press Ctrl-C. Try:
+  %[1]s deliveries list
+  %[1]s send-test ops
+  and in your Alertmanager, see sample-configs/alertmanager.yml
+`, program)
+	<-ctx.Done()
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return nil
+}
+
+// child is one of the two programs.
+type child struct {
+	cmd  *exec.Cmd
+	done chan struct{}
+}
+
+// start runs one; should it end by itself, everything ends.
+func start(program string, args []string, cancel context.CancelCauseFunc) (*child, error) {
+	c := &child{cmd: exec.Command(program, args...), done: make(chan struct{})}
+	c.cmd.Stdout, c.cmd.Stderr = os.Stdout, os.Stderr
+	if err := c.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("%w; run make build first", err)
+	}
+	go func() {
+		err := c.cmd.Wait()
+		cancel(fmt.Errorf("teamsrelay %s has ended (%v); what it said stands above", args[0], err))
+		close(c.done)
+	}()
+	return c, nil
+}
+
+func (c *child) stop() {
+	_ = c.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-c.done:
+	case <-time.After(15 * time.Second):
+		_ = c.cmd.Process.Kill()
+		<-c.done
+	}
+}
+
+// answers waits until a URL answers 200.
+func answers(ctx context.Context, url string) error {
+	for range 100 {
+		if body, err := get(ctx, url); err == nil {
+			_ = body
+			return nil
+		}
+		if err := sleep(ctx, 100*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("%s does not answer", url)
+}
+
+// arrival waits until so many messages have arrived in the simulated Teams.
+func arrival(ctx context.Context, n int) error {
+	for range 300 {
+		list, err := messages(ctx)
+		if err != nil {
+			return err
+		}
+		if len(list) >= n {
+			return nil
+		}
+		if err := sleep(ctx, 20*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return errors.New("the card has not arrived within 6 s; see bin/teamsrelay deliveries list")
+}
+
+func messages(ctx context.Context) (list []json.RawMessage, err error) {
+	body, err := get(ctx, teams+"/messages")
+	if err == nil {
+		err = json.Unmarshal(body, &list)
+	}
+	return list, err
+}
+
+func get(ctx context.Context, url string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	return do(request)
+}
+
+func post(ctx context.Context, body []byte) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, relay+"/alertmanager", bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	_, err = do(request)
+	return err
+}
+
+func do(request *http.Request) ([]byte, error) {
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		if cause := context.Cause(request.Context()); cause != nil {
+			return nil, cause
+		}
+		return nil, err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s answers %s: %s", request.URL, response.Status, strings.TrimSpace(string(body)))
+	}
+	return body, err
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(d):
+		return nil
+	}
+}
+
+// payload is a group of three alerts as Alertmanager's webhook sends it.
+func payload(status string, start, end time.Time) []byte {
+	type object = map[string]any
+	var alerts []object
+	for i, rack := range []string{"r1", "r2", "r7"} {
+		alerts = append(alerts, object{
+			"status": status,
+			"labels": object{"alertname": "DatacenterTemperatureHigh", "severity": "critical", "site": "fra1", "team": "facilities", "rack": rack},
+			"annotations": object{
+				"summary":       "Inlet temperature above 32 °C for 2 minutes",
+				"description":   "Check the CRAC units on the row. Above 35 °C the servers throttle.",
+				"value":         fmt.Sprintf("%.1f °C", 33.1-0.4*float64(i)),
+				"runbook_url":   "https://wiki.example.com/runbooks/datacenter-temperature",
+				"dashboard_url": "https://grafana.example.com/d/datacenter",
+			},
+			"startsAt":     start.Add(-time.Duration(12-3*i) * time.Minute).UTC(),
+			"endsAt":       end.UTC(),
+			"generatorURL": "http://prometheus.example.com:9090/graph?g0.expr=temperature_celsius",
+		})
+	}
+	body, err := json.Marshal(object{
+		"version": "4", "receiver": "teamsrelay", "status": status,
+		"groupKey":    `{}:{alertname="DatacenterTemperatureHigh", site="fra1"}`,
+		"groupLabels": object{"alertname": "DatacenterTemperatureHigh", "site": "fra1"},
+		"externalURL": "http://alertmanager.example.com:9093",
+		"alerts":      alerts,
+	})
+	if err != nil {
+		panic(err) // these values can be marshalled
+	}
+	return body
+}

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"github.com/teamsrelay/teamsrelay/receiver/card"
+	"github.com/teamsrelay/teamsrelay/receiver/config"
+	"github.com/teamsrelay/teamsrelay/receiver/group"
+	"github.com/teamsrelay/teamsrelay/receiver/ingest/alertmanager"
+	"github.com/teamsrelay/teamsrelay/receiver/teams/workflow"
+)
+
+// samplePayload is rendered when no data is given.
+const samplePayload = `{
+  "version": "4", "groupKey": "{}:{alertname=\"DatacenterTemperature\"}", "status": "firing", "receiver": "teamsrelay",
+  "groupLabels": {"alertname": "DatacenterTemperature", "site": "fra1"},
+  "externalURL": "http://alertmanager.example:9093",
+  "alerts": [
+    {"status": "firing", "startsAt": "2026-11-21T10:02:00Z", "generatorURL": "http://prometheus.example:9090/graph",
+     "labels": {"alertname": "DatacenterTemperature", "severity": "critical", "site": "fra1", "rack": "r1"},
+     "annotations": {"summary": "Inlet temperature above 32 °C for 2 minutes", "value": "33.1 °C", "runbook_url": "https://wiki.example/dc/temperature"}},
+    {"status": "firing", "startsAt": "2026-11-21T10:03:00Z", "generatorURL": "http://prometheus.example:9090/graph",
+     "labels": {"alertname": "DatacenterTemperature", "severity": "critical", "site": "fra1", "rack": "r2"},
+     "annotations": {"summary": "Inlet temperature above 32 °C for 2 minutes", "value": "32.4 °C", "runbook_url": "https://wiki.example/dc/temperature"}}
+  ]
+}`
+
+func addRender(k *kingpin.Application, p *program) {
+	cmd := k.Command("render", "Print the message for an Alertmanager payload as it goes over the wire.")
+	file := cmd.Flag("config.file", "Use the templates of this configuration.").String()
+	name := cmd.Flag("card", "The card: a shipped one or a define of a template file.").Default(card.Default).String()
+	data := cmd.Flag("data", "The payload, as Alertmanager's webhook sends it; - is standard input. A sample if not given.").String()
+	cmd.Flag("transport", "The way into Teams.").Default("workflow").Enum("workflow")
+	indent := cmd.Flag("indent", "Indent the JSON for reading.").Bool()
+	cmd.Action(func(*kingpin.ParseContext) error {
+		set, err := p.cards(*file)
+		if err != nil {
+			return err
+		}
+		if !set.Has(*name) {
+			return fmt.Errorf("there is no card %q; there are %q", *name, set.Names())
+		}
+		payload, err := p.payload(*data)
+		if err != nil {
+			return err
+		}
+		in, err := cardInput(payload, time.Now())
+		if err != nil {
+			return err
+		}
+		message := set.Render(*name, in, card.WorkflowLimit)
+		wire := workflow.Envelope(message)
+		if *indent {
+			var pretty bytes.Buffer
+			if err := json.Indent(&pretty, wire, "", "  "); err != nil {
+				return err
+			}
+			wire = pretty.Bytes()
+		}
+		fmt.Fprintf(p.out, "%s\n", wire)
+		if message.Folded != "" {
+			fmt.Fprintln(p.err, "teamsrelay: to make the card fit:", message.Folded)
+		}
+		if message.Fault != nil {
+			fmt.Fprintln(p.err, "teamsrelay: the minimal card is shown, because:", message.Fault)
+			return errFailed
+		}
+		return nil
+	})
+}
+
+func (p *program) cards(file string) (*card.Set, error) {
+	if file == "" {
+		set, _ := card.New(nil) // the shipped cards are tested
+		return set, nil
+	}
+	c, problems := config.Load(file, config.Env{Lookup: os.LookupEnv})
+	if problems.Failed() {
+		return nil, problems
+	}
+	return c.Cards, nil
+}
+
+func (p *program) payload(name string) ([]byte, error) {
+	var from io.Reader
+	switch name {
+	case "":
+		return []byte(samplePayload), nil
+	case "-":
+		from = p.in
+	default:
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		from = f
+	}
+	return io.ReadAll(io.LimitReader(from, alertmanager.MaxBody))
+}
+
+// cardInput makes the group that the payload would make if it were the first
+// news of it.
+func cardInput(payload []byte, now time.Time) (card.Input, error) {
+	snapshot, err := alertmanager.ParseWebhook(payload, now)
+	if err != nil {
+		return card.Input{}, err
+	}
+	if len(snapshot.Alerts) == 0 {
+		return card.Input{}, fmt.Errorf("the payload has no alerts, so there is no card")
+	}
+	g, _ := group.Receive(group.Group{Key: snapshot.Origin, Origin: snapshot.Origin}, group.Received{
+		Spec:   group.Spec{Source: snapshot.Source, Ready: true, Labels: snapshot.GroupLabels},
+		Alerts: snapshot.Alerts, Snapshot: true, Truncated: snapshot.Truncated, Sender: snapshot.Sender,
+	}, now)
+	g, _ = group.Advance(g, group.Tick{}, now)
+	g.ID = 1
+	return card.Input{Group: g, Now: now, Location: time.Local, First: true}, nil
+}

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"github.com/teamsrelay/teamsrelay/receiver/teamstest"
+)
+
+func addSimulate(k *kingpin.Application, p *program) {
+	cmd := k.Command("simulate", `A simulated Teams with a page that shows the cards. Webhooks are http://ADDRESS/workflow/NAME for any NAME; GET /messages lists what came in; POST /faults makes it behave badly.`)
+	address := cmd.Flag("listen-address", "Where to listen.").Default("127.0.0.1:9099").String()
+	throttle := cmd.Flag("throttle", "Refuse with 429 what Teams would: more than 4 requests a second at one webhook.").Default("true").Bool()
+	cmd.Action(func(*kingpin.ParseContext) error {
+		options := teamstest.Options{}
+		if *throttle {
+			options.Throttle = teamstest.RealThrottle
+		}
+		listener, err := net.Listen("tcp", *address)
+		if err != nil {
+			return fmt.Errorf("%w; stop what listens there or choose another --listen-address", err)
+		}
+		teams := teamstest.New(options)
+		server := &http.Server{Handler: teams, ReadHeaderTimeout: 10 * time.Second}
+		fmt.Fprintf(p.out, "A simulated Teams is at http://%s/\n", listener.Addr())
+		fmt.Fprintf(p.out, "Its webhooks are http://%s/workflow/NAME, any NAME\n", listener.Addr())
+		done := make(chan error, 1)
+		go func() { done <- server.Serve(listener) }()
+		select {
+		case err := <-done:
+			return err
+		case <-p.ctx.Done():
+		}
+		teams.Close() // ends the pages' event streams
+		grace, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		if err := server.Shutdown(grace); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+			return err
+		}
+		return nil
+	})
+}

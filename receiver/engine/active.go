@@ -1,0 +1,240 @@
+package engine
+
+import (
+	"container/heap"
+	"context"
+	"hash/maphash"
+	"sync"
+	"time"
+
+	"github.com/teamsrelay/teamsrelay/receiver/alert"
+	"github.com/teamsrelay/teamsrelay/receiver/group"
+	"github.com/teamsrelay/teamsrelay/receiver/ingest"
+	"github.com/teamsrelay/teamsrelay/receiver/route"
+	"github.com/teamsrelay/teamsrelay/receiver/store"
+)
+
+// active are the alerts that are posted again and again while they fire: when
+// each ends if it is not sent again, and what it last said, so that a resend
+// that changes nothing needs no transaction. It is only memory: after a start
+// every alert has one resolve_timeout of grace.
+type active struct {
+	mu      sync.Mutex
+	alerts  map[alert.Fingerprint]*activeAlert
+	ends    endHeap
+	inhibit *route.Inhibitor
+	seed    maphash.Seed
+}
+
+type activeAlert struct {
+	fp      alert.Fingerprint
+	said    uint64 // hash of what it last said
+	stored  bool   // what it said is on disk
+	until   time.Time
+	origins []string // the groups that it is in
+	place   int      // in ends
+}
+
+// newsItem is a posted alert that says something new, with the open groups
+// that it is in.
+type newsItem struct {
+	alert   ingest.Posted
+	origins []string
+}
+
+// reset empties it.
+func (t *active) reset(inhibit *route.Inhibitor) {
+	t.alerts = make(map[alert.Fingerprint]*activeAlert)
+	t.ends = nil
+	t.inhibit = inhibit
+	if t.seed == (maphash.Seed{}) {
+		t.seed = maphash.MakeSeed()
+	}
+}
+
+// remember reads what fires from the store, at the start and at a reload.
+func (e *Engine) remember(ctx context.Context) error {
+	c := e.current.Load()
+	now := e.now()
+	t := &e.active
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	before := t.alerts
+	t.reset(c.Routes.NewInhibitor())
+	return e.store.View(ctx, func(tx store.Tx) error {
+		return tx.OpenGroups(func(g group.Group) error {
+			if g.Spec.Ready {
+				return nil
+			}
+			for i := range g.Alerts {
+				m := &g.Alerts[i]
+				if m.State != group.Firing {
+					continue
+				}
+				entry, ok := t.alerts[m.Fingerprint]
+				if !ok {
+					entry = &activeAlert{fp: m.Fingerprint, until: now.Add(c.ResolveTimeout)}
+					if old, ok := before[m.Fingerprint]; ok {
+						entry.until = old.until
+					}
+					t.add(entry)
+					t.inhibit.Add(m.Fingerprint, m.Labels)
+				}
+				entry.origins = append(entry.origins, g.Origin)
+			}
+			return nil
+		})
+	})
+}
+
+func (t *active) add(entry *activeAlert) {
+	t.alerts[entry.fp] = entry
+	heap.Push(&t.ends, entry)
+}
+
+func (t *active) remove(entry *activeAlert) {
+	delete(t.alerts, entry.fp)
+	heap.Remove(&t.ends, entry.place)
+	t.inhibit.Remove(entry.fp)
+}
+
+// news returns what has to be stored, and takes note of the rest.
+func (t *active) news(posted []ingest.Posted) []newsItem {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var news []newsItem
+	for _, p := range posted {
+		entry := t.alerts[p.Fingerprint]
+		switch {
+		case entry == nil && p.Status == alert.Resolved:
+			continue // Prometheus tells an end for fifteen minutes
+		case entry == nil:
+			entry = &activeAlert{fp: p.Fingerprint, until: p.Until}
+			t.add(entry)
+		case entry.stored && p.Status == alert.Firing && entry.said == t.hash(&p.Alert):
+			t.extend(entry, p.Until)
+			continue
+		}
+		news = append(news, newsItem{alert: p, origins: entry.origins})
+	}
+	return news
+}
+
+func (t *active) extend(entry *activeAlert, until time.Time) {
+	if !until.Equal(entry.until) {
+		entry.until = until
+		heap.Fix(&t.ends, entry.place)
+	}
+}
+
+// learn takes note of what was stored.
+func (t *active) learn(news []newsItem) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, n := range news {
+		entry := t.alerts[n.alert.Fingerprint]
+		if entry == nil {
+			if n.alert.Status == alert.Resolved {
+				continue
+			}
+			entry = &activeAlert{fp: n.alert.Fingerprint, until: n.alert.Until}
+			t.add(entry)
+		}
+		if n.alert.Status == alert.Resolved {
+			t.remove(entry)
+			continue
+		}
+		entry.stored = true
+		entry.origins = n.origins
+		entry.said = t.hash(&n.alert.Alert)
+		t.extend(entry, n.alert.Until)
+		t.inhibit.Add(entry.fp, n.alert.Labels)
+	}
+}
+
+// forget takes back what could not be stored.
+func (t *active) forget(news []newsItem) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, n := range news {
+		if entry := t.alerts[n.alert.Fingerprint]; entry != nil && !entry.stored && len(entry.origins) == 0 {
+			t.remove(entry)
+		}
+	}
+}
+
+// expired returns, as resolved, up to limit alerts whose time is over, and
+// when the next one's will be.
+func (t *active) expired(now time.Time, limit int) (news []newsItem, next time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for len(t.ends) > 0 && len(news) < limit {
+		entry := t.ends[0]
+		if entry.until.After(now) {
+			return news, entry.until
+		}
+		news = append(news, newsItem{
+			alert: ingest.Posted{
+				Alert: alert.Alert{Fingerprint: entry.fp, Status: alert.Resolved, EndsAt: entry.until},
+				Until: entry.until,
+			},
+			origins: entry.origins,
+		})
+		// Should storing the end fail, it is tried again.
+		entry.until = now.Add(expiryRetry)
+		heap.Fix(&t.ends, 0)
+	}
+	if len(t.ends) > 0 {
+		next = t.ends[0].until
+	}
+	return news, next
+}
+
+// expiryRetry is when an end that could not be stored is tried again.
+const expiryRetry = 10 * time.Second
+
+func (t *active) inhibited(a *alert.Alert) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.inhibit.Inhibited(a.Labels)
+}
+
+// hash is of what an alert says, times of sending left out.
+func (t *active) hash(a *alert.Alert) uint64 {
+	var h maphash.Hash
+	h.SetSeed(t.seed)
+	var sum uint64
+	for name, value := range a.Annotations { // in any order
+		h.Reset()
+		_, _ = h.WriteString(name)
+		_ = h.WriteByte(0)
+		_, _ = h.WriteString(value)
+		sum += h.Sum64()
+	}
+	h.Reset()
+	_, _ = h.WriteString(a.GeneratorURL)
+	_, _ = h.WriteString(a.StartsAt.UTC().Format(time.RFC3339Nano))
+	return sum ^ h.Sum64()
+}
+
+// endHeap has the alert that ends first on top.
+type endHeap []*activeAlert
+
+func (h endHeap) Len() int           { return len(h) }
+func (h endHeap) Less(i, j int) bool { return h[i].until.Before(h[j].until) }
+func (h endHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].place, h[j].place = i, j
+}
+func (h *endHeap) Push(x any) {
+	entry := x.(*activeAlert)
+	entry.place = len(*h)
+	*h = append(*h, entry)
+}
+func (h *endHeap) Pop() any {
+	old := *h
+	entry := old[len(old)-1]
+	old[len(old)-1] = nil
+	*h = old[:len(old)-1]
+	return entry
+}

@@ -1,0 +1,244 @@
+// Package engine wires sources, routes, groups, the store and delivery
+// together, without HTTP: what the receiver and the Telegraf plugin share.
+//
+// Every way in ends in one transaction: the news is applied to its groups,
+// what is due is raised on the posts, and only then does the source hear that
+// it was taken. What follows (timers, delivery) starts from the store, so it
+// does not matter whether it is this process that goes on or the next one.
+package engine
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/teamsrelay/teamsrelay/receiver/card"
+	"github.com/teamsrelay/teamsrelay/receiver/deliver"
+	"github.com/teamsrelay/teamsrelay/receiver/route"
+	"github.com/teamsrelay/teamsrelay/receiver/store"
+)
+
+// Options are what an engine lives with from start to stop.
+type Options struct {
+	Store      store.Store
+	Logger     *slog.Logger
+	Registerer prometheus.Registerer
+	// Now is the wall clock, Elapsed a clock that never jumps; nil: the
+	// system's. The difference between the two tells when the wall clock was
+	// set.
+	Now     func() time.Time
+	Elapsed func() time.Duration
+	// Location is where the readers of the cards are; nil: the system's.
+	Location *time.Location
+	// Holder names this process in address leases; "" makes one up.
+	Holder string
+}
+
+// Config is what can be changed by a reload. It must not be changed once it
+// was handed over.
+type Config struct {
+	Routes       *route.Tree
+	Destinations []Destination
+	Cards        *card.Set
+	// ResolveTimeout is how long an alert that was posted without an end goes
+	// on if it is not sent again.
+	ResolveTimeout time.Duration
+	// Retention is how long finished groups, the delivery log and dead
+	// letters are kept.
+	Retention time.Duration
+}
+
+// Destination is a name for one or more addresses.
+type Destination struct {
+	Name      string
+	Addresses []deliver.Address
+}
+
+// Engine is the running whole. It is made by New and works in Run.
+type Engine struct {
+	store   store.Store
+	log     *slog.Logger
+	now     func() time.Time
+	jumps   clock
+	deliver *deliver.Deliverer
+	timers  alarm
+	metrics metrics
+
+	reload  sync.Mutex // one Reload at a time
+	current atomic.Pointer[compiled]
+
+	// active are the posted alerts that fire. It is guarded by its own lock.
+	active active
+}
+
+// compiled is a Config with what follows from it.
+type compiled struct {
+	Config
+	destinations map[string][]deliver.Address
+	addresses    map[string]deliver.Address
+}
+
+type metrics struct {
+	received *prometheus.CounterVec
+	jumps    prometheus.Counter
+	pruned   prometheus.Counter
+}
+
+// New makes an engine. Nothing happens before Run, except that alerts can be
+// received already.
+func New(o Options, c Config) (*Engine, error) {
+	if o.Now == nil {
+		o.Now = func() time.Time { return time.Now().Round(0) }
+	}
+	if o.Elapsed == nil {
+		start := time.Now()
+		o.Elapsed = func() time.Duration { return time.Since(start) }
+	}
+	if o.Holder == "" {
+		o.Holder = rand.Text()
+	}
+	if o.Location == nil {
+		o.Location = time.Local
+	}
+	auto := promauto.With(o.Registerer)
+	e := &Engine{
+		store: o.Store, log: o.Logger, now: o.Now,
+		jumps: clock{now: o.Now, elapsed: o.Elapsed},
+		metrics: metrics{
+			received: auto.NewCounterVec(prometheus.CounterOpts{
+				Name: "teamsrelay_alerts_received_total", Help: "Alerts taken from sources, duplicates included.",
+			}, []string{"source"}),
+			jumps: auto.NewCounter(prometheus.CounterOpts{
+				Name: "teamsrelay_clock_jumps_total", Help: "How often the wall clock was set and timers were moved with it.",
+			}),
+			pruned: auto.NewCounter(prometheus.CounterOpts{
+				Name: "teamsrelay_prune_runs_total", Help: "Steps in which rows past their retention were deleted.",
+			}),
+		},
+	}
+	e.timers.init()
+	for _, source := range []string{sourceAlertmanager, sourceAPI, sourceTest} {
+		e.metrics.received.WithLabelValues(source)
+	}
+	e.current.Store(compile(c))
+	var err error
+	e.deliver, err = deliver.New(deliver.Options{
+		Store: o.Store, Logger: o.Logger, Metrics: o.Registerer, Now: o.Now,
+		Holder: o.Holder, Location: o.Location,
+		Cards: deliver.Cards{
+			Render: func(name string, in card.Input, limit card.Limit) card.Message {
+				return e.current.Load().Cards.Render(name, in, limit)
+			},
+			Digest: func(in card.DigestInput, limit card.Limit) card.Message {
+				return e.current.Load().Cards.Digest(in, limit)
+			},
+			Minimal: card.Minimal,
+		},
+		Addresses: func(id string) (deliver.Address, bool) {
+			a, ok := e.current.Load().addresses[id]
+			return a, ok
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := e.remember(context.Background()); err != nil {
+		return nil, fmt.Errorf("reading the open groups: %w", err)
+	}
+	return e, nil
+}
+
+// Sources, as they stand in metrics and groups.
+const (
+	sourceAlertmanager = "alertmanager"
+	sourceAPI          = "api"
+	sourceTest         = "test"
+)
+
+func compile(c Config) *compiled {
+	out := &compiled{Config: c, destinations: map[string][]deliver.Address{}, addresses: map[string]deliver.Address{}}
+	for _, d := range c.Destinations {
+		out.destinations[d.Name] = d.Addresses
+		for _, a := range d.Addresses {
+			// Two destinations that lead to one address share its posts; the
+			// first one's pace and limits hold.
+			if _, taken := out.addresses[a.ID]; !taken {
+				out.addresses[a.ID] = a
+			}
+		}
+	}
+	return out
+}
+
+// Run works until ctx ends, and then until what is under way is recorded.
+func (e *Engine) Run(ctx context.Context) error {
+	if err := e.readdress(ctx); err != nil {
+		return err
+	}
+	var work sync.WaitGroup
+	for _, part := range []func(context.Context){e.runTimers, e.runExpiry, e.runPrune} {
+		work.Go(func() { part(ctx) })
+	}
+	err := e.deliver.Run(ctx)
+	work.Wait()
+	return err
+}
+
+// Reload takes a new configuration. Episodes that are under way keep the
+// destinations that they began with; posts that wait for an address whose
+// webhook was replaced go to the new one.
+func (e *Engine) Reload(ctx context.Context, c Config) error {
+	e.reload.Lock()
+	defer e.reload.Unlock()
+	e.current.Store(compile(c))
+	if err := e.remember(ctx); err != nil {
+		return err
+	}
+	return e.readdress(ctx)
+}
+
+// readdress moves what waits to the addresses that the configuration has now.
+func (e *Engine) readdress(ctx context.Context) error {
+	c := e.current.Load()
+	err := e.store.Update(ctx, func(tx store.Tx) error {
+		for _, d := range c.Destinations {
+			ids := make([]string, len(d.Addresses))
+			for i, a := range d.Addresses {
+				ids[i] = a.ID
+			}
+			if len(ids) == 0 {
+				continue
+			}
+			moved, err := tx.Readdress(d.Name, ids)
+			if err != nil {
+				return err
+			}
+			if moved > 0 {
+				e.log.Info("Posts wait for a new address", "destination", d.Name, "posts", moved)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("moving posts to their new addresses: %w", err)
+	}
+	e.deliver.WakeAll()
+	return nil
+}
+
+// ResolveTimeout is the configured one.
+func (e *Engine) ResolveTimeout() time.Duration { return e.current.Load().ResolveTimeout }
+
+// Destinations are the configured ones, in the order of the file.
+func (e *Engine) Destinations() []Destination { return e.current.Load().Destinations }
+
+// ErrUnknownDestination says that the configuration has no such destination.
+var ErrUnknownDestination = errors.New("there is no such destination")

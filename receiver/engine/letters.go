@@ -1,0 +1,96 @@
+package engine
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/teamsrelay/teamsrelay/receiver/alert"
+	"github.com/teamsrelay/teamsrelay/receiver/ingest"
+	"github.com/teamsrelay/teamsrelay/receiver/store"
+)
+
+// Replay makes a dead letter due again. store.ErrNotFound: there is none with
+// this id.
+func (e *Engine) Replay(ctx context.Context, id int64) error {
+	var address string
+	err := e.store.Update(ctx, func(tx store.Tx) error {
+		post, err := deadLetter(tx, id)
+		if err != nil {
+			return err
+		}
+		if addresses := e.current.Load().destinations[post.Destination]; len(addresses) > 0 {
+			if _, known := e.current.Load().addresses[post.Address]; !known {
+				post.Address = addresses[0].ID
+			}
+		}
+		post.Replay(e.now())
+		address = post.Address
+		return tx.SavePost(&post)
+	})
+	if err == nil {
+		e.deliver.Wake(address)
+	}
+	return err
+}
+
+// Drop removes a dead letter for good; the delivery log keeps its attempts.
+func (e *Engine) Drop(ctx context.Context, id int64) error {
+	return e.store.Update(ctx, func(tx store.Tx) error {
+		post, err := deadLetter(tx, id)
+		if err != nil {
+			return err
+		}
+		return tx.DeletePost(post.ID)
+	})
+}
+
+func deadLetter(tx store.Tx, id int64) (store.Post, error) {
+	post, err := tx.Post(id)
+	if err == nil && !post.DeadLetter {
+		err = store.ErrNotFound
+	}
+	return post, err
+}
+
+// Test sends a card that says that it is a test to one destination, all the
+// way that an alert takes, and returns the number of its group.
+func (e *Engine) Test(ctx context.Context, destination string) (int64, error) {
+	c := e.current.Load()
+	if _, ok := c.destinations[destination]; !ok {
+		return 0, ErrUnknownDestination
+	}
+	now := e.now()
+	labels := map[string]string{
+		alert.NameLabel: "TeamsrelayTest", alert.SeverityLabel: "info", "destination": destination,
+	}
+	// Each test is a group of its own, which ends with its first card.
+	origin := ingest.Origin("test", destination, strconv.FormatInt(now.UnixNano(), 36))
+	err := e.Snapshot(ctx, ingest.Snapshot{
+		Source: sourceTest, Origin: origin, Destination: destination, Complete: true,
+		GroupLabels: map[string]string{alert.NameLabel: "TeamsrelayTest"},
+		Alerts: []alert.Alert{{
+			Fingerprint: alert.FingerprintOf(labels), Status: alert.Resolved, Labels: labels,
+			Annotations: map[string]string{
+				"summary":     "This is a test from teamsrelay. Nothing is wrong.",
+				"description": "If you can read this, alerts for destination " + destination + " arrive here.",
+			},
+			StartsAt: now.Add(-time.Second), EndsAt: now,
+		}},
+	})
+	if err != nil {
+		return 0, err
+	}
+	var id int64
+	err = e.store.View(ctx, func(tx store.Tx) error {
+		groups, err := tx.Groups(origin)
+		if err == nil && len(groups) == 0 {
+			err = store.ErrNotFound
+		}
+		if err == nil {
+			id = groups[0].ID
+		}
+		return err
+	})
+	return id, err
+}

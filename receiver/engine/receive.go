@@ -1,0 +1,296 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/teamsrelay/teamsrelay/receiver/alert"
+	"github.com/teamsrelay/teamsrelay/receiver/deliver"
+	"github.com/teamsrelay/teamsrelay/receiver/group"
+	"github.com/teamsrelay/teamsrelay/receiver/ingest"
+	"github.com/teamsrelay/teamsrelay/receiver/route"
+	"github.com/teamsrelay/teamsrelay/receiver/store"
+	"github.com/teamsrelay/teamsrelay/receiver/teams"
+)
+
+// Snapshot takes what a source says of one of its own groups. When it returns
+// nil, everything that follows from it is on disk.
+//
+// Each alert goes through its own routes, so the source's group can become
+// several of ours; an alert that is part of an open episode stays where it is.
+func (e *Engine) Snapshot(ctx context.Context, s ingest.Snapshot) error {
+	now := e.now()
+	c := e.current.Load()
+	var done after
+	err := e.store.Update(ctx, func(tx store.Tx) error {
+		done = after{}
+		known, err := tx.Groups(s.Origin)
+		if err != nil {
+			return err
+		}
+		for _, p := range c.assign(known, s) {
+			next, changed := group.Receive(p.group, group.Received{
+				Spec: p.spec, Alerts: p.alerts,
+				Snapshot: s.Complete, Repeats: s.Repeats, Truncated: s.Truncated, Sender: s.Sender,
+			}, now)
+			if !changed {
+				continue
+			}
+			if err := e.save(tx, c, next, now, &done); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	e.metrics.received.WithLabelValues(s.Source).Add(float64(len(s.Alerts)))
+	e.follow(done)
+	return nil
+}
+
+// part is what one of our groups gets of a snapshot.
+type part struct {
+	group  group.Group
+	spec   group.Spec
+	alerts []alert.Alert
+}
+
+// assign divides a snapshot among the groups of its origin.
+func (c *compiled) assign(known []group.Group, s ingest.Snapshot) []part {
+	parts := make([]part, len(known), len(known)+1)
+	byKey := make(map[string]int, len(known)+1)
+	for i, g := range known {
+		parts[i] = part{group: g, spec: g.Spec}
+		byKey[g.Key] = i
+	}
+	for _, a := range s.Alerts {
+		member := false
+		for i := range known {
+			if g := &known[i]; g.Phase != group.Over && has(g, a.Fingerprint) {
+				parts[i].alerts = append(parts[i].alerts, a)
+				member = true
+			}
+		}
+		if member {
+			continue
+		}
+		for _, node := range c.nodes(s.Destination, a.Labels) {
+			key := node.Key(s.Origin)
+			i, ok := byKey[key]
+			if !ok {
+				i = len(parts)
+				byKey[key] = i
+				parts = append(parts, part{group: group.Group{Key: key, Origin: s.Origin}})
+			}
+			parts[i].spec = node.Spec(s.Source, true, s.GroupLabels)
+			parts[i].alerts = append(parts[i].alerts, a)
+		}
+	}
+	return parts
+}
+
+// nodes are the routes of an alert: those that match, or the one straight to
+// the destination that the source named.
+func (c *compiled) nodes(destination string, labels map[string]string) []*route.Node {
+	if destination != "" {
+		if node, ok := c.Routes.To(destination); ok {
+			return []*route.Node{node}
+		}
+	}
+	return c.Routes.Match(labels)
+}
+
+func has(g *group.Group, fp alert.Fingerprint) bool {
+	return slices.ContainsFunc(g.Alerts, func(m group.Member) bool { return m.Fingerprint == fp })
+}
+
+// Posted takes alerts that we group ourselves. When it returns nil, everything
+// that follows from them is on disk. Alerts that only say that they still fire
+// cost no transaction.
+func (e *Engine) Posted(ctx context.Context, posted []ingest.Posted) error {
+	news := e.active.news(posted)
+	if len(news) > 0 {
+		if err := e.posted(ctx, news); err != nil {
+			return err
+		}
+	}
+	e.metrics.received.WithLabelValues(sourceAPI).Add(float64(len(posted)))
+	return nil
+}
+
+// posted stores news of alerts that we group ourselves.
+func (e *Engine) posted(ctx context.Context, news []newsItem) error {
+	now := e.now()
+	c := e.current.Load()
+	var done after
+	work := func(parts []*part) func(store.Tx) error {
+		return func(tx store.Tx) error {
+			done = after{}
+			for _, p := range parts {
+				if err := e.receivePart(tx, c, *p, now, &done); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}
+	err := e.store.Update(ctx, work(c.collect(news)))
+	if err == errEpisodeGone {
+		for i := range news {
+			news[i].origins = nil
+		}
+		err = e.store.Update(ctx, work(c.collect(news)))
+	}
+	if err != nil {
+		e.active.forget(news)
+		return err
+	}
+	e.active.learn(news)
+	e.follow(done)
+	return nil
+}
+
+// errEpisodeGone: an alert was part of an episode that is not open any more,
+// so it has to be routed anew.
+var errEpisodeGone = errors.New("the episode is not open any more")
+
+// receivePart applies the news of one group.
+func (e *Engine) receivePart(tx store.Tx, c *compiled, p part, now time.Time, done *after) error {
+	known, err := tx.Groups(p.group.Origin)
+	if err != nil {
+		return err
+	}
+	if len(known) > 0 {
+		p.group = known[0]
+	}
+	if p.spec.Route == "" {
+		if open := p.group.Phase != "" && p.group.Phase != group.Over; !open && firing(p.alerts) {
+			return errEpisodeGone
+		}
+		p.spec = p.group.Spec
+	}
+	next, changed := group.Receive(p.group, group.Received{Spec: p.spec, Alerts: p.alerts}, now)
+	if !changed {
+		return nil
+	}
+	return e.save(tx, c, next, now, done)
+}
+
+func firing(alerts []alert.Alert) bool {
+	return slices.ContainsFunc(alerts, func(a alert.Alert) bool { return a.Status == alert.Firing })
+}
+
+// collect divides alerts among the groups that we make of them.
+func (c *compiled) collect(news []newsItem) []*part {
+	var parts []*part
+	byOrigin := make(map[string]*part)
+	at := func(origin string) *part {
+		p, ok := byOrigin[origin]
+		if !ok {
+			p = &part{group: group.Group{Key: origin, Origin: origin}}
+			byOrigin[origin] = p
+			parts = append(parts, p)
+		}
+		return p
+	}
+	for i := range news {
+		n := &news[i]
+		if len(n.origins) > 0 { // part of an open episode
+			for _, origin := range n.origins {
+				p := at(origin)
+				p.alerts = append(p.alerts, n.alert.Alert)
+			}
+			continue
+		}
+		for _, node := range c.Routes.Match(n.alert.Labels) {
+			labels := node.GroupLabels(n.alert.Labels)
+			origin := node.Origin(labels)
+			p := at(origin)
+			p.spec = node.Spec(sourceAPI, false, labels)
+			p.alerts = append(p.alerts, n.alert.Alert)
+			n.origins = append(n.origins, origin)
+		}
+	}
+	return parts
+}
+
+// after is what has to happen once a transaction is on disk.
+type after struct {
+	addresses []string
+	due       time.Time // the earliest time at which a group wants a tick
+}
+
+func (e *Engine) follow(done after) {
+	e.deliver.Wake(done.addresses...)
+	e.timers.set(done.due)
+}
+
+// save tells what is due now, and stores the group and its posts.
+func (e *Engine) save(tx store.Tx, c *compiled, g group.Group, now time.Time, done *after) error {
+	g, due := group.Advance(g, group.Tick{
+		Muted:     c.Routes.Muted(g.Spec, now),
+		Inhibited: e.active.inhibited,
+	}, now)
+	if err := tx.SaveGroup(&g); err != nil {
+		return err
+	}
+	for _, d := range due {
+		if err := c.raise(tx, &g, d, now, done); err != nil {
+			return err
+		}
+	}
+	if !g.DueAt.IsZero() && (done.due.IsZero() || g.DueAt.Before(done.due)) {
+		done.due = g.DueAt
+	}
+	return nil
+}
+
+// raise makes what is due the wanted state of every post of a destination.
+func (c *compiled) raise(tx store.Tx, g *group.Group, due group.Due, now time.Time, done *after) error {
+	addresses, known := c.destinations[due.Target.Destination]
+	if !known {
+		// The episode began when the destination was there. It is not lost:
+		// a dead letter says what to do.
+		addresses = []deliver.Address{{ID: "none:" + due.Target.Destination}}
+	}
+	for _, a := range addresses {
+		if !due.Message && !a.Editable {
+			continue // waits for the next change that is a message of its own
+		}
+		var post store.Post
+		if g.Rev > 1 || len(g.Spec.Targets) > 1 { // else it cannot be there yet
+			var err error
+			if post, err = tx.PostOf(g.ID, a.ID); err != nil && !errors.Is(err, store.ErrNotFound) {
+				return err
+			}
+		}
+		if post.ID == 0 {
+			post = store.Post{GroupID: g.ID, Address: a.ID, Destination: due.Target.Destination, Card: due.Target.Card}
+		}
+		post.Title = g.Title()
+		post.Raise(g.Rev, due, rank(g, due), now)
+		if !known {
+			post.GiveUp(string(teams.NoAddress), "Destination "+due.Target.Destination+
+				" is not in the configuration any more. Put it back and replay this dead letter, or drop it.", now)
+		}
+		if err := tx.SavePost(&post); err != nil {
+			return err
+		}
+		done.addresses = append(done.addresses, a.ID)
+	}
+	return nil
+}
+
+func rank(g *group.Group, due group.Due) int {
+	switch {
+	case due.Loud && g.Severity() == alert.SeverityCritical:
+		return store.RankLoudCritical
+	case due.Loud:
+		return store.RankLoud
+	}
+	return store.RankQuiet
+}

@@ -1,0 +1,340 @@
+package web
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/teamsrelay/teamsrelay/receiver/alert"
+	"github.com/teamsrelay/teamsrelay/receiver/engine"
+	"github.com/teamsrelay/teamsrelay/receiver/group"
+	"github.com/teamsrelay/teamsrelay/receiver/store"
+)
+
+// Limits of a list.
+const (
+	defaultLimit = 100
+	maxLimit     = 1000
+)
+
+// Alert is one alert in GET /api/v1/alerts.
+type Alert struct {
+	ID             string            `json:"id"`    // of its group, as it stands on the card
+	Group          int64             `json:"group"` // for ?before=
+	Status         string            `json:"status"`
+	Severity       string            `json:"severity"`
+	Labels         map[string]string `json:"labels"`
+	Annotations    map[string]string `json:"annotations"`
+	StartsAt       time.Time         `json:"starts_at"`
+	EndsAt         *time.Time        `json:"ends_at,omitempty"`
+	Inhibited      bool              `json:"inhibited"`
+	Destinations   []string          `json:"destinations"`
+	AcknowledgedBy string            `json:"acknowledged_by"`
+}
+
+// Delivery is one attempt in GET /api/v1/deliveries.
+type Delivery struct {
+	ID          int64     `json:"id"`
+	At          time.Time `json:"at"`
+	Destination string    `json:"destination"`
+	State       string    `json:"state"`
+	Title       string    `json:"title"`
+	Attempt     int       `json:"attempt"`
+	Digest      int       `json:"digest,omitempty"`
+	Status      int       `json:"status,omitempty"`
+	Reason      string    `json:"reason"`
+	Message     string    `json:"message"`
+	MessageID   string    `json:"message_id"`
+	TookMS      float64   `json:"took_ms"`
+	Alert       string    `json:"alert,omitempty"`
+	Group       int64     `json:"group,omitempty"`
+}
+
+// DeadLetter is a post that was given up, in GET /api/v1/dead-letters.
+type DeadLetter struct {
+	ID          int64     `json:"id"`
+	Destination string    `json:"destination"`
+	State       string    `json:"state"` // dead, or due, sending, waiting while a replay is under way
+	Title       string    `json:"title"`
+	Alert       string    `json:"alert"`
+	Reason      string    `json:"reason"`
+	Message     string    `json:"message"`
+	Since       time.Time `json:"since"`
+	UpdatedAt   time.Time `json:"updated_at"`
+}
+
+// Destination is one of GET /api/v1/destinations.
+type Destination struct {
+	Name        string     `json:"name"`
+	State       string     `json:"state"` // ok, waiting, broken
+	Reason      string     `json:"reason"`
+	Message     string     `json:"message"`
+	Since       *time.Time `json:"since,omitempty"`
+	Waiting     int        `json:"waiting"`
+	DeadLetters int        `json:"dead_letters"`
+}
+
+// Test is the answer to POST /api/v1/destinations/{name}/test.
+type Test struct {
+	Group int64 `json:"group"`
+}
+
+func (s *server) alerts(w http.ResponseWriter, r *http.Request) {
+	page, ok := s.page(w, r)
+	if !ok {
+		return
+	}
+	list := []Alert{}
+	s.list(w, r, "alerts", &list, func(tx store.Tx) error {
+		list = list[:0]
+		groups, err := tx.ListGroups(r.FormValue("open") != "false", page.before, page.limit)
+		for i := range groups {
+			list = append(list, alertsOf(&groups[i])...)
+		}
+		return err
+	})
+}
+
+func alertsOf(g *group.Group) []Alert {
+	destinations := make([]string, len(g.Spec.Targets))
+	for i, target := range g.Spec.Targets {
+		destinations[i] = target.Destination
+	}
+	out := make([]Alert, 0, len(g.Alerts))
+	for i := range g.Alerts {
+		m := &g.Alerts[i]
+		out = append(out, Alert{
+			ID: g.ShortID(), Group: g.ID, Status: string(m.State), Severity: m.Severity().String(),
+			Labels: m.Labels, Annotations: m.Annotations, StartsAt: m.StartsAt, EndsAt: optional(m.EndsAt),
+			Inhibited: m.Inhibited, Destinations: destinations,
+		})
+	}
+	return out
+}
+
+func (s *server) deliveries(w http.ResponseWriter, r *http.Request) {
+	page, ok := s.page(w, r)
+	if !ok {
+		return
+	}
+	filter := store.DeliveryFilter{
+		Destination: r.FormValue("destination"), State: r.FormValue("state"),
+		GroupID: page.group, Before: page.before, Limit: page.limit, Since: page.since,
+	}
+	list := []Delivery{}
+	s.list(w, r, "deliveries", &list, func(tx store.Tx) error {
+		list = list[:0]
+		found, err := tx.Deliveries(filter)
+		for i := range found {
+			list = append(list, deliveryOf(&found[i]))
+		}
+		return err
+	})
+}
+
+func (s *server) delivery(w http.ResponseWriter, r *http.Request) {
+	id, ok := s.id(w, r)
+	if !ok {
+		return
+	}
+	var found store.Delivery
+	err := s.Store.View(r.Context(), func(tx store.Tx) (err error) {
+		found, err = tx.Delivery(id)
+		return err
+	})
+	if err != nil {
+		s.fail(w, r, err, "delivery")
+		return
+	}
+	answer(w, http.StatusOK, deliveryOf(&found))
+}
+
+func deliveryOf(d *store.Delivery) Delivery {
+	out := Delivery{
+		ID: d.ID, At: d.At, Destination: d.Destination, State: d.State, Title: d.Title, Attempt: d.Attempt,
+		Digest: d.Digest, Status: d.Status, Reason: d.Reason, Message: d.Message, MessageID: d.MessageID,
+		TookMS: float64(d.Took.Microseconds()) / 1000, Group: d.GroupID,
+	}
+	if d.GroupID != 0 {
+		out.Alert = alert.ShortID(d.GroupID)
+	}
+	return out
+}
+
+func (s *server) deadLetters(w http.ResponseWriter, r *http.Request) {
+	page, ok := s.page(w, r)
+	if !ok {
+		return
+	}
+	list := []DeadLetter{}
+	s.list(w, r, "dead-letters", &list, func(tx store.Tx) error {
+		list = list[:0]
+		posts, err := tx.ListPosts(store.PostFilter{
+			Destination: r.FormValue("destination"), DeadLetters: true, Before: page.before, Limit: page.limit,
+		})
+		for _, p := range posts {
+			list = append(list, DeadLetter{
+				ID: p.ID, Destination: p.Destination, State: string(p.State), Title: p.Title, Alert: alert.ShortID(p.GroupID),
+				Reason: p.Reason, Message: p.Message, Since: p.Since, UpdatedAt: p.UpdatedAt,
+			})
+		}
+		return err
+	})
+}
+
+func (s *server) replay(w http.ResponseWriter, r *http.Request) {
+	if id, ok := s.id(w, r); ok {
+		s.done(w, r, s.Engine.Replay(r.Context(), id), "dead letter")
+	}
+}
+
+func (s *server) drop(w http.ResponseWriter, r *http.Request) {
+	if id, ok := s.id(w, r); ok {
+		s.done(w, r, s.Engine.Drop(r.Context(), id), "dead letter")
+	}
+}
+
+func (s *server) test(w http.ResponseWriter, r *http.Request) {
+	id, err := s.Engine.Test(r.Context(), r.PathValue("name"))
+	if err != nil {
+		s.fail(w, r, err, "destination")
+		return
+	}
+	answer(w, http.StatusOK, Test{Group: id})
+}
+
+func (s *server) destinations(w http.ResponseWriter, r *http.Request) {
+	list := []Destination{}
+	s.list(w, r, "destinations", &list, func(tx store.Tx) error {
+		list = list[:0]
+		counts, err := tx.CountPosts()
+		if err != nil {
+			return err
+		}
+		for _, d := range s.Engine.Destinations() {
+			out := Destination{Name: d.Name, State: "ok"}
+			for _, c := range counts {
+				switch {
+				case c.Destination != d.Name:
+				case c.DeadLetter:
+					out.DeadLetters += c.Count
+				case c.State == store.Due || c.State == store.Waiting || c.State == store.Sending:
+					out.Waiting += c.Count
+				}
+			}
+			for _, a := range d.Addresses {
+				known, err := tx.Address(a.ID)
+				if err != nil {
+					return err
+				}
+				switch {
+				case known.Broken != "":
+					out.State, out.Reason, out.Message, out.Since = "broken", known.BrokenReason, known.Broken, optional(known.BrokenAt)
+				case known.NotBefore.After(s.Now()) && out.State == "ok":
+					out.State, out.Since = "waiting", optional(known.NotBefore)
+				}
+			}
+			list = append(list, out)
+		}
+		return nil
+	})
+}
+
+// list reads in one view and answers {"<name>": [...]}.
+func (s *server) list(w http.ResponseWriter, r *http.Request, name string, list any, read func(store.Tx) error) {
+	if err := s.Store.View(r.Context(), read); err != nil {
+		s.fail(w, r, err, name)
+		return
+	}
+	answer(w, http.StatusOK, map[string]any{name: list})
+}
+
+// page is what lists can be asked for.
+type page struct {
+	before, group int64
+	limit         int
+	since         time.Time
+}
+
+func (s *server) page(w http.ResponseWriter, r *http.Request) (page, bool) {
+	p := page{limit: defaultLimit}
+	number := func(name string, into *int64) bool {
+		text := r.FormValue(name)
+		if text == "" {
+			return true
+		}
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil || n < 0 {
+			refuse(w, http.StatusBadRequest, name+" is not a number", "use what a list gave as id")
+			return false
+		}
+		*into = n
+		return true
+	}
+	limit := int64(defaultLimit)
+	if !number("before", &p.before) || !number("limit", &limit) || !number("group", &p.group) {
+		return p, false
+	}
+	p.limit = int(min(max(limit, 1), maxLimit))
+	if text := r.FormValue("since"); text != "" {
+		at, err := time.Parse(time.RFC3339, text)
+		if err != nil {
+			refuse(w, http.StatusBadRequest, "since is not a time", "write it as 2026-11-21T10:02:00Z")
+			return p, false
+		}
+		p.since = at
+	}
+	return p, true
+}
+
+func (s *server) id(w http.ResponseWriter, r *http.Request) (int64, bool) {
+	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
+	if err != nil || id <= 0 {
+		refuse(w, http.StatusBadRequest, "the id is not a number", "take it from the list")
+		return 0, false
+	}
+	return id, true
+}
+
+func (s *server) done(w http.ResponseWriter, r *http.Request, err error, what string) {
+	if err != nil {
+		s.fail(w, r, err, what)
+		return
+	}
+	answer(w, http.StatusOK, struct{}{})
+}
+
+func (s *server) fail(w http.ResponseWriter, r *http.Request, err error, what string) {
+	switch {
+	case errors.Is(err, store.ErrNotFound), errors.Is(err, engine.ErrUnknownDestination):
+		refuse(w, http.StatusNotFound, "there is no such "+what, "GET the list to see what there is")
+	default:
+		s.Logger.Error("The API could not answer", "path", r.URL.Path, "err", err)
+		w.Header().Set("Retry-After", "5")
+		refuse(w, http.StatusServiceUnavailable, "the store does not answer", "try again; the log says why")
+	}
+}
+
+func refuse(w http.ResponseWriter, status int, message, hint string) {
+	answer(w, status, struct {
+		Error string `json:"error"`
+		Hint  string `json:"hint"`
+	}{message, hint})
+}
+
+func answer(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body)
+}
+
+func optional(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+func statusLabel(status int) string { return strconv.Itoa(status) }

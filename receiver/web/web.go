@@ -1,0 +1,147 @@
+// Package web is the main listener: ingest, the API that the commands use,
+// metrics and management.
+package web
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/pprof"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	toolkit "github.com/prometheus/exporter-toolkit/web"
+
+	"github.com/teamsrelay/teamsrelay/receiver/engine"
+	"github.com/teamsrelay/teamsrelay/receiver/ingest/alertmanager"
+	"github.com/teamsrelay/teamsrelay/receiver/store"
+)
+
+// Options are what the pages and the API speak about.
+type Options struct {
+	Engine   *engine.Engine
+	Store    store.Store
+	Now      func() time.Time
+	Logger   *slog.Logger
+	Registry *prometheus.Registry
+	Version  string
+	// Path finds the destination of one of its extra ingest paths, "" when
+	// the path is nobody's.
+	Path func(path string) string
+	// AdminToken is the current one, "" when there is none.
+	AdminToken func() string
+	// Reload reads the configuration anew; its error has one mistake a line.
+	Reload func(context.Context) error
+}
+
+type server struct {
+	Options
+}
+
+// New returns the main listener's handler.
+func New(o Options) (http.Handler, error) {
+	s := &server{Options: o}
+	refused := promauto.With(o.Registry).NewCounterVec(prometheus.CounterOpts{
+		Name: "teamsrelay_requests_refused_total", Help: "Requests with alerts that were not taken, by HTTP status.",
+	}, []string{"status"})
+	for _, status := range []int{400, 404, 413, 503} {
+		refused.WithLabelValues(statusLabel(status))
+	}
+	in := &alertmanager.Handler{
+		Snapshot: o.Engine.Snapshot, Posted: o.Engine.Posted,
+		Destination: s.destination, ResolveTimeout: o.Engine.ResolveTimeout,
+		Now: o.Now, Logger: o.Logger,
+		Refused: func(status int) { refused.WithLabelValues(statusLabel(status)).Inc() },
+	}
+	landing, err := landingPage(o.Version)
+	if err != nil {
+		return nil, err
+	}
+
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /alertmanager", in.Webhook)
+	mux.HandleFunc("POST /alertmanager/{destination}", in.Webhook)
+	mux.HandleFunc("POST /api/v2/alerts", in.Alerts)
+	mux.HandleFunc("POST /", func(w http.ResponseWriter, r *http.Request) {
+		destination := o.Path(r.URL.Path)
+		if destination == "" {
+			refuse(w, http.StatusNotFound, "nothing takes POST "+r.URL.EscapedPath(),
+				"post to /alertmanager, /alertmanager/DESTINATION, /api/v2/alerts or one of the paths in the configuration")
+			return
+		}
+		r.SetPathValue("destination", destination)
+		in.Webhook(w, r)
+	})
+
+	mux.HandleFunc("GET /-/healthy", s.healthy)
+	mux.HandleFunc("GET /-/ready", s.ready)
+	mux.Handle("POST /-/reload", s.admin(s.reload))
+	mux.Handle("GET /metrics", promhttp.InstrumentMetricHandler(o.Registry,
+		promhttp.HandlerFor(o.Registry, promhttp.HandlerOpts{Registry: o.Registry})))
+	mux.Handle("GET /debug/pprof/", s.admin(pprof.Index))
+	mux.Handle("GET /debug/pprof/profile", s.admin(pprof.Profile))
+	mux.Handle("GET /{$}", landing)
+
+	mux.HandleFunc("GET /api/v1/alerts", s.alerts)
+	mux.HandleFunc("GET /api/v1/deliveries", s.deliveries)
+	mux.HandleFunc("GET /api/v1/deliveries/{id}", s.delivery)
+	mux.HandleFunc("GET /api/v1/dead-letters", s.deadLetters)
+	mux.Handle("POST /api/v1/dead-letters/{id}/replay", s.admin(s.replay))
+	mux.Handle("DELETE /api/v1/dead-letters/{id}", s.admin(s.drop))
+	mux.HandleFunc("GET /api/v1/destinations", s.destinations)
+	mux.Handle("POST /api/v1/destinations/{name}/test", s.admin(s.test))
+	return mux, nil
+}
+
+func (s *server) destination(name string) string {
+	for _, d := range s.Engine.Destinations() {
+		if d.Name == name {
+			return name
+		}
+	}
+	return ""
+}
+
+func (s *server) healthy(w http.ResponseWriter, _ *http.Request) {
+	_, _ = w.Write([]byte("OK\n"))
+}
+
+// ready says whether an alert could be taken now. It speaks of us, not of
+// Microsoft.
+func (s *server) ready(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
+	defer cancel()
+	if err := s.Store.Check(ctx); err != nil {
+		s.Logger.Error("Not ready", "err", err)
+		http.Error(w, "the store cannot be written", http.StatusServiceUnavailable)
+		return
+	}
+	_, _ = w.Write([]byte("OK\n"))
+}
+
+func (s *server) reload(w http.ResponseWriter, r *http.Request) {
+	if err := s.Reload(r.Context()); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	_, _ = w.Write([]byte("OK\n"))
+}
+
+func landingPage(version string) (http.Handler, error) {
+	return toolkit.NewLandingPage(toolkit.LandingConfig{
+		Name:        "teamsrelay",
+		Description: "Carries alerts to Microsoft Teams",
+		Version:     version,
+		Profiling:   "false",
+		Links: []toolkit.LandingLinks{
+			{Address: "api/v1/alerts", Text: "Alerts", Description: "what fires now"},
+			{Address: "api/v1/destinations", Text: "Destinations", Description: "whether they can be reached"},
+			{Address: "api/v1/deliveries", Text: "Deliveries", Description: "every attempt"},
+			{Address: "api/v1/dead-letters", Text: "Dead letters", Description: "what was given up, and why"},
+			{Address: "metrics", Text: "Metrics"},
+			{Address: "-/ready", Text: "Ready"},
+		},
+	})
+}
