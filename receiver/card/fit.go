@@ -1,12 +1,19 @@
 package card
 
-import "unicode/utf8"
+import (
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/tailscale/hujson"
+)
 
 // fits reports whether the message stays within the limit on the wire, its
 // summary and the transport's envelope included.
 func (l Limit) fits(m Message) bool { return l.size(m) <= l.Bytes }
 
-// size is what a message takes on the wire, in the bytes that the limit counts.
+// size is what a message takes on the wire, in the bytes that the limit
+// counts.
 func (l Limit) size(m Message) int {
 	summary := encode(m.Summary)
 	if l.UTF16 {
@@ -27,4 +34,46 @@ func utf16Units(text []byte) int {
 		text = text[size:]
 	}
 	return units
+}
+
+// A reduction is one step of making a card smaller: always these, in this
+// order, so that people learn what a missing thing means.
+type reduction struct {
+	folded string // what Message.Folded says
+	rows   int    // rounds of a range over alerts
+	images bool   // take pictures out
+	runes  int    // cut texts to this length; 0: leave them
+}
+
+// No webhook card can hold more than reductions[0].rows rows: 24 KiB would
+// leave 240 bytes for each.
+var reductions = []reduction{
+	{rows: 100},
+	{rows: 100, images: true, folded: "pictures"},
+	{rows: 20, images: true, runes: 600, folded: "pictures, long texts"},
+	{rows: 10, images: true, runes: 200, folded: "pictures, long texts, alerts"},
+	{rows: 3, images: true, runes: 80, folded: "pictures, long texts, alerts"},
+}
+
+// shortenTexts cuts the strings that people read to a number of runes, the
+// cut made visible by "…". Escapes are not cut in two, nor are mentions.
+func shortenTexts(v *hujson.Value, runes int) {
+	for v := range v.All() {
+		object, ok := v.Value.(*hujson.Object)
+		if !ok {
+			continue
+		}
+		for i := range object.Members {
+			switch m := &object.Members[i]; literalText(m.Name.Value) {
+			case "text", "title", "value", "speak", "fallbackText", "altText", "codeSnippet":
+				if text := literalText(m.Value.Value); utf8.RuneCountInString(text) > runes && !strings.Contains(text, "<at>") {
+					text = strings.TrimSuffix(shorten(text, runes), "…")
+					if slashes := len(text) - len(strings.TrimRight(text, `\`)); slashes%2 == 1 {
+						text = text[:len(text)-1]
+					}
+					m.Value.Value = hujson.Literal(slices.Concat([]byte{'"'}, appendJSON(nil, text), []byte("…\"")))
+				}
+			}
+		}
+	}
 }

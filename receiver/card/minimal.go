@@ -40,10 +40,10 @@ var minimalRunes = []int{1000, 300, 100, 40, 16, 0}
 // and summary. It is built without a template and cannot fail. It fits every
 // limit that leaves 700 bytes for the card.
 func Minimal(in Input, limit Limit) Message {
-	story := tell(in, 0)
+	t := newTeller(in)
+	story := t.story(0)
 	summary := story.Summary
-	if summary == "" && len(in.Group.Alerts) > 0 {
-		t := newTeller(in)
+	if summary == "" && len(t.members) > 0 {
 		summary = t.ownSummary(t.members[0])
 	}
 	var where []string

@@ -1,34 +1,410 @@
 package card
 
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"text/template"
+	"text/template/parse"
+
+	"github.com/tailscale/hujson"
+
+	"github.com/teamsrelay/teamsrelay/templates"
+)
+
 // Source is a file of templates.
 type Source struct {
 	Name string // the path, as it shall stand in messages
 	Text string
 }
 
-// Default is the card of routes that name none.
-const Default = "alert"
+// The names of the shipped cards.
+const (
+	Default    = "alert" // of routes that name none
+	digestName = "digest"
+)
 
 // Set is all the templates of one configuration. It is safe for concurrent
 // use and never changes.
-type Set struct{ names []string }
+type Set struct {
+	templates *template.Template
+	places    map[*byte]place // of the templates' texts
+	names     []string
+	renders   sync.Pool // of *worker
+}
+
+// place is a position in a template file.
+type place struct {
+	file string
+	line int
+}
+
+// worker is what a goroutine needs to render: kept, because it is not cheap to
+// make.
+type worker struct {
+	render    *render
+	assembler assembler
+}
 
 // New reads the shipped templates and then the user's files; a user's define
 // replaces the shipped one of the same name. The set can be used whatever the
 // problems are: what could not be read is left out.
-func New(files []Source) (*Set, []Problem) { return &Set{}, nil }
+//
+// A define whose name begins with an underscore is a part of cards, not a
+// card.
+func New(files []Source) (*Set, []Problem) {
+	s := &Set{
+		templates: template.New("").Option("missingkey=zero").Funcs(sharedFuncs()).Funcs((&render{}).funcs()),
+		places:    map[*byte]place{},
+	}
+	var problems []Problem
+	for _, file := range shipped() {
+		problems = append(problems, s.add(file, nil)...)
+	}
+	owners := map[string]string{}
+	for _, file := range files {
+		problems = append(problems, s.add(file, owners)...)
+	}
+	problems = append(problems, s.unresolved()...)
+	for _, t := range s.templates.Templates() {
+		rewrite(t.Tree)
+		if !strings.HasPrefix(t.Name(), "_") {
+			s.names = append(s.names, t.Name())
+		}
+	}
+	slices.Sort(s.names)
+	s.renders.New = func() any { return &worker{render: newRender(s.templates)} }
+	return s, problems
+}
 
-// Has reports whether a card of this name can be rendered.
-func (s *Set) Has(name string) bool { return name == Default || name == "digest" }
+// shipped is the files in the program.
+func shipped() []Source {
+	names, err := fs.Glob(templates.Files, "*.tmpl")
+	if err != nil || len(names) == 0 {
+		panic("card: the program was built without its templates")
+	}
+	var files []Source
+	for _, name := range names {
+		text, err := fs.ReadFile(templates.Files, name)
+		if err != nil {
+			panic(err)
+		}
+		files = append(files, Source{Name: name, Text: string(text)})
+	}
+	return files
+}
+
+var parseFault = regexp.MustCompile(`(?s)^template: (.*?):(\d+): (.*)$`)
+
+// add parses a file and takes its defines into the set. owners holds which
+// user's file defined a name; nil for the shipped files.
+func (s *Set) add(file Source, owners map[string]string) []Problem {
+	parsed, err := template.New(file.Name).Funcs(sharedFuncs()).Funcs((&render{}).funcs()).Parse(file.Text)
+	if err != nil {
+		problem := Problem{File: file.Name, What: err.Error(), Do: "the file's cards are not used"}
+		if parts := parseFault.FindStringSubmatch(err.Error()); parts != nil {
+			problem.Line, _ = strconv.Atoi(parts[2])
+			problem.What = parts[3]
+		}
+		return []Problem{problem}
+	}
+	var problems []Problem
+	for _, t := range parsed.Templates() {
+		if t.Name() == file.Name {
+			if !parse.IsEmptyTree(t.Root) {
+				problems = append(problems, Problem{File: file.Name, Line: 1, Warning: true,
+					What: "text outside of {{ define }} is not used", Do: `put it between {{ define "name" }} and {{ end }}`})
+			}
+			continue
+		}
+		if owners != nil {
+			if other := owners[t.Name()]; other != "" {
+				problems = append(problems, Problem{File: file.Name, Line: lineAt(file.Text, int(t.Root.Pos)), Warning: true,
+					What: fmt.Sprintf("%q is also defined in %s", t.Name(), other), Do: "this one is used; rename or remove one"})
+			}
+			owners[t.Name()] = file.Name
+		}
+		s.locate(t.Root, file)
+		if _, err := s.templates.AddParseTree(t.Name(), t.Tree); err != nil {
+			problems = append(problems, Problem{File: file.Name, What: err.Error()})
+		}
+	}
+	return problems
+}
+
+// locate remembers where in the file each text of a template stands, so that a
+// mistake in the JSON can be told with its line.
+func (s *Set) locate(node parse.Node, file Source) {
+	for text := range texts(node) {
+		if len(text.Text) > 0 {
+			s.places[&text.Text[0]] = place{file.Name, lineAt(file.Text, int(text.Pos))}
+		}
+	}
+}
+
+func lineAt(text string, offset int) int {
+	return 1 + strings.Count(text[:min(offset, len(text))], "\n")
+}
+
+// unresolved finds calls of templates that do not exist.
+func (s *Set) unresolved() []Problem {
+	var problems []Problem
+	for _, t := range s.templates.Templates() {
+		for call := range calls(t.Root) {
+			if s.templates.Lookup(call.Name) == nil {
+				problems = append(problems, Problem{File: t.ParseName, Line: call.Line,
+					What: fmt.Sprintf("there is no template %q", call.Name), Do: "define it or correct the name"})
+			}
+		}
+	}
+	slices.SortFunc(problems, func(a, b Problem) int {
+		return strings.Compare(a.File, b.File)*2 + min(max(a.Line-b.Line, -1), 1)
+	})
+	return problems
+}
+
+// Has reports whether a card of this name can be rendered. "" is the default
+// card.
+func (s *Set) Has(name string) bool { return name == "" || slices.Contains(s.names, name) }
 
 // Names lists the cards, sorted.
-func (s *Set) Names() []string { return []string{"alert", "digest"} }
+func (s *Set) Names() []string { return slices.Clone(s.names) }
 
-// Render makes the card of a group. It never fails.
-func (s *Set) Render(name string, in Input, limit Limit) Message { return Minimal(in, limit) }
+// Render makes the card of a group. It never fails: when the template cannot
+// be used the message is the minimal card, and its Fault says why, with file
+// and line.
+func (s *Set) Render(name string, in Input, limit Limit) Message {
+	if name == "" {
+		name = Default
+	}
+	teller := newTeller(in)
+	story := teller.story(maxRows)
+	data := dataOf(in, teller, story)
+	message, err := s.make(name, data, story.Preview, newWall(in.Now, in.Location), limit)
+	if err != nil {
+		message = Minimal(in, limit)
+		message.Fault = faultOf(err)
+		message.Folded = foldedOf(err)
+	}
+	return message
+}
 
 // Digest makes the card that tells of many groups at once. It never fails.
-func (s *Set) Digest(in DigestInput, limit Limit) Message { return minimalDigest(in, limit) }
+func (s *Set) Digest(in DigestInput, limit Limit) Message {
+	digest := tellDigest(in, maxDigestRows)
+	data := &Data{Digest: digest, Status: "firing", GroupLabels: KV{}, CommonLabels: KV{}, CommonAnnotations: KV{}, RouteLabels: KV{}}
+	message, err := s.make(digestName, data, digest.Preview, newWall(in.Now, in.Location), limit)
+	if err != nil {
+		message = minimalDigest(in, limit)
+		message.Fault = faultOf(err)
+		message.Folded = foldedOf(err)
+	}
+	return message
+}
+
+var errTooLarge = errors.New("the card does not fit, however much is left out")
+
+// A card that does not fit is nobody's mistake; a fault is the template's.
+func faultOf(err error) error {
+	if errors.Is(err, errTooLarge) {
+		return nil
+	}
+	return err
+}
+
+func foldedOf(err error) string {
+	if errors.Is(err, errTooLarge) {
+		return "everything but the minimal card"
+	}
+	return ""
+}
+
+// make renders a card, checks it and makes it fit.
+func (s *Set) make(name string, data *Data, preview string, wall wall, limit Limit) (Message, error) {
+	if s.templates.Lookup(name) == nil {
+		return Message{}, Problem{File: "card", What: fmt.Sprintf("there is no card %q", name), Do: "one of " + strings.Join(s.names, ", ")}
+	}
+	w := s.renders.Get().(*worker)
+	defer s.renders.Put(w)
+	var last error
+	for _, reduce := range reductions {
+		card, err := s.once(w, name, data, wall, reduce)
+		if errors.Is(err, errOutput) {
+			last = err // fewer rows may help
+			continue
+		}
+		if err != nil {
+			return Message{}, s.explain(w, name, err)
+		}
+		message := Message{Card: card, Summary: preview, Folded: reduce.folded}
+		if limit.fits(message) {
+			return message, nil
+		}
+		last = errTooLarge
+	}
+	if errors.Is(last, errOutput) {
+		return Message{}, s.explain(w, name, last)
+	}
+	return Message{}, last
+}
+
+// once renders a card with one reduction and checks it.
+func (s *Set) once(w *worker, name string, data *Data, wall wall, reduce reduction) ([]byte, error) {
+	if err := w.render.run(name, data, wall, reduce.rows); err != nil {
+		return nil, err
+	}
+	if err := w.assembler.assemble(w.render.text, w.render.holes); err != nil {
+		return nil, err
+	}
+	tree, err := hujson.Parse(w.assembler.out)
+	if err != nil {
+		return nil, s.parseFault(w, err)
+	}
+	check := checker{images: reduce.images}
+	if err := check.check(&tree); err != nil {
+		return nil, err
+	}
+	if reduce.runes > 0 {
+		shortenTexts(&tree, reduce.runes)
+	}
+	if w.render.left > 0 && !w.render.told {
+		appendMore(&tree, w.render.left)
+	}
+	if len(w.assembler.mentions) > 0 {
+		appendMentions(&tree, w.assembler.mentions)
+	}
+	return tree.Pack(), nil
+}
+
+// parseFault puts the parser's error at its place in the template's text.
+func (s *Set) parseFault(w *worker, err error) error {
+	offset, what := len(w.assembler.out), err.Error()
+	if parts := hujsonFault.FindStringSubmatch(what); parts != nil {
+		line, _ := strconv.Atoi(parts[1])
+		column, _ := strconv.Atoi(parts[2])
+		if line == 1 { // compact JSON is one line
+			offset = column - 1
+		}
+		what = parts[3]
+	}
+	return &syntaxFault{w.assembler.origin(offset), what}
+}
+
+var hujsonFault = regexp.MustCompile(`^hujson: line (\d+), column (\d+): (.*)$`)
+
+var execFault = regexp.MustCompile(`(?s)^template: (.*?):(\d+):\d+: executing .*?: (.*)$`)
+
+// explain makes a Problem with file and line of an error.
+func (s *Set) explain(w *worker, name string, err error) error {
+	problem := Problem{File: s.templates.Lookup(name).ParseName, What: err.Error(), Do: "the minimal card is sent instead"}
+	var syntax *syntaxFault
+	if errors.As(err, &syntax) {
+		problem.What = "this is not JSON: " + syntax.what
+		if at, ok := s.placeOf(w.render, syntax.offset); ok {
+			problem.File, problem.Line = at.file, at.line
+		}
+		return problem
+	}
+	if parts := execFault.FindStringSubmatch(err.Error()); parts != nil {
+		problem.File = parts[1]
+		problem.Line, _ = strconv.Atoi(parts[2])
+		problem.What = parts[3]
+		return problem
+	}
+	if tree := s.templates.Lookup(name).Tree; tree != nil {
+		if at, ok := s.firstPlace(tree.Root); ok {
+			problem.Line = at.line
+		}
+	}
+	return problem
+}
+
+// placeOf finds the line of the template that wrote what stands at an offset.
+func (s *Set) placeOf(r *render, offset int) (place, bool) {
+	for _, p := range slices.Backward(r.pieces) {
+		if p.offset > offset {
+			continue
+		}
+		at, ok := s.places[p.first]
+		at.line += strings.Count(string(r.text[p.offset:min(offset, len(r.text))]), "\n")
+		return at, ok
+	}
+	return place{}, false
+}
+
+func (s *Set) firstPlace(node parse.Node) (place, bool) {
+	for text := range texts(node) {
+		if len(text.Text) > 0 {
+			at, ok := s.places[&text.Text[0]]
+			return at, ok
+		}
+	}
+	return place{}, false
+}
+
+// appendMore says at the end of a card how many alerts its template was not
+// given, for templates that do not say so themselves with {{ more }}.
+func appendMore(card *hujson.Value, left int) {
+	body := member(card.Value.(*hujson.Object), "body")
+	if body == nil {
+		return
+	}
+	if array, ok := body.Value.(*hujson.Array); ok {
+		block := minimalBlock{Type: "TextBlock", Wrap: true, Text: "and " + thousands(left) + " more"}
+		line, err := hujson.Parse(encode(block))
+		if err == nil {
+			array.Elements = append(array.Elements, line)
+		}
+	}
+}
+
+// appendMentions adds what belongs to the mentions in the text.
+func appendMentions(card *hujson.Value, addresses []string) {
+	type user struct {
+		ID   string `json:"id"`
+		Name string `json:"name"`
+	}
+	type mention struct {
+		Type      string `json:"type"`
+		Text      string `json:"text"`
+		Mentioned user   `json:"mentioned"`
+	}
+	object := card.Value.(*hujson.Object)
+	teams := member(object, "msteams")
+	if teams == nil {
+		object.Members = append(object.Members, hujson.ObjectMember{
+			Name: hujson.Value{Value: hujson.String("msteams")}, Value: hujson.Value{Value: &hujson.Object{}},
+		})
+		teams = member(object, "msteams")
+	}
+	properties, ok := teams.Value.(*hujson.Object)
+	if !ok {
+		return
+	}
+	entities := member(properties, "entities")
+	if entities == nil {
+		properties.Members = append(properties.Members, hujson.ObjectMember{
+			Name: hujson.Value{Value: hujson.String("entities")}, Value: hujson.Value{Value: &hujson.Array{}},
+		})
+		entities = member(properties, "entities")
+	}
+	array, ok := entities.Value.(*hujson.Array)
+	if !ok {
+		return
+	}
+	slices.Sort(addresses)
+	for _, address := range slices.Compact(addresses) {
+		entity, err := hujson.Parse(encode(mention{"mention", "<at>" + address + "</at>", user{address, address}}))
+		if err == nil {
+			array.Elements = append(array.Elements, entity)
+		}
+	}
+}
 
 // Check renders a card against sample data and returns what is wrong with it.
 func (s *Set) Check(name string) []Problem { return nil }

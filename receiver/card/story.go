@@ -86,9 +86,8 @@ type teller struct {
 	notes   map[string]string // the common annotations
 }
 
-// tell puts a group into words, with at most rows rows.
-func tell(in Input, rows int) *Story {
-	t := newTeller(in)
+// story puts the group into words, with at most rows rows.
+func (t *teller) story(rows int) *Story {
 	s := &Story{State: t.state(), Severity: t.severityWord(), Name: t.name()}
 	s.Style, s.Color = t.looks(s.State)
 	s.Status = t.status(s)

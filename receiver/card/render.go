@@ -1,0 +1,161 @@
+package card
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"text/template"
+	"time"
+)
+
+// What a template may use. A card is at most 80 KB (teams-platform §7.5), so
+// one that writes more than maxOutput or needs more rounds than maxSteps can
+// only be a mistake.
+const (
+	maxOutput  = 512 << 10       // bytes, text and values together
+	maxSteps   = 200_000         // rounds of ranges, calls of templates count 20
+	maxRunTime = 2 * time.Second // of one render, for functions that are slow themselves
+	maxValue   = 1 << 20         // length of a variable, in bytes or elements
+	maxCount   = 10_000          // for functions that make as much as a number says
+)
+
+var (
+	errOutput  = errors.New("the template writes more than any card may hold")
+	errSteps   = errors.New("the template does not come to an end")
+	errRunTime = errors.New("the template takes too long")
+	errValue   = errors.New("a variable grows beyond what a card may hold")
+)
+
+// hole is a place in a template's output where a value belongs.
+type hole struct {
+	offset int // in render.text
+	sink   string
+	value  any
+}
+
+// piece is a stretch of text that a template wrote.
+type piece struct {
+	offset int   // in render.text
+	first  *byte // of the template's own text: tells which text it was
+}
+
+// render is one run of a template. It is the io.Writer that the template
+// writes to: text and values arrive apart, because each value is handed to a
+// sink, which returns "".
+type render struct {
+	templates *template.Template // with functions that belong to this render
+	text      []byte
+	holes     []hole
+	pieces    []piece
+	size      int // of text and values
+	steps     int
+	started   time.Time
+
+	wall      wall
+	maxAlerts int // how many rounds a range over alerts makes
+	left      int // how many alerts such a range left out
+	told      bool
+}
+
+// newRender makes a render of the templates. Renders are kept and used again,
+// because cloning the templates costs more than running one.
+func newRender(templates *template.Template) *render {
+	r := &render{}
+	r.templates = template.Must(templates.Clone()).Funcs(r.funcs())
+	return r
+}
+
+// run executes a template and leaves its text and values in r.
+func (r *render) run(name string, data any, wall wall, maxAlerts int) (err error) {
+	r.text, r.holes, r.pieces = r.text[:0], r.holes[:0], r.pieces[:0]
+	r.size, r.steps, r.left, r.told = 0, 0, 0, false
+	r.started, r.wall, r.maxAlerts = time.Now(), wall, maxAlerts
+	defer func() {
+		if fault := recover(); fault != nil {
+			err = fmt.Errorf("the template %q panics: %v", name, fault)
+		}
+	}()
+	return r.templates.ExecuteTemplate(r, name, data)
+}
+
+// Write takes the template's text.
+func (r *render) Write(text []byte) (int, error) {
+	if len(text) == 0 {
+		return 0, nil
+	}
+	if err := r.grow(len(text)); err != nil {
+		return 0, err
+	}
+	r.pieces = append(r.pieces, piece{len(r.text), &text[0]})
+	r.text = append(r.text, text...)
+	return len(text), nil
+}
+
+var _ io.Writer = (*render)(nil)
+
+func (r *render) grow(n int) error {
+	if r.size += n; r.size > maxOutput {
+		return errOutput
+	}
+	return nil
+}
+
+// sink takes the value of an action.
+func (r *render) sink(kind string) func(any) (string, error) {
+	return func(value any) (string, error) {
+		if text, ok := value.(string); ok {
+			if err := r.grow(len(text)); err != nil {
+				return "", err
+			}
+		}
+		r.holes = append(r.holes, hole{len(r.text), kind, value})
+		return "", nil
+	}
+}
+
+// step counts work.
+func (r *render) step(cost int) (string, error) {
+	if r.steps += cost; r.steps > maxSteps {
+		return "", errSteps
+	}
+	if r.steps%64 < cost && time.Since(r.started) > maxRunTime {
+		return "", errRunTime
+	}
+	return "", nil
+}
+
+var (
+	alertsType = reflect.TypeFor[Alerts]()
+	sliceType  = reflect.TypeFor[[]Alert]()
+	rowsType   = reflect.TypeFor[[]Row]()
+	linesType  = reflect.TypeFor[[]DigestLine]()
+)
+
+// cut shortens what a range goes through when it is alerts, and remembers how
+// many were left out. The list itself stays whole: len tells the truth.
+func (r *render) cut(list reflect.Value) reflect.Value {
+	if !list.IsValid() || list.Kind() != reflect.Slice || list.Len() <= r.maxAlerts {
+		return list
+	}
+	switch list.Type() {
+	case alertsType, sliceType, rowsType, linesType:
+		r.left += list.Len() - r.maxAlerts
+		return list.Slice(0, r.maxAlerts)
+	}
+	return list
+}
+
+// bound passes a variable's value on unless it is too large.
+func (r *render) bound(value reflect.Value) (reflect.Value, error) {
+	if !value.IsValid() {
+		return value, nil
+	}
+	switch value.Kind() {
+	case reflect.String, reflect.Slice, reflect.Map:
+		if value.Len() > maxValue {
+			return value, errValue
+		}
+	}
+	return value, nil
+}

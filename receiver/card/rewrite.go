@@ -1,0 +1,184 @@
+package card
+
+import (
+	"iter"
+	"slices"
+	"text/template/parse"
+)
+
+// The functions that rewritten templates call. Their names cannot be written
+// by accident: nobody else begins a function with an underscore.
+const (
+	sinkText     = "_text"     // the value is text
+	sinkMarkdown = "_markdown" // the value is somebody's Markdown
+	sinkJSON     = "_json"     // the value is JSON already
+	sinkMention  = "_mention"  // the value is a person's address
+	stepFunc     = "_step"     // counts the work of a template
+	cutFunc      = "_cut"      // ends a range over alerts early
+	boundFunc    = "_bound"    // refuses variables that grow without end
+)
+
+// The costs of steps. text/template itself stops at 100,000 nested calls, by
+// which time the stack has eaten hundreds of megabytes.
+const (
+	costOfRound = 1
+	costOfCall  = 20
+)
+
+// rewrite changes a parsed template so that every action hands its value to a
+// function of ours instead of printing it. The printed text then is what the
+// template's author wrote, the values are beside it, and nothing in a value
+// can pass for the author's text. html/template rewrites its trees in the
+// same way.
+func rewrite(tree *parse.Tree) {
+	if tree.Root == nil {
+		return
+	}
+	rewriteList(tree.Root)
+	tree.Root.Nodes = slices.Insert(tree.Root.Nodes, 0, step(costOfCall, tree.Root.Pos))
+}
+
+func rewriteList(list *parse.ListNode) {
+	if list == nil {
+		return
+	}
+	for _, node := range list.Nodes {
+		switch node := node.(type) {
+		case *parse.ActionNode:
+			if len(node.Pipe.Decl) == 0 {
+				call(node.Pipe, sinkFor(node.Pipe))
+			} else {
+				call(node.Pipe, boundFunc)
+			}
+		case *parse.IfNode:
+			rewriteList(node.List)
+			rewriteList(node.ElseList)
+		case *parse.WithNode:
+			rewriteList(node.List)
+			rewriteList(node.ElseList)
+		case *parse.RangeNode:
+			call(node.Pipe, cutFunc)
+			rewriteList(node.List)
+			rewriteList(node.ElseList)
+			node.List.Nodes = slices.Insert(node.List.Nodes, 0, step(costOfRound, node.List.Pos))
+		}
+	}
+}
+
+// call hands the pipeline's value to a function.
+func call(pipe *parse.PipeNode, function string) {
+	pipe.Cmds = append(pipe.Cmds, &parse.CommandNode{
+		NodeType: parse.NodeCommand, Pos: pipe.Pos,
+		Args: []parse.Node{parse.NewIdentifier(function).SetPos(pipe.Pos)},
+	})
+}
+
+func step(cost int64, pos parse.Pos) parse.Node {
+	return &parse.ActionNode{
+		NodeType: parse.NodeAction, Pos: pos,
+		Pipe: &parse.PipeNode{NodeType: parse.NodePipe, Pos: pos, Cmds: []*parse.CommandNode{{
+			NodeType: parse.NodeCommand, Pos: pos,
+			Args: []parse.Node{
+				parse.NewIdentifier(stepFunc).SetPos(pos),
+				&parse.NumberNode{NodeType: parse.NodeNumber, Pos: pos, IsInt: true, Int64: cost, Text: "1"},
+			},
+		}}},
+	}
+}
+
+// sinkFor says how the value of an action is meant. That is decided by what
+// the author wrote, never by the value: by the last function of the pipeline,
+// or because it is nothing but an annotation, whose Markdown is kept.
+func sinkFor(pipe *parse.PipeNode) string {
+	last := pipe.Cmds[len(pipe.Cmds)-1]
+	if name, ok := last.Args[0].(*parse.IdentifierNode); ok {
+		switch name.Ident {
+		case "markdown":
+			return sinkMarkdown
+		case "json", "toJson", "toRawJson", "toPrettyJson", "mustToJson", "mustToRawJson", "mustToPrettyJson":
+			return sinkJSON
+		case "mention":
+			return sinkMention
+		}
+	}
+	if len(pipe.Cmds) == 1 && isAnnotation(last) {
+		return sinkMarkdown
+	}
+	return sinkText
+}
+
+// isAnnotation recognises .Annotations.x, $.CommonAnnotations.x and
+// index .Annotations "x".
+func isAnnotation(command *parse.CommandNode) bool {
+	args := command.Args
+	if len(args) == 1 {
+		path := fieldPath(args[0])
+		return len(path) >= 2 && isAnnotations(path[len(path)-2])
+	}
+	name, ok := args[0].(*parse.IdentifierNode)
+	if !ok || name.Ident != "index" || len(args) != 3 {
+		return false
+	}
+	path := fieldPath(args[1])
+	return len(path) >= 1 && isAnnotations(path[len(path)-1])
+}
+
+func isAnnotations(field string) bool { return field == "Annotations" || field == "CommonAnnotations" }
+
+func fieldPath(node parse.Node) []string {
+	switch node := node.(type) {
+	case *parse.FieldNode:
+		return node.Ident
+	case *parse.VariableNode:
+		return node.Ident[1:]
+	case *parse.ChainNode:
+		return node.Field
+	}
+	return nil
+}
+
+// nodes goes through a template's tree, the branches of all ifs included.
+func nodes(node parse.Node) iter.Seq[parse.Node] {
+	return func(yield func(parse.Node) bool) { walk(node, yield) }
+}
+
+func walk(node parse.Node, yield func(parse.Node) bool) bool {
+	branch := func(b *parse.BranchNode) bool {
+		return walk(b.List, yield) && (b.ElseList == nil || walk(b.ElseList, yield))
+	}
+	switch node := node.(type) {
+	case *parse.ListNode:
+		if node == nil {
+			return true
+		}
+		for _, child := range node.Nodes {
+			if !walk(child, yield) {
+				return false
+			}
+		}
+		return true
+	case *parse.IfNode:
+		return branch(&node.BranchNode)
+	case *parse.WithNode:
+		return branch(&node.BranchNode)
+	case *parse.RangeNode:
+		return branch(&node.BranchNode)
+	}
+	return yield(node)
+}
+
+// texts are the texts in a template's tree.
+func texts(node parse.Node) iter.Seq[*parse.TextNode] { return only[*parse.TextNode](node) }
+
+// calls are the calls of other templates in a template's tree.
+func calls(node parse.Node) iter.Seq[*parse.TemplateNode] { return only[*parse.TemplateNode](node) }
+
+func only[N parse.Node](root parse.Node) iter.Seq[N] {
+	return func(yield func(N) bool) {
+		for node := range nodes(root) {
+			if n, ok := node.(N); ok && !yield(n) {
+				return
+			}
+		}
+	}
+}
