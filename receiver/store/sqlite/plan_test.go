@@ -1,0 +1,153 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql/driver"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/teamsrelay/teamsrelay/receiver/group"
+	"github.com/teamsrelay/teamsrelay/receiver/store"
+)
+
+// TestNoQueryReadsAWholeTable runs every method of a transaction, collects the
+// statements it used, and asks SQLite how it would find the rows. A query that
+// goes through a table works in a test with ten rows and stops everybody at a
+// site with a million.
+func TestNoQueryReadsAWholeTable(t *testing.T) {
+	now := time.Now()
+	// What may go through a whole table or index, because all of it is meant,
+	// or because it has no more rows than there are addresses.
+	allowed := map[string]string{
+		"SELECT destination, state, count(*) FROM posts": "SCAN posts USING COVERING INDEX",
+		"DELETE FROM checks":                             "SCAN checks",
+		"UPDATE groups SET due_at = CAST":                "SCAN groups",
+		"UPDATE posts SET not_before = CAST":             "SCAN posts USING INDEX posts_open",
+		"UPDATE sends SET at = CAST":                     "SCAN sends",
+		"UPDATE addresses":                               "SCAN addresses",
+		"SELECT address, holder":                         "SCAN addresses",
+	}
+	s := openAt(t, filepath.Join(t.TempDir(), "plan.db"))
+	used := map[string]bool{}
+	s.writer.conn.fail = func(sql string) error {
+		used[sql] = true
+		return nil
+	}
+	require.NoError(t, s.Update(context.Background(), func(tx store.Tx) error {
+		g := group.Group{Key: "k", Origin: "o", Phase: group.Open}
+		p := store.Post{Address: "a", State: store.Due}
+		d := store.Delivery{}
+		var err error
+		do := func(e error) {
+			if err == nil {
+				err = e
+			}
+		}
+		do(tx.SaveGroup(&g))
+		do(tx.SaveGroup(&g))
+		p.GroupID = g.ID
+		do(tx.SavePost(&p))
+		do(tx.SavePost(&p))
+		do(tx.SaveDelivery(&d))
+		do(tx.SaveDelivery(&d))
+		_, e := tx.Groups("o")
+		do(e)
+		_, e = tx.Group(g.ID)
+		do(e)
+		_, e = tx.DueGroups(now, 1)
+		do(e)
+		_, e = tx.NextDueGroup()
+		do(e)
+		do(tx.OpenGroups(func(group.Group) error { return nil }))
+		_, e = tx.ListGroups(true, 0, 1)
+		do(e)
+		_, e = tx.ListGroups(false, 0, 1)
+		do(e)
+		_, e = tx.PostOf(g.ID, "a")
+		do(e)
+		_, e = tx.Post(p.ID)
+		do(e)
+		_, e = tx.ReadyPosts("a", now, 1)
+		do(e)
+		_, e = tx.Backlog("a", now)
+		do(e)
+		_, e = tx.NextPost("a")
+		do(e)
+		_, e = tx.BusyAddresses()
+		do(e)
+		_, e = tx.SendingPosts("a")
+		do(e)
+		for _, f := range []store.PostFilter{
+			{}, {GroupID: 1}, {Destination: "ops"}, {DeadLetters: true}, {DeadLetters: true, Destination: "ops"},
+			{States: []store.State{store.Dead}, Destination: "ops"},
+		} {
+			_, e = tx.ListPosts(f)
+			do(e)
+		}
+		_, e = tx.CountPosts()
+		do(e)
+		_, e = tx.Delivery(d.ID)
+		do(e)
+		for _, f := range []store.DeliveryFilter{
+			{}, {PostID: 1}, {GroupID: 1}, {Destination: "ops"}, {State: store.DeliverySending}, {Since: now},
+			{PostID: 1, GroupID: 1, Destination: "ops", State: store.DeliveryRetry, Since: now},
+		} {
+			_, e = tx.Deliveries(f)
+			do(e)
+		}
+		_, e = tx.Prune(now, 1)
+		do(e)
+		_, e = tx.Address("a")
+		do(e)
+		do(tx.SaveAddress(&store.Address{Address: "a"}))
+		_, e = tx.Addresses()
+		do(e)
+		_, e = tx.Lease("a", "me", now, now)
+		do(e)
+		do(tx.ReleaseLeases("me"))
+		_, e = tx.Sends("a", now)
+		do(e)
+		do(tx.RecordSend("a", now, now))
+		do(tx.ShiftTimers(1))
+		_, e = tx.Readdress("ops", []string{"b"})
+		do(e)
+		do(tx.DeletePost(p.ID))
+		return err
+	}))
+	require.NoError(t, s.Check(context.Background()))
+	s.writer.conn.fail = nil
+	require.Greater(t, len(used), 40, "the test has lost sight of the statements")
+
+	for sql := range used {
+		var plan []string
+		err := s.readers.view(context.Background(), func(x store.Tx) error {
+			args := make([]any, strings.Count(sql, "?"))
+			return x.(*tx).conn.query("EXPLAIN QUERY PLAN "+sql, func(row []driver.Value) error {
+				plan = append(plan, row[3].(string))
+				return nil
+			}, args...)
+		})
+		require.NoError(t, err, sql)
+		for _, step := range plan {
+			if strings.Contains(step, "TEMP B-TREE") && strings.Contains(sql, "ORDER BY rank") {
+				t.Errorf("an address with a long backlog would sort all of it for every send: %s", step)
+			}
+			if !strings.Contains(step, "SCAN ") || step == "SCAN busy" || step == "SCAN CONSTANT ROW" ||
+				strings.HasSuffix(step, "INDEX posts_dead") { // holds the dead letters only
+
+				continue
+			}
+			ok := false
+			for prefix, may := range allowed {
+				ok = ok || strings.HasPrefix(sql, prefix) && strings.HasPrefix(step, may)
+			}
+			if !ok {
+				t.Errorf("%s\n  in: %s", step, sql)
+			}
+		}
+	}
+}
