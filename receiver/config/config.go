@@ -79,5 +79,4 @@ func (d Destination) Workflow() workflow.Config {
 const (
 	DefaultRetention      = 30 * 24 * time.Hour
 	DefaultResolveTimeout = 5 * time.Minute // Alertmanager's
-	DefaultMaxAge         = 24 * time.Hour
 )

@@ -59,7 +59,7 @@ func (d *document) destination(s *destinationSection, at string) Destination {
 	made := Destination{
 		Name:     s.Name,
 		Pace:     d.pace(s.Pace, at+".pace"),
-		MaxAge:   d.positive(s.MaxAge, DefaultMaxAge, at+".max_age"),
+		MaxAge:   d.positive(s.MaxAge, deliver.DefaultMaxAge, at+".max_age"),
 		Fallback: s.Fallback,
 	}
 	if s.Workflow == nil {

@@ -1,0 +1,112 @@
+package config_test
+
+import (
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gopkg.in/yaml.v3"
+
+	"github.com/teamsrelay/teamsrelay/receiver/config"
+)
+
+const samples = "../../sample-configs"
+
+// TestSamples loads what users copy, in a directory that holds what the
+// samples name: a sample that does not load costs a newcomer the first hour.
+func TestSamples(t *testing.T) {
+	variables := func(name string) (string, bool) { return opsURL, name == "FACILITIES_URL" }
+	loaded := map[string]*config.Config{}
+	files, err := filepath.Glob(samples + "/*.yml")
+	require.NoError(t, err)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		var keys map[string]any
+		require.NoError(t, yaml.Unmarshal(text, &keys), file)
+		if _, ours := keys["destinations"]; !ours {
+			continue
+		}
+		dir := t.TempDir()
+		require.NoError(t, os.Mkdir(filepath.Join(dir, "secrets"), 0o700))
+		for _, secret := range []string{"sre.url", "admin.token"} {
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "secrets", secret), []byte(opsURL+"\n"), 0o600))
+		}
+		// /var/lib/teamsrelay is there after an installation only.
+		text = []byte(strings.ReplaceAll(string(text), "/var/lib/teamsrelay", dir))
+		made, problems := config.Parse(filepath.Join(dir, filepath.Base(file)), text, config.Env{Lookup: variables})
+		require.Empty(t, problems.Error(), file)
+		loaded[filepath.Base(file)] = made
+	}
+
+	t.Run("the quickstart sends everything to the simulated Teams", func(t *testing.T) {
+		made := loaded["quickstart.yml"]
+		require.NotNil(t, made)
+		require.Equal(t, "http://127.0.0.1:9099/workflow/ops", made.Destinations[0].URL.Reveal())
+		require.Equal(t, [][]string{{"ops"}}, told(made, nil))
+	})
+	t.Run("the long one routes as its comments say", func(t *testing.T) {
+		made := loaded["teamsrelay.yml"]
+		require.NotNil(t, made)
+		require.Equal(t, [][]string{{"facilities"}}, told(made, map[string]string{"severity": "warning"}))
+		require.Equal(t, [][]string{{"sre", "facilities"}}, told(made, map[string]string{"severity": "critical"}))
+		require.Equal(t, [][]string{{"sre"}}, told(made, map[string]string{"severity": "warning", "team": "web"}))
+		require.Equal(t, [][]string{nil}, told(made, map[string]string{"alertname": "Watchdog"}))
+	})
+	t.Run("the commented options of the long one are options", func(t *testing.T) {
+		text, err := os.ReadFile(samples + "/teamsrelay.yml")
+		require.NoError(t, err)
+		for _, line := range commentedOption.FindAllString(string(text), -1) {
+			open := strings.Replace(string(text), line, strings.Replace(line, "# ", "", 1), 1)
+			_, problems := config.Parse("teamsrelay.yml", []byte(open), config.Env{Lookup: variables})
+			require.NotContains(t, problems.Error(), "there is no key", line)
+			require.NotContains(t, problems.Error(), "not YAML", line)
+		}
+	})
+}
+
+// commentedOption is a line such as "# timeout: 8s".
+var commentedOption = regexp.MustCompile(`(?m)^ *# [a-z_]+: .+$`)
+
+func told(c *config.Config, labels map[string]string) [][]string {
+	var all [][]string
+	for _, node := range c.Tree.Match(labels) {
+		var names []string
+		for _, target := range node.Spec("api", false, nil).Targets {
+			names = append(names, target.Destination)
+		}
+		all = append(all, names)
+	}
+	return all
+}
+
+// TestAlertmanagerSample: what users paste into their Alertmanager must lead
+// to paths that we have, and tell us when an alert is over.
+func TestAlertmanagerSample(t *testing.T) {
+	text, err := os.ReadFile(samples + "/alertmanager.yml")
+	require.NoError(t, err)
+	var file struct {
+		Receivers []struct {
+			Webhooks []struct {
+				URL          string `yaml:"url"`
+				SendResolved bool   `yaml:"send_resolved"`
+			} `yaml:"webhook_configs"`
+		} `yaml:"receivers"`
+	}
+	require.NoError(t, yaml.Unmarshal(text, &file))
+	var paths []string
+	for _, receiver := range file.Receivers {
+		for _, webhook := range receiver.Webhooks {
+			require.True(t, webhook.SendResolved)
+			u, err := url.Parse(webhook.URL)
+			require.NoError(t, err)
+			require.Equal(t, "127.0.0.1:9097", u.Host, "where serve listens by default")
+			paths = append(paths, u.Path)
+		}
+	}
+	require.Equal(t, []string{"/alertmanager", "/alertmanager/sre"}, paths)
+}
