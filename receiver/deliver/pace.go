@@ -51,9 +51,12 @@ func ParsePace(texts []string) ([]Window, error) {
 	return windows, nil
 }
 
-// share says how much of the large windows a message may use. A quarter is
-// kept back from ordinary messages and half of that from digests, so that in
-// and after a storm there is always room for what is critical.
+// share says how much of the large windows a message may use. A third is kept
+// back from ordinary messages, and the last slot from digests, so that in and
+// after a storm there is room for digests and for what is critical: with the
+// default pace six messages in five minutes. A quarter would leave one digest
+// less than it takes to tell everything within two minutes when two criticals
+// come in between (TestAStormThatGoesOn).
 type share int
 
 const (
@@ -66,12 +69,12 @@ func (w Window) limit(s share) int {
 	if w.Per < reserveFrom {
 		return w.N
 	}
-	reserve := w.N / 4
-	switch s {
-	case shareOrdinary:
+	reserve := w.N / 3
+	switch {
+	case s == shareOrdinary:
 		return w.N - reserve
-	case shareDigest:
-		return w.N - reserve/2
+	case s == shareDigest && reserve > 0:
+		return w.N - 1
 	}
 	return w.N
 }
@@ -106,15 +109,15 @@ func room(windows []Window, sends []time.Time, now, until time.Time, s share, mo
 	return most
 }
 
-// left is how many messages could be sent at now as far as the large windows
-// are concerned.
-func left(windows []Window, sends []time.Time, now time.Time, s share) int {
+// left is how many messages, critical or not, the large windows still take at
+// now; 0 when there is no large window.
+func left(windows []Window, sends []time.Time, now time.Time) int {
 	least := -1
 	for _, w := range windows {
 		if w.Per < reserveFrom {
 			continue
 		}
-		free := w.limit(s)
+		free := w.limit(shareCritical)
 		for i := len(sends) - 1; i >= 0 && sends[i].Add(w.Per+slack).After(now); i-- {
 			free--
 		}

@@ -14,8 +14,8 @@ const (
 	// digestDistance is the least time between two digests of an address.
 	digestDistance = 15 * time.Second
 	// aloneInStorm is how many loud critical posts still get a card of their
-	// own when the backlog calls for a digest. It is what the reserve of the
-	// default pace holds.
+	// own when the backlog calls for a digest. The reserve of the default
+	// pace holds them and the digest.
 	aloneInStorm = 5
 	// peek is how many ready posts a decision looks at: enough to see that
 	// more criticals wait than may go alone, and to let a post that failed
@@ -105,17 +105,18 @@ func (s situation) choose() (step, time.Time) {
 }
 
 // digestTime is when the next digest may go: the first at once, the others at
-// a distance. While ordinary messages have no room (until the given time), the
-// slots that are left are spread over that time, so that the last of them is
-// not spent early and everything after it late.
+// a distance. While ordinary messages have no room (until the given time),
+// half of the slots that are left are spread over that time, so that they are
+// not spent early and everything after that is late; the other half is for
+// what is critical. A digest that tells critical groups is not spread.
 func (s situation) digestTime(sh share, ordinary time.Time) time.Time {
 	at := nextSend(s.windows, s.sends, s.now, sh)
 	if s.row.DigestAt.IsZero() || s.row.DigestAt.After(s.now.Add(uncertainWait)) {
 		return at // there was none, or it is from before the clock was set back
 	}
 	distance := digestDistance
-	if ordinary.After(s.now) {
-		slots := left(s.windows, s.sends, s.now, sh)
+	if ordinary.After(s.now) && sh == shareDigest {
+		slots := left(s.windows, s.sends, s.now) / 2
 		distance = max(distance, ordinary.Sub(s.row.DigestAt)/time.Duration(slots+1))
 	}
 	if spaced := s.row.DigestAt.Add(distance); spaced.After(at) {

@@ -1,0 +1,319 @@
+package deliver
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+
+	"github.com/teamsrelay/teamsrelay/receiver/alert"
+	"github.com/teamsrelay/teamsrelay/receiver/card"
+	"github.com/teamsrelay/teamsrelay/receiver/group"
+	"github.com/teamsrelay/teamsrelay/receiver/store"
+	"github.com/teamsrelay/teamsrelay/receiver/store/sqlite"
+	"github.com/teamsrelay/teamsrelay/receiver/teams"
+)
+
+// message is what the test's cards say, as JSON, and when it arrived.
+type message struct {
+	Kind     string // "card", "minimal", "digest"
+	Groups   []string
+	Rev      int
+	First    bool
+	Reminder bool
+	Late     time.Duration
+	Bytes    int
+
+	at time.Time
+}
+
+// channel is one channel of a Teams that counts: beyond its windows it answers
+// 429, and two requests at a time are a mistake of ours.
+type channel struct {
+	windows []Window
+	latency time.Duration
+	// answer says what to do with a message, nil: take it.
+	answer func(message) *teams.Outcome
+
+	mu       sync.Mutex
+	requests []time.Time
+	taken    []message
+	asked    []message // also what was not taken
+	refused  int       // with 429
+	sending  bool
+	overlap  bool
+}
+
+var taken = teams.Outcome{Kind: teams.Delivered, Status: 202}
+
+func (c *channel) send(ctx context.Context, m card.Message) teams.Outcome {
+	now := time.Now()
+	var got message
+	if err := json.Unmarshal(m.Card, &got); err != nil {
+		panic(err)
+	}
+	got.at = now
+	c.mu.Lock()
+	c.overlap = c.overlap || c.sending
+	c.sending = true
+	c.asked = append(c.asked, got)
+	full := false
+	for _, w := range c.windows {
+		n := 0
+		for i := len(c.requests) - 1; i >= 0 && now.Sub(c.requests[i]) <= w.Per; i-- {
+			n++
+		}
+		full = full || n >= w.N
+	}
+	c.requests = append(c.requests, now)
+	c.mu.Unlock()
+	defer func() {
+		c.mu.Lock()
+		c.sending = false
+		c.mu.Unlock()
+	}()
+	if c.latency > 0 {
+		select {
+		case <-time.After(c.latency):
+		case <-ctx.Done():
+			return teams.Outcome{Kind: teams.Retry, Reason: teams.Timeout, Message: "no answer in time", Uncertain: true}
+		}
+	}
+	if full {
+		c.mu.Lock()
+		c.refused++
+		c.mu.Unlock()
+		return teams.Outcome{Kind: teams.Retry, Reason: teams.Throttled, Status: 429}
+	}
+	if c.answer != nil {
+		if o := c.answer(got); o != nil {
+			return *o
+		}
+	}
+	c.mu.Lock()
+	c.taken = append(c.taken, got)
+	c.mu.Unlock()
+	return taken
+}
+
+// messages is what was taken so far.
+func (c *channel) messages() []message {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return append([]message(nil), c.taken...)
+}
+
+func (c *channel) attempts() []message {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return append([]message(nil), c.asked...)
+}
+
+// told counts how often each group was told.
+func (c *channel) told() map[string]int {
+	groups := map[string]int{}
+	for _, m := range c.messages() {
+		for _, g := range m.Groups {
+			groups[g]++
+		}
+	}
+	return groups
+}
+
+func testCard(m message) card.Message {
+	data, err := json.Marshal(m)
+	if err != nil {
+		panic(err)
+	}
+	return card.Message{Card: data, Summary: m.Kind}
+}
+
+func fromInput(kind string, in card.Input, limit card.Limit) card.Message {
+	return testCard(message{Kind: kind, Groups: []string{in.Group.Key}, Rev: in.Group.Rev,
+		First: in.First, Reminder: in.Reminder, Late: in.Late, Bytes: limit.Bytes})
+}
+
+var testCards = Cards{
+	Render:  func(_ string, in card.Input, l card.Limit) card.Message { return fromInput("card", in, l) },
+	Minimal: func(in card.Input, l card.Limit) card.Message { return fromInput("minimal", in, l) },
+	Digest: func(in card.DigestInput, l card.Limit) card.Message {
+		m := message{Kind: "digest", Bytes: l.Bytes}
+		for _, row := range in.Rows {
+			m.Groups = append(m.Groups, row.Title)
+		}
+		return testCard(m)
+	},
+}
+
+// office is a store, channels, and a Deliverer at work. Its address "a" leads
+// to destination "ops".
+type office struct {
+	t         testing.TB
+	store     store.Store
+	addresses map[string]Address
+	channel   *channel // behind address "a"
+	deliverer *Deliverer
+	registry  *prometheus.Registry
+	stop      func() // stops the Deliverer; it can be started again
+
+	groups map[string]group.Group
+}
+
+// inOffice runs a test in a bubble in which time passes only when everybody
+// waits, so hours take milliseconds.
+func inOffice(t *testing.T, test func(o *office)) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t)
+		o.start("one")
+		defer func() { o.stop() }() // also when the test has failed, or its bubble never ends
+		test(o)
+		require.False(t, o.channel.overlap, "two messages were on their way to one address")
+	})
+}
+
+func newOffice(t testing.TB) *office {
+	s, err := sqlite.Open(filepath.Join(t.TempDir(), "test.db"), sqlite.Options{})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	c := &channel{windows: DefaultPace}
+	return &office{
+		t: t, store: s, channel: c, groups: map[string]group.Group{}, stop: func() {},
+		addresses: map[string]Address{"a": {ID: "a", Destination: "ops", Send: c.send}},
+	}
+}
+
+func (o *office) options(holder string) Options {
+	o.registry = prometheus.NewRegistry()
+	return Options{
+		Store: o.store, Cards: testCards, Holder: holder, Metrics: o.registry,
+		Addresses: func(id string) (Address, bool) { a, ok := o.addresses[id]; return a, ok },
+		Random:    func() float64 { return 0.5 },
+	}
+}
+
+// fast makes the channel one that takes four messages a second and no end, and
+// the address one that knows it.
+func (o *office) fast() {
+	o.channel.windows = DefaultPace[:1]
+	o.addresses["a"] = Address{ID: "a", Destination: "ops", Send: o.channel.send, Pace: DefaultPace[:1]}
+}
+
+// start begins to deliver.
+func (o *office) start(holder string) *Deliverer {
+	d, err := New(o.options(holder))
+	require.NoError(o.t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() { done <- d.Run(ctx) }()
+	previous := o.stop
+	o.stop = func() {
+		cancel()
+		require.NoError(o.t, <-done)
+		previous()
+		o.stop = func() {}
+	}
+	o.deliverer = d
+	synctest.Wait()
+	return d
+}
+
+// update runs fn in a transaction.
+func (o *office) update(fn func(store.Tx) error) {
+	o.t.Helper()
+	require.NoError(o.t, o.store.Update(context.Background(), fn))
+}
+
+// raise tells something new of groups at address "a", in one transaction, and
+// wakes the Deliverer.
+func (o *office) raise(rank int, names ...string) {
+	o.t.Helper()
+	o.raiseAt("a", rank, names...)
+	o.deliverer.Wake("a")
+}
+
+func (o *office) raiseAt(address string, rank int, names ...string) {
+	o.t.Helper()
+	o.update(func(tx store.Tx) error {
+		now := time.Now()
+		for _, name := range names {
+			g, known := o.groups[name]
+			if !known {
+				g = group.Group{Key: name, Origin: "test", Episode: 1, Phase: group.Open, OpenedAt: now,
+					Alerts: []group.Member{{State: group.Firing, Alert: alert.Alert{Status: alert.Firing,
+						Labels: map[string]string{"alertname": name, "severity": "critical"}}}}}
+			}
+			g.Rev++
+			g.ToldAt = now
+			g.History = append(g.History, group.History{At: now, Change: group.FirstFiring})
+			if err := o.save(tx, &g, address, rank); err != nil {
+				return err
+			}
+			o.groups[name] = g
+		}
+		return nil
+	})
+}
+
+// save stores a group and raises its post.
+func (o *office) save(tx store.Tx, g *group.Group, address string, rank int) error {
+	if err := tx.SaveGroup(g); err != nil {
+		return err
+	}
+	p, err := tx.PostOf(g.ID, address)
+	if err != nil {
+		p = store.Post{GroupID: g.ID, Address: address, Destination: "ops", Card: "alert", Title: g.Key}
+	}
+	p.Raise(g.Rev, group.Due{Loud: rank > store.RankQuiet}, rank, time.Now())
+	return tx.SavePost(&p)
+}
+
+func names(prefix string, n int) []string {
+	list := make([]string, n)
+	for i := range list {
+		list[i] = fmt.Sprintf("%s%d", prefix, i)
+	}
+	return list
+}
+
+// after lets time pass and everybody come to rest.
+func after(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+func (o *office) post(name string) store.Post {
+	o.t.Helper()
+	var p store.Post
+	require.NoError(o.t, o.store.View(context.Background(), func(tx store.Tx) (err error) {
+		p, err = tx.PostOf(o.groups[name].ID, "a")
+		return err
+	}))
+	return p
+}
+
+func (o *office) log(f store.DeliveryFilter) []store.Delivery {
+	o.t.Helper()
+	var list []store.Delivery
+	require.NoError(o.t, o.store.View(context.Background(), func(tx store.Tx) (err error) {
+		list, err = tx.Deliveries(f)
+		return err
+	}))
+	return list
+}
+
+func (o *office) row() store.Address {
+	o.t.Helper()
+	var row store.Address
+	require.NoError(o.t, o.store.View(context.Background(), func(tx store.Tx) (err error) {
+		row, err = tx.Address("a")
+		return err
+	}))
+	return row
+}

@@ -1,0 +1,380 @@
+package deliver
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/stretchr/testify/require"
+
+	"github.com/teamsrelay/teamsrelay/receiver/store"
+	"github.com/teamsrelay/teamsrelay/receiver/teams"
+)
+
+// metric is the sum of a metric over its labels, as a scrape sees it.
+func (o *office) metric(name string) float64 {
+	o.t.Helper()
+	time.Sleep(storedFor + time.Second) // numbers from the store are kept for a while
+	synctest.Wait()
+	families, err := o.registry.Gather()
+	require.NoError(o.t, err)
+	sum := 0.0
+	for _, f := range families {
+		if f.GetName() == name {
+			for _, m := range f.GetMetric() {
+				sum += m.GetGauge().GetValue() + m.GetCounter().GetValue() + float64(m.GetHistogram().GetSampleCount())
+			}
+		}
+	}
+	return sum
+}
+
+func TestThreeHundredGroupsAtFourASecond(t *testing.T) {
+	inOffice(t, func(o *office) {
+		o.fast()
+		o.channel.latency = 20 * time.Millisecond
+		o.raise(store.RankLoud, names("g", 300)...)
+		after(90 * time.Second)
+		told := o.channel.told()
+		require.Len(t, told, 300, "all are told")
+		require.Len(t, o.channel.messages(), 300, "each by its own card, since two minutes are enough for that")
+		require.Zero(t, o.channel.refused, "none is refused: we keep the pace before Teams has to")
+	})
+}
+
+func TestThreeHundredGroupsAtTheDefaultPace(t *testing.T) {
+	inOffice(t, func(o *office) {
+		for i := range 300 { // one after the other, as 300 webhooks come in
+			o.raise(store.RankLoud, fmt.Sprint("g", i))
+		}
+		after(2 * time.Minute)
+		require.Len(t, o.channel.told(), 300)
+		require.LessOrEqual(t, len(o.channel.messages()), 20)
+		require.Zero(t, o.channel.refused)
+	})
+}
+
+func TestFiveThousandGroupsAtOnce(t *testing.T) {
+	inOffice(t, func(o *office) {
+		begin := time.Now()
+		for i := range 50 {
+			o.raise(store.RankLoud, names(fmt.Sprint("g", i, "-"), 100)...)
+			after(100 * time.Millisecond)
+		}
+		after(30 * time.Second)
+		require.Len(t, o.channel.told(), 5000, "a storm of any size drains in minutes")
+		messages := o.channel.messages()
+		require.Less(t, len(messages), 10, "by a few messages")
+		for name, n := range o.channel.told() {
+			require.Equal(t, 1, n, "%s is told once", name)
+		}
+		require.Equal(t, store.Accepted, o.post("g7-42").State)
+		require.Equal(t, 1, o.post("g7-42").Shown)
+		require.Less(t, time.Since(begin), time.Minute)
+
+		// Afterwards, and as long as the windows remember the storm.
+		for i := range 8 {
+			name := fmt.Sprint("critical", i)
+			raised := time.Now()
+			o.raise(store.RankLoudCritical, name)
+			after(3 * time.Second)
+			require.Equal(t, 1, o.channel.told()[name], "a later critical alert is told within seconds")
+			require.WithinDuration(t, raised, o.channel.messages()[len(o.channel.messages())-1].at, 2*time.Second)
+			after(17 * time.Second)
+		}
+		require.Zero(t, o.channel.refused)
+		var digests int
+		for _, d := range o.log(store.DeliveryFilter{}) {
+			if d.Digest > 0 {
+				digests++
+				require.Equal(t, store.DeliveryAccepted, d.State)
+				require.Equal(t, fmt.Sprintf("digest of %d", d.Digest), d.Title)
+			}
+		}
+		require.Equal(t, float64(digests), o.metric("teamsrelay_digests_total"))
+		require.Equal(t, 0.0, o.metric("teamsrelay_posts_waiting"))
+	})
+}
+
+// A storm that does not end must not make what is critical late, nor anything
+// else by more than two minutes.
+func TestAStormThatGoesOn(t *testing.T) {
+	for _, every := range []time.Duration{200 * time.Millisecond, time.Second, 5 * time.Second} {
+		inOffice(t, func(o *office) {
+			o.channel.latency = 100 * time.Millisecond
+			raised := map[string]time.Time{}
+			begin := time.Now()
+			for i := 0; time.Since(begin) < 12*time.Minute; i++ {
+				name, rank := fmt.Sprint("g", i), store.RankLoud
+				if since := time.Since(begin).Truncate(every); since%(3*time.Minute) == 0 && i > 0 {
+					name, rank = fmt.Sprint("critical", i), store.RankLoudCritical
+				}
+				raised[name] = time.Now()
+				o.raise(rank, name)
+				after(every)
+			}
+			after(2 * time.Minute)
+			require.Len(t, o.channel.told(), len(raised), "every %s", every)
+			require.Zero(t, o.channel.refused)
+			for _, m := range o.channel.messages() {
+				for _, name := range m.Groups {
+					late := m.at.Sub(raised[name])
+					require.Less(t, late, 2*time.Minute, "%s, every %s", name, every)
+					if name[0] == 'c' {
+						require.Less(t, late, 10*time.Second, "%s, every %s", name, every)
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestWhatComesWhileADigestIsUnderWayStaysDue(t *testing.T) {
+	inOffice(t, func(o *office) {
+		o.channel.latency = 5 * time.Second
+		o.raise(store.RankLoud, names("g", 100)...)
+		after(time.Second)
+		require.Equal(t, store.Due, o.post("g1").State, "nothing is shown before the digest is")
+		o.raise(store.RankLoud, "g1", "new")
+		after(10 * time.Minute)
+		told := o.channel.told()
+		require.Len(t, told, 101)
+		require.Equal(t, 2, told["g1"], "its second change is told after the digest")
+		require.Equal(t, 1, told["g2"])
+		require.Equal(t, 2, o.post("g1").Shown)
+	})
+}
+
+func TestADigestThatFailsIsRetriedAndMarksNothing(t *testing.T) {
+	inOffice(t, func(o *office) {
+		down := teams.Outcome{Kind: teams.Retry, Reason: teams.Timeout, Uncertain: true}
+		o.channel.answer = func(message) *teams.Outcome { return &down }
+		o.raise(store.RankLoud, names("g", 100)...)
+		after(time.Second)
+		require.Len(t, o.channel.attempts(), 1)
+		require.Equal(t, store.Due, o.post("g1").State)
+		o.channel.answer = nil
+		o.raise(store.RankLoudCritical, "critical")
+		after(5 * time.Second)
+		require.Equal(t, map[string]int{"critical": 1}, o.channel.told(), "what is critical does not wait for the digest")
+		after(time.Minute)
+		require.Len(t, o.channel.told(), 101)
+		tries := o.channel.attempts()
+		require.Equal(t, time.Minute, tries[2].at.Sub(tries[0].at), "the first may have arrived")
+	})
+}
+
+func TestADigestThatTeamsDoesNotTake(t *testing.T) {
+	inOffice(t, func(o *office) {
+		o.channel.answer = func(m message) *teams.Outcome {
+			if m.Bytes > 10_000 {
+				return &teams.Outcome{Kind: teams.GiveUp, Reason: teams.TooLarge, Status: 413}
+			}
+			return nil
+		}
+		o.raise(store.RankLoud, names("g", 100)...)
+		after(2 * time.Second)
+		require.Len(t, o.channel.told(), 100, "a shorter one tells it")
+
+		o.channel.answer = func(m message) *teams.Outcome {
+			return &teams.Outcome{Kind: teams.GiveUp, Reason: teams.Payload, Status: 400, Message: "no"}
+		}
+		before := len(o.channel.attempts())
+		o.raise(store.RankLoud, names("h", 450)...)
+		after(time.Minute)
+		require.Len(t, o.channel.attempts()[before:], 2, "two attempts, then no more")
+		require.Equal(t, store.Dead, o.post("h449").State)
+		require.Contains(t, o.post("h449").Message, `"h449" was not told to ops (payload): no`)
+	})
+}
+
+func TestStopInTheMiddleOfAnAttemptLeavesARecord(t *testing.T) {
+	inOffice(t, func(o *office) {
+		o.channel.latency = 3 * time.Second
+		o.raise(store.RankLoud, "disk", "web")
+		after(time.Second)
+		o.stop()
+		require.Equal(t, map[string]int{"disk": 1}, o.channel.told(), "the attempt under way ends, and no other begins")
+		require.Equal(t, store.Accepted, o.post("disk").State)
+		require.Equal(t, store.Due, o.post("web").State)
+		require.Len(t, o.log(store.DeliveryFilter{State: store.DeliveryAccepted}), 1)
+		require.Empty(t, o.row().Holder, "the lease is given back")
+
+		o.deliverer.Wake("a") // too late, and harmless
+		o.start("two")
+		after(4 * time.Second)
+		require.Equal(t, map[string]int{"disk": 1, "web": 1}, o.channel.told(), "the next start goes on")
+	})
+}
+
+// died leaves the store as a process does that was killed while it was sending.
+func (o *office) died(holder string) {
+	o.update(func(tx store.Tx) error {
+		now := time.Now()
+		ok, err := tx.Lease("a", holder, now, now.Add(DefaultTimeout+leaseMargin))
+		require.True(o.t, ok)
+		posts, e := tx.ReadyPosts("a", now, 1)
+		if err != nil || e != nil {
+			return fmt.Errorf("%w %w", err, e)
+		}
+		p := posts[0]
+		p.Begin(now)
+		if err := tx.SavePost(&p); err != nil {
+			return err
+		}
+		return tx.SaveDelivery(&store.Delivery{PostID: p.ID, GroupID: p.GroupID, Address: "a", Destination: "ops", State: store.DeliverySending, At: now})
+	})
+}
+
+func TestAfterAKillWhatWasBeingSentComesAMinuteLater(t *testing.T) {
+	inOffice(t, func(o *office) {
+		o.stop()
+		o.raiseAt("a", store.RankLoud, "disk", "web")
+		o.died("before")
+		o.update(func(tx store.Tx) error { return tx.ReleaseLeases("") }) // as SQLite's owner does at its start
+		killed := time.Now()
+		after(5 * time.Second)
+		o.start("after")
+		after(time.Second)
+		require.Equal(t, map[string]int{"web": 1}, o.channel.told(), "the others go at once")
+		log := o.log(store.DeliveryFilter{State: store.DeliveryInterrupted})
+		require.Len(t, log, 1, "the log says what became of the attempt")
+		require.Equal(t, string(teams.Interrupted), o.post("disk").Reason)
+		after(2 * time.Minute)
+		require.Equal(t, map[string]int{"web": 1, "disk": 1}, o.channel.told())
+		require.Equal(t, time.Minute, o.channel.messages()[1].at.Sub(killed))
+	})
+}
+
+func TestAfterAKillDuringADigest(t *testing.T) {
+	inOffice(t, func(o *office) {
+		o.stop()
+		o.raiseAt("a", store.RankLoud, names("g", 100)...)
+		killed := time.Now()
+		o.update(func(tx store.Tx) error {
+			return tx.SaveDelivery(&store.Delivery{Address: "a", Destination: "ops", Digest: 100, State: store.DeliverySending, At: killed})
+		})
+		after(5 * time.Second)
+		o.start("after")
+		o.raise(store.RankLoudCritical, "critical")
+		after(time.Second)
+		require.Equal(t, map[string]int{"critical": 1}, o.channel.told())
+		after(2 * time.Minute)
+		require.Len(t, o.channel.told(), 101)
+		require.Equal(t, time.Minute, o.channel.messages()[1].at.Sub(killed), "the first digest may have arrived")
+		require.Len(t, o.log(store.DeliveryFilter{State: store.DeliveryInterrupted}), 1)
+	})
+}
+
+func TestTwoReplicasNeverSendToOneAddressAtOnce(t *testing.T) {
+	inOffice(t, func(o *office) { // which checks that nothing overlaps
+		one := o.deliverer
+		two := o.start("two")
+		o.fast()
+		o.channel.latency = 300 * time.Millisecond
+		for i := range 100 {
+			o.raiseAt("a", store.RankLoud, fmt.Sprint("g", i))
+			one.Wake("a")
+			two.Wake("a")
+			after(50 * time.Millisecond)
+		}
+		after(time.Minute)
+		require.Len(t, o.channel.told(), 100)
+		require.Len(t, o.channel.messages(), 100, "and nothing is told twice")
+		require.Zero(t, o.channel.refused, "they keep one pace together")
+	})
+}
+
+func TestAReplicaTakesOverWhenTheLeaseEnds(t *testing.T) {
+	inOffice(t, func(o *office) {
+		o.raiseAt("a", store.RankLoud, "disk", "web")
+		o.died("dead replica")
+		died := time.Now()
+		o.deliverer.Wake("a")
+		after(10 * time.Second)
+		require.Empty(t, o.channel.attempts(), "the other may still be sending")
+		after(20 * time.Second)
+		require.Equal(t, map[string]int{"web": 1}, o.channel.told())
+		require.WithinDuration(t, died.Add(DefaultTimeout+leaseMargin), o.channel.messages()[0].at, time.Second)
+		after(time.Minute)
+		require.Equal(t, 1, o.channel.told()["disk"])
+	})
+}
+
+func TestWhatNobodyWokeUsForIsFound(t *testing.T) {
+	inOffice(t, func(o *office) {
+		o.raiseAt("a", store.RankLoud, "from another replica")
+		after(scanEvery + time.Second)
+		require.Len(t, o.channel.told(), 1)
+	})
+}
+
+func TestAReloadSendsToTheNewAddress(t *testing.T) {
+	inOffice(t, func(o *office) {
+		down := teams.Outcome{Kind: teams.Retry, Reason: teams.Throttled, Status: 429, After: time.Minute}
+		o.channel.answer = func(message) *teams.Outcome { return &down }
+		o.raise(store.RankLoud, "disk")
+		after(time.Second)
+		mended := &channel{windows: DefaultPace}
+		o.addresses["b"] = Address{ID: "b", Destination: "ops", Send: mended.send}
+		o.update(func(tx store.Tx) error { _, err := tx.Readdress("ops", []string{"b"}); return err })
+		o.deliverer.WakeAll()
+		after(time.Second)
+		o.raiseAt("b", store.RankLoud, "web")
+		o.deliverer.Wake("b")
+		after(time.Second)
+		require.Equal(t, map[string]int{"web": 1}, mended.told(), "the old address asked for patience, not the new one")
+		after(time.Minute)
+		require.Equal(t, map[string]int{"disk": 1, "web": 1}, mended.told())
+	})
+}
+
+func TestTheClockIsSetBack(t *testing.T) {
+	inOffice(t, func(o *office) {
+		down := teams.Outcome{Kind: teams.Retry, Reason: teams.Throttled, Status: 429, After: 10 * time.Minute}
+		o.channel.answer = func(message) *teams.Outcome { return &down }
+		o.raise(store.RankLoud, "disk")
+		after(time.Second)
+		o.channel.answer = nil
+		// What the engine does when ClockWatch tells it of a jump.
+		o.update(func(tx store.Tx) error { return tx.ShiftTimers(-9 * time.Minute) })
+		o.deliverer.WakeAll()
+		after(time.Minute)
+		require.Len(t, o.channel.told(), 1, "timers in the store count, not those set before")
+	})
+}
+
+func TestMetricsFollowTheConventions(t *testing.T) {
+	inOffice(t, func(o *office) {
+		o.raise(store.RankLoud, "disk")
+		after(time.Second)
+		require.Equal(t, 1.0, o.metric("teamsrelay_deliveries_total"))
+		require.Equal(t, 1.0, o.metric("teamsrelay_delivery_seconds"))
+		require.Equal(t, 1.0, o.metric("teamsrelay_delivery_delay_seconds"))
+		problems, err := testutil.GatherAndLint(o.registry)
+		require.NoError(t, err)
+		require.Empty(t, problems)
+	})
+}
+
+func TestNewSaysWhatIsMissing(t *testing.T) {
+	_, err := New(Options{})
+	require.ErrorContains(t, err, "Store, Addresses and Holder must be set")
+	o := newOffice(t)
+	options := o.options("x")
+	options.Cards.Digest = nil
+	_, err = New(options)
+	require.ErrorContains(t, err, "Cards")
+	options = o.options("x")
+	d, err := New(options)
+	require.NoError(t, err)
+	d.Wake("a") // before Run: harmless
+	_, err = New(options)
+	require.Error(t, err, "metrics cannot be registered twice")
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	require.NoError(t, d.Run(ctx))
+}
