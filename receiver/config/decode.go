@@ -29,11 +29,7 @@ var errReported = errors.New("reported")
 
 // decode puts a node into v.
 func (d *document) decode(node *yaml.Node, v reflect.Value, at string, depth int) {
-	if d.nodes++; d.nodes > maxNodes || depth > maxDepth {
-		if d.nodes < 2*maxNodes {
-			d.report(node.Line, "there is too much in this file", "look for an alias (*name) that contains itself")
-			d.nodes = 2 * maxNodes // said once
-		}
+	if !d.count(1, depth, node) {
 		return
 	}
 	if node.Kind == yaml.AliasNode {
@@ -80,6 +76,20 @@ func (d *document) decode(node *yaml.Node, v reflect.Value, at string, depth int
 	default:
 		panic("config: no way to read a " + v.Type().String())
 	}
+}
+
+// count says whether n more values, this deep, are within the limits, and
+// reports it once if they are not.
+func (d *document) count(n, depth int, node *yaml.Node) bool {
+	d.nodes += n
+	if d.nodes <= maxNodes && depth <= maxDepth {
+		return true
+	}
+	if !d.unread[""] {
+		d.report(node.Line, "there is too much in this file", "look for an alias (*name) that contains itself")
+		d.mark("")
+	}
+	return false
 }
 
 // unmarshal lets a type read itself; what it asks for is decoded as strictly
@@ -217,6 +227,9 @@ func (d *document) entries(node *yaml.Node, at string, depth int) ([]entry, bool
 		d.broken(at, "this must be a mapping and is "+kind(node), "write key: value, each on a line of its own, further to the right")
 		return nil, false
 	}
+	if !d.count(len(node.Content), depth, node) {
+		return nil, false
+	}
 	var own, merged []entry
 	first := make(map[string]int)
 	for i := 0; i+1 < len(node.Content); i += 2 {
@@ -248,8 +261,8 @@ func (d *document) entries(node *yaml.Node, at string, depth int) ([]entry, bool
 
 // merge is what << brings: a mapping, or several of which the first counts.
 func (d *document) merge(value *yaml.Node, at string, depth int) []entry {
-	if d.nodes++; d.nodes > maxNodes || depth > maxDepth {
-		return nil // decode reports it
+	if !d.count(1, depth, value) {
+		return nil
 	}
 	switch value.Kind {
 	case yaml.AliasNode:

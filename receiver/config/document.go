@@ -16,7 +16,7 @@ import (
 // meant to hurt, costs nothing.
 const (
 	maxFile   = 1 << 20 // bytes of a configuration file
-	maxNodes  = 100_000 // values in it, each alias counted as often as it is used
+	maxNodes  = 200_000 // keys and values in it, an alias counted as often as it is used
 	maxDepth  = 60      // of values in values
 	maxSecret = 64 << 10
 )
