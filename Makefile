@@ -1,0 +1,52 @@
+# make run     the main job on this machine, with a simulated Teams
+# make test    everything, with what it needs
+# make help    the rest
+
+GO       ?= go
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+PACKAGE  := github.com/prometheus/common/version
+LDFLAGS  := -s -w -X $(PACKAGE).Version=$(VERSION) -X $(PACKAGE).Revision=$(shell git rev-parse --short HEAD 2>/dev/null)
+PAGE     := receiver/teamstest/page
+export CGO_ENABLED ?= 0
+
+.PHONY: help
+help: ## what there is to make
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+.PHONY: build
+build: page ## bin/teamsrelay
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./receiver/cmd/teamsrelay
+
+.PHONY: run
+run: build ## the main job with a simulated Teams: fires an alert, shows the cards, goes on until Ctrl-C
+	@$(GO) run ./receiver/cmd/quickstart
+
+.PHONY: page
+page: ## Microsoft's card renderer for the simulator's page; without npm the page shows JSON
+	@$(PAGE)/bundle.sh
+
+.PHONY: deps
+deps: ## what the tests need from Debian, when root; otherwise says what is left out
+	@.ci/deps
+
+.PHONY: test
+test: deps build ## every test, with the race detector
+	$(GO) vet ./...
+	@unformatted=$$(gofmt -l receiver templates); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
+	CGO_ENABLED=1 $(GO) test -race -timeout 20m ./...
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME each
+	@.ci/fuzz $(FUZZTIME)
+
+.PHONY: bench
+bench: build ## the numbers of the README, on this machine
+	@$(GO) run ./receiver/cmd/relaybench
+
+.PHONY: cross
+cross: ## build for linux, windows and darwin
+	@for os in linux windows darwin; do echo "$$os"; GOOS=$$os $(GO) build -o /dev/null ./receiver/cmd/teamsrelay || exit 1; done
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin .cache
