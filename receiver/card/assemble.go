@@ -4,89 +4,102 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"reflect"
-	"regexp"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/tailscale/hujson"
 )
 
 // assembler reads what a template wrote, once, as lenient JSON, and puts every
-// value in its place, escaped for that place. Its result is compact JSON with
-// the commas where they belong: left out before a closing bracket, one where
-// the template has several or none. What else is wrong with it is for the
-// parser of the result to find.
+// value in its place, escaped for that place. Comments are skipped, and commas
+// are only looked at where one is missing between two values is an error to
+// nobody: templates leave some out and write some twice, because an if between
+// them was false.
 type assembler struct {
 	text     []byte
 	holes    []hole
 	at       int // in text
-	out      []byte
+	tree     tree
+	scratch  []byte // of the strings that have values in them
 	frames   []frame
-	ended    bool // a value has ended, so a comma or a bracket comes next
-	colon    bool // a colon has been read: a value comes next
-	marks    []mark
 	mentions []string // addresses, in order
 }
 
 // frame is an object or array that is open.
 type frame struct {
-	object bool
-	under  string // the name under which it stands; for the elements of an array the array's
-	name   string // of the member that is being read
-	kind   string // the object's "type", "" while that was not read
+	node  int
+	kind  byte
+	under string // the name under which it stands; for the elements of an array the array's
+	name  []byte // of the member that comes next, nil before it is read
+	colon bool   // the colon after the name has been read
+	typ   string // the object's "type", "" while that was not read
 }
 
-// mark says which offset of the text an offset of the result comes from.
-type mark struct{ out, text int }
-
-// assemble puts the values into the text.
+// assemble puts the values into the text and leaves the card in a.tree.
 func (a *assembler) assemble(text []byte, holes []hole) error {
-	*a = assembler{
-		text: text, holes: holes, out: a.out[:0], frames: a.frames[:0],
-		marks: a.marks[:0], mentions: a.mentions[:0],
-	}
+	a.text, a.holes, a.at = text, holes, 0
+	a.tree.nodes, a.frames, a.mentions = a.tree.nodes[:0], a.frames[:0], a.mentions[:0]
+	a.scratch = a.scratch[:0]
 	for a.at < len(a.text) || len(a.holes) > 0 {
-		if len(a.holes) > 0 && a.holes[0].offset == a.at {
-			if err := a.value(a.take()); err != nil {
-				return err
-			}
-			continue
+		if err := a.next(); err != nil {
+			return err
 		}
-		c := a.text[a.at]
-		switch c {
-		case ' ', '\t', '\r', '\n':
-			a.at++
-		case '/':
-			if err := a.comment(); err != nil {
-				return err
-			}
-		case '{', '[':
-			a.begin()
-			a.frames = append(a.frames, frame{object: c == '{', under: a.place().name})
-			a.emit(c)
-		case '}', ']':
-			if len(a.frames) > 0 {
-				a.frames = a.frames[:len(a.frames)-1]
-			}
-			a.emit(c)
-			a.ended, a.colon = true, false
-		case ',':
-			a.at++
-			a.colon = false
-		case ':':
-			a.emit(c)
-			a.ended, a.colon = false, true
-		case '"':
-			if err := a.string(); err != nil {
-				return err
-			}
-		default:
-			a.literal()
-		}
+	}
+	switch {
+	case len(a.tree.nodes) == 0:
+		return a.fault("the template writes nothing")
+	case len(a.frames) > 0:
+		return a.fault("a " + string(a.frames[len(a.frames)-1].kind) + " is not closed")
 	}
 	return nil
 }
+
+// next reads one token.
+func (a *assembler) next() error {
+	if a.here() {
+		return a.value(a.take())
+	}
+	switch c := a.text[a.at]; c {
+	case ' ', '\t', '\r', '\n':
+		a.at++
+	case '/':
+		return a.comment()
+	case '{', '[':
+		at, err := a.add(node{kind: c})
+		if err != nil {
+			return err
+		}
+		a.frames = append(a.frames, frame{node: at, kind: c, under: a.name()})
+		a.at++
+	case '}', ']':
+		if len(a.frames) == 0 || a.top().kind != c-2 {
+			return a.fault("a " + string(c) + " that closes nothing")
+		}
+		if a.top().name != nil {
+			return a.fault(fmt.Sprintf("%q has no value", a.top().name))
+		}
+		a.frames = a.frames[:len(a.frames)-1]
+		a.at++
+	case ',':
+		if len(a.frames) == 0 || a.top().name != nil {
+			return a.fault("a comma where a value belongs")
+		}
+		a.at++
+	case ':':
+		if len(a.frames) == 0 || a.top().name == nil || a.top().colon {
+			return a.fault("a colon that follows no name")
+		}
+		a.top().colon = true
+		a.at++
+	case '"':
+		return a.string()
+	default:
+		return a.literal()
+	}
+	return nil
+}
+
+// here reports whether a value belongs here.
+func (a *assembler) here() bool { return len(a.holes) > 0 && a.holes[0].offset == a.at }
 
 func (a *assembler) take() hole {
 	h := a.holes[0]
@@ -94,46 +107,53 @@ func (a *assembler) take() hole {
 	return h
 }
 
-func (a *assembler) emit(c byte) {
-	a.out = append(a.out, c)
-	a.at++
-}
+func (a *assembler) top() *frame { return &a.frames[len(a.frames)-1] }
 
-// begin starts a value or a name: a comma comes before it when a value has
-// ended before.
-func (a *assembler) begin() {
-	if a.ended {
-		a.out = append(a.out, ',')
-		a.ended = false
-	}
-	a.marks = append(a.marks, mark{len(a.out), a.at})
-}
-
-func (a *assembler) end() { a.ended, a.colon = true, false }
-
-// place is the innermost frame.
-func (a *assembler) place() frame {
+// name is the name under which a value that begins here stands.
+func (a *assembler) name() string {
 	if len(a.frames) == 0 {
-		return frame{}
+		return ""
 	}
-	top := a.frames[len(a.frames)-1]
-	if !top.object {
-		top.name = top.under // elements of an array stand under its name
+	if top := a.top(); top.kind == '{' {
+		return string(a.tree.nodes[top.last(&a.tree)].name)
 	}
-	return top
+	return a.top().under
 }
+
+// last is the child that was added last.
+func (f *frame) last(t *tree) int32 { return t.nodes[f.node].last }
 
 // isName reports whether a string that begins here is the name of a member.
 func (a *assembler) isName() bool {
-	return len(a.frames) > 0 && a.frames[len(a.frames)-1].object && !a.colon
+	return len(a.frames) > 0 && a.top().kind == '{' && a.top().name == nil
+}
+
+// add puts a value into the tree.
+func (a *assembler) add(n node) (int, error) {
+	if len(a.frames) == 0 {
+		if len(a.tree.nodes) > 0 {
+			return 0, a.fault("there is something after the card")
+		}
+		return a.tree.add(0, n), nil
+	}
+	top := a.top()
+	if top.kind == '{' {
+		if top.name == nil || !top.colon {
+			return 0, a.fault("a name and a colon belong here")
+		}
+		n.name = top.name
+		top.name, top.colon = nil, false
+	}
+	return a.tree.add(top.node, n), nil
 }
 
 // comment skips a comment and the values in it.
 func (a *assembler) comment() error {
 	rest := a.text[a.at:]
 	end := -1
+	line := bytes.HasPrefix(rest, []byte("//"))
 	switch {
-	case bytes.HasPrefix(rest, []byte("//")):
+	case line:
 		if end = bytes.IndexByte(rest, '\n'); end < 0 {
 			end = len(rest)
 		}
@@ -143,82 +163,115 @@ func (a *assembler) comment() error {
 		}
 	}
 	if end < 0 {
-		return a.fault("a / that begins no comment")
+		return a.fault("a / that begins no comment, or a comment that does not end")
 	}
 	a.at += end
-	for len(a.holes) > 0 && a.holes[0].offset < a.at {
+	for len(a.holes) > 0 && (a.holes[0].offset < a.at || line && a.holes[0].offset == a.at) {
 		a.take()
-	}
-	if len(a.holes) > 0 && a.holes[0].offset == a.at && bytes.HasPrefix(rest, []byte("//")) {
-		a.take() // the last thing on the comment's line
 	}
 	return nil
 }
 
-// literal copies a number, true, false or null, or whatever stands there.
-func (a *assembler) literal() {
-	a.begin()
-	for a.at < len(a.text) && !strings.ContainsRune(" \t\r\n,:{}[]\"/", rune(a.text[a.at])) {
-		a.emit(a.text[a.at])
-		if len(a.holes) > 0 && a.holes[0].offset == a.at {
+// literal reads a number, true, false or null.
+func (a *assembler) literal() error {
+	start := a.at
+	for a.at < len(a.text) && bytes.IndexByte([]byte(" \t\r\n,:{}[]\"/"), a.text[a.at]) < 0 {
+		if a.at++; a.here() {
 			break
 		}
 	}
-	a.end()
+	raw := a.text[start:a.at]
+	if !json.Valid(raw) {
+		a.at = start
+		return a.fault(fmt.Sprintf("%.40q is no value; text needs quotes", raw))
+	}
+	_, err := a.add(node{kind: '0', raw: raw})
+	return err
 }
 
-// string copies a string of the template and fills its holes.
+// string reads a string of the template and fills its holes.
 func (a *assembler) string() error {
+	begin := a.at
 	name := a.isName()
-	place := a.place()
-	a.begin()
-	start := len(a.out)
-	a.emit('"')
 	how := plain
 	if !name {
-		how = placement(place)
+		how = a.placement()
 	}
+	a.at++
+	start := len(a.scratch)
+	from := a.at // what is not in scratch yet
+	filled := false
 	for {
-		if len(a.holes) > 0 && a.holes[0].offset == a.at {
-			a.fill(a.take(), how, start+1)
+		if a.here() {
+			a.scratch = append(a.scratch, a.text[from:a.at]...)
+			a.fill(a.take(), how, start)
+			from, filled = a.at, true
 			continue
 		}
 		if a.at >= len(a.text) {
+			a.at = begin
 			return a.fault("a string that does not end")
 		}
 		c := a.text[a.at]
 		if c == '"' {
-			a.emit(c)
 			break
 		}
-		if c == '\\' && a.at+1 < len(a.text) {
-			a.emit(c)
-			c = a.text[a.at]
+		if c < ' ' {
+			return a.fault(`a line break or tab inside a string; write \n or \t`)
 		}
-		if c == '\n' || c == '\r' || c == '\t' {
-			return a.fault("a line break or tab inside a string; write \\n")
+		if c == '\\' {
+			if !a.escape() {
+				return a.fault(`a \ that escapes nothing; write \\`)
+			}
+			continue
 		}
-		a.emit(c)
+		a.at++
 	}
-	a.named(name, start)
-	return nil
+	raw := a.text[from:a.at]
+	if filled {
+		a.scratch = append(a.scratch, raw...)
+		raw = a.scratch[start:len(a.scratch):len(a.scratch)]
+	}
+	a.at++
+	return a.accept(name, raw)
 }
 
-// named remembers a string that says where what follows stands.
-func (a *assembler) named(name bool, start int) {
-	if len(a.frames) > 0 {
-		top := &a.frames[len(a.frames)-1]
-		text := a.out[start+1 : len(a.out)-1]
-		switch {
-		case name:
-			top.name = string(text)
-			a.ended = false
-			return
-		case top.object && top.name == "type":
-			top.kind = string(text)
+// escape skips an escape sequence and reports whether it is one.
+func (a *assembler) escape() bool {
+	rest := a.text[a.at+1:]
+	if len(rest) == 0 || len(a.holes) > 0 && a.holes[0].offset == a.at+1 {
+		return false
+	}
+	if rest[0] != 'u' {
+		a.at += 2
+		return strings.IndexByte(`"\/bfnrt`, rest[0]) >= 0
+	}
+	if len(rest) < 5 || len(a.holes) > 0 && a.holes[0].offset < a.at+6 {
+		return false
+	}
+	for _, c := range rest[1:5] {
+		if strings.IndexByte("0123456789abcdefABCDEF", c) < 0 {
+			return false
 		}
 	}
-	a.end()
+	a.at += 6
+	return true
+}
+
+// accept takes a string, which is a name or a value.
+func (a *assembler) accept(name bool, raw []byte) error {
+	if name {
+		if raw == nil {
+			raw = []byte{}
+		}
+		a.top().name = raw
+		return nil
+	}
+	if len(a.frames) > 0 && string(a.top().name) == "type" {
+		a.top().typ = string(raw)
+	}
+	_, err := a.add(node{kind: '"', raw: raw})
+	return err
 }
 
 // How a value is written inside a string.
@@ -230,19 +283,31 @@ const (
 	address                 // as part of a URL
 )
 
-// placement says what Teams reads in a string. Markdown is read in the text of
-// a TextBlock and in the facts of a FactSet; titles of buttons, runs of a
-// RichTextBlock and all else are shown as they are.
-func placement(place frame) writing {
-	switch place.name {
+// placement says what Teams reads in the string that begins here.
+func (a *assembler) placement() writing {
+	if len(a.frames) == 0 {
+		return plain
+	}
+	top := a.top()
+	if top.kind == '[' {
+		return placement(top.under, "", top.under)
+	}
+	return placement(string(top.name), top.typ, top.under)
+}
+
+// placement says what Teams reads in a member of an object. Markdown is read
+// in the text of a TextBlock and in the facts of a FactSet; titles of buttons,
+// runs of a RichTextBlock and all else are shown as they are.
+func placement(name, typ, under string) writing {
+	switch name {
 	case "url", "iconUrl", "poster", "backgroundImage":
 		return address
 	case "text":
-		if place.kind == "" || place.kind == "TextBlock" {
+		if typ == "" || typ == "TextBlock" {
 			return markdown
 		}
 	case "title", "value":
-		if place.under == "facts" {
+		if under == "facts" {
 			return markdown
 		}
 	}
@@ -253,201 +318,92 @@ func placement(place frame) writing {
 func (a *assembler) fill(h hole, how writing, start int) {
 	text := textOf(h.value)
 	before := byte('\n')
-	if len(a.out) > start {
-		before = a.out[len(a.out)-1]
+	if len(a.scratch) > start {
+		before = a.scratch[len(a.scratch)-1]
 	}
 	if h.sink == sinkMention && mentionable(text) {
 		if how == markdown {
 			a.mentions = append(a.mentions, text)
 			text = "<at>" + text + "</at>"
 		}
-		a.out = appendJSON(a.out, text)
-		return
+	} else {
+		text = write(text, how, before, h.sink != sinkMarkdown)
 	}
-	switch how {
-	case markdown:
-		text = markdownAfter(before, text, h.sink != sinkMarkdown)
-	case address:
-		text = escapeURL(text)
-	default:
-		text = plainText(text)
-		if (before == '{' || before == '$') && strings.HasPrefix(text, "{") {
-			text = "\u2060" + text
-		}
-	}
-	a.out = appendJSON(a.out, text)
+	a.scratch = appendJSON(a.scratch, text)
 }
 
-// value writes a value where no string is open: a whole JSON value.
+// value takes a value where no string is open: a whole JSON value, or a name.
 func (a *assembler) value(h hole) error {
+	text, isText := h.value.(string)
 	name := a.isName()
-	place := a.place()
-	a.begin()
-	start := len(a.out)
-	if text, ok := h.value.(string); ok && h.sink != sinkJSON || name || h.sink == sinkMention {
-		if !ok {
-			text = textOf(h.value)
-		}
-		h.value = text
+	if name || h.sink == sinkMention || isText && h.sink != sinkJSON {
 		how := plain
 		if !name {
-			how = placement(place)
+			how = a.placement()
 		}
-		a.out = append(a.out, '"')
-		a.fill(h, how, start+1)
-		a.out = append(a.out, '"')
-		a.named(name, start)
-		return nil
+		start := len(a.scratch)
+		a.fill(h, how, start)
+		return a.accept(name, a.scratch[start:len(a.scratch):len(a.scratch)])
 	}
-	raw, err := rawJSON(h)
+	raw := []byte(text)
+	if !isText {
+		var err error
+		if raw, err = json.Marshal(h.value); err != nil {
+			return a.fault(fmt.Sprintf("%T has no JSON", h.value))
+		}
+	}
+	parsed, err := hujson.Parse(raw)
 	if err != nil {
-		return a.fault(err.Error())
+		return a.fault(fmt.Sprintf("not JSON: %.40q", raw))
 	}
-	if h.sink == sinkJSON {
-		a.out = append(a.out, raw...)
-	} else {
-		parsed, err := hujson.Parse(raw)
-		if err != nil {
-			return a.fault(err.Error())
-		}
-		a.tree(parsed, place)
-	}
-	a.end()
-	return nil
+	return a.graft(parsed, h.sink)
 }
 
-// rawJSON is the JSON of a value: the value itself where it is JSON text
-// already.
-func rawJSON(h hole) ([]byte, error) {
-	if text, ok := h.value.(string); ok {
-		if !json.Valid([]byte(text)) {
-			return nil, fmt.Errorf("not JSON: %.40q", text)
-		}
-		var compact bytes.Buffer
-		err := json.Compact(&compact, []byte(text))
-		return compact.Bytes(), err
-	}
-	raw, err := json.Marshal(h.value)
-	if err != nil {
-		return nil, fmt.Errorf("%T has no JSON", h.value)
-	}
-	return raw, nil
-}
-
-// tree writes a JSON value whose strings are data.
-func (a *assembler) tree(v hujson.Value, place frame) {
+// graft takes a JSON value whose strings are data.
+func (a *assembler) graft(v hujson.Value, sink string) error {
 	switch v := v.Value.(type) {
 	case hujson.Literal:
 		if v.Kind() != '"' {
-			a.out = append(a.out, v...)
-			return
+			_, err := a.add(node{kind: '0', raw: v})
+			return err
 		}
-		a.out = append(a.out, '"')
-		a.fill(hole{value: v.String()}, placement(place), len(a.out))
-		a.out = append(a.out, '"')
+		if sink == sinkJSON {
+			return a.accept(false, v[1:len(v)-1])
+		}
+		start := len(a.scratch)
+		a.fill(hole{value: v.String()}, a.placement(), start)
+		return a.accept(false, a.scratch[start:len(a.scratch):len(a.scratch)])
 	case *hujson.Array:
-		a.out = append(a.out, '[')
-		for i, element := range v.Elements {
-			if i > 0 {
-				a.out = append(a.out, ',')
-			}
-			a.tree(element, frame{under: place.name, name: place.name})
+		at, err := a.add(node{kind: '['})
+		if err != nil {
+			return err
 		}
-		a.out = append(a.out, ']')
+		a.frames = append(a.frames, frame{node: at, kind: '[', under: a.name()})
+		for _, element := range v.Elements {
+			if err := a.graft(element, sink); err != nil {
+				return err
+			}
+		}
+		a.frames = a.frames[:len(a.frames)-1]
 	case *hujson.Object:
-		inner := frame{object: true, under: place.name}
-		a.out = append(a.out, '{')
-		for i, member := range v.Members {
-			if i > 0 {
-				a.out = append(a.out, ',')
+		at, err := a.add(node{kind: '{'})
+		if err != nil {
+			return err
+		}
+		a.frames = append(a.frames, frame{node: at, kind: '{', under: a.name()})
+		for _, m := range v.Members {
+			name := appendJSON(nil, plainText(m.Name.Value.(hujson.Literal).String()))
+			if name == nil {
+				name = []byte{}
 			}
-			inner.name = member.Name.Value.(hujson.Literal).String()
-			if kind, ok := member.Value.Value.(hujson.Literal); ok && inner.name == "type" {
-				inner.kind = kind.String()
+			a.top().name, a.top().colon = name, true
+			if err := a.graft(m.Value, sink); err != nil {
+				return err
 			}
-			a.out = append(a.out, '"')
-			a.out = appendJSON(a.out, plainText(inner.name))
-			a.out = append(a.out, '"', ':')
-			a.tree(member.Value, inner)
 		}
-		a.out = append(a.out, '}')
+		a.frames = a.frames[:len(a.frames)-1]
 	}
-}
-
-// textOf is a value as text, as text/template would print it; nothing for nil.
-func textOf(value any) string {
-	switch v := value.(type) {
-	case nil:
-		return ""
-	case string:
-		return v
-	}
-	if v := reflect.ValueOf(value); v.Kind() == reflect.Pointer && v.IsNil() {
-		return ""
-	}
-	return fmt.Sprint(value)
-}
-
-// markdownAfter escapes a value that stands after a byte of the same string.
-func markdownAfter(before byte, text string, escape bool) string {
-	text = rewriteMarkdown(text, escape)
-	switch {
-	case (before == '{' || before == '$') && strings.HasPrefix(text, "{"):
-		text = `\` + text
-	case before == '<':
-		text = "\u2060" + text // a tag cannot be put together from two values
-	}
-	if strings.HasSuffix(text, "<") {
-		text = text[:len(text)-1] + "&lt;"
-	}
-	return text
-}
-
-var mentionAddress = regexp.MustCompile(`^[^\s<>"&{}$\\]{1,256}$`)
-
-// mentionable reports whether a text can be a user's principal name or object
-// id; everything else is written as text.
-func mentionable(text string) bool { return utf8.ValidString(text) && mentionAddress.MatchString(text) }
-
-// appendJSON appends text as the inside of a JSON string. Bytes that are not
-// UTF-8 become U+FFFD.
-func appendJSON(out []byte, text string) []byte {
-	const hex = "0123456789abcdef"
-	for i := 0; i < len(text); {
-		c := text[i]
-		switch {
-		case c == '"' || c == '\\':
-			out = append(out, '\\', c)
-		case c == '\n':
-			out = append(out, '\\', 'n')
-		case c < ' ':
-			out = append(out, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
-		case c < utf8.RuneSelf:
-			out = append(out, c)
-		default:
-			r, size := utf8.DecodeRuneInString(text[i:])
-			out = utf8.AppendRune(out, r) // RuneError is U+FFFD
-			i += size
-			continue
-		}
-		i++
-	}
-	return out
-}
-
-// escapeURL percent-encodes what cannot stand in a URL, and nothing else: the
-// value may be a whole URL.
-func escapeURL(text string) string {
-	const hex = "0123456789ABCDEF"
-	var out strings.Builder
-	for _, c := range []byte(strings.TrimSpace(text)) {
-		if c <= ' ' || c >= 0x7f || strings.IndexByte("\"<>\\^`{|}", c) >= 0 {
-			out.Write([]byte{'%', hex[c>>4], hex[c&15]})
-			continue
-		}
-		out.WriteByte(c)
-	}
-	return out.String()
+	return nil
 }
 
 // syntaxFault is a mistake in the JSON at an offset of the template's text.
@@ -459,15 +415,3 @@ type syntaxFault struct {
 func (f *syntaxFault) Error() string { return f.what }
 
 func (a *assembler) fault(what string) error { return &syntaxFault{a.at, what} }
-
-// origin is the offset in the text that an offset of the result comes from.
-func (a *assembler) origin(out int) int {
-	text := 0
-	for _, m := range a.marks {
-		if m.out > out {
-			break
-		}
-		text = m.text
-	}
-	return text
-}

@@ -3,10 +3,7 @@ package card
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
-
-	"github.com/tailscale/hujson"
 )
 
 // required names every type that Teams knows (teams-platform §7.2) with the
@@ -58,161 +55,172 @@ var elementArrays = map[string]string{
 	"columns": "Column", "rows": "TableRow", "cells": "TableCell", "pages": "CarouselPage",
 }
 
-// foreign are members that are not ours or Teams' card language to check.
-var foreign = map[string]bool{
-	"data": true, "msteams": true, "authentication": true, "metadata": true, "requires": true, "resources": true,
-	"properties": true, "choices.data": true,
-}
-
 // checker walks through a card once: it takes out what Teams would refuse or
 // what must not be opened, and finds what it cannot mend.
 type checker struct {
-	path []string
-	// fault is the first mistake: the path of a property, and what is wrong.
-	fault   error
-	changed bool // something was taken out
-	images  bool // take pictures out
+	tree   *tree
+	images bool // take pictures out
+	path   []stride
+	fault  error // the first mistake: the path of a property, and what is wrong
+}
+
+// stride is one step of a path: a member's name, or an element's number.
+type stride struct {
+	name  []byte
+	index int
 }
 
 // check walks through the card.
-func (c *checker) check(card *hujson.Value) error {
-	object, ok := card.Value.(*hujson.Object)
-	if !ok {
-		return fmt.Errorf("the card is %s, not an object", kindWord(card.Value))
+func (c *checker) check() error {
+	root := &c.tree.nodes[0]
+	if root.kind != '{' {
+		return fmt.Errorf("the card is %s, not an object", kindWord(root))
 	}
-	if kind, _ := textMember(object, "type"); !strings.EqualFold(kind, "AdaptiveCard") {
+	if kind := c.tree.text(c.tree.member(0, "type")); !strings.EqualFold(kind, "AdaptiveCard") {
 		return fmt.Errorf("type: %q, not \"AdaptiveCard\"", kind)
 	}
-	if member(object, "body") == nil && member(object, "actions") == nil {
+	if c.tree.member(0, "body") == 0 && c.tree.member(0, "actions") == 0 {
 		return fmt.Errorf("body: missing")
 	}
-	c.object(object, "")
+	c.object(0, "")
 	return c.fault
 }
 
-func (c *checker) wrong(format string, args ...any) {
-	if c.fault == nil {
-		c.fault = fmt.Errorf("%s: %s", strings.TrimPrefix(strings.Join(c.path, ""), "."), fmt.Sprintf(format, args...))
+// wrong remembers a mistake in a member of the object where the walk is, or,
+// for "", in what is there itself.
+func (c *checker) wrong(name, format string, args ...any) {
+	if c.fault != nil {
+		return
 	}
+	var path strings.Builder
+	for _, s := range c.path {
+		if s.name == nil {
+			fmt.Fprintf(&path, "[%d]", s.index)
+			continue
+		}
+		path.WriteByte('.')
+		path.Write(s.name)
+	}
+	if name != "" {
+		path.WriteString("." + name)
+	}
+	c.fault = fmt.Errorf("%s: %s", strings.TrimPrefix(path.String(), "."), fmt.Sprintf(format, args...))
 }
 
 // object checks an object; elsewise is its type when it names none. It reports
 // whether to keep it.
-func (c *checker) object(object *hujson.Object, elsewise string) (keep bool) {
-	kind, written := textMember(object, "type")
-	if !written {
-		kind = elsewise
+func (c *checker) object(at int, elsewise string) (keep bool) {
+	kind := elsewise
+	if written := c.tree.member(at, "type"); written != 0 {
+		kind = c.tree.text(written)
 	}
 	if kind != "" {
-		name, known := lowerTypes[strings.ToLower(kind)]
-		if !known {
-			if member(object, "fallback") == nil {
-				c.path = append(c.path, ".type")
-				c.wrong("Teams knows no %q", kind)
-				c.path = c.path[:len(c.path)-1]
+		if _, known := required[kind]; !known {
+			name, known := lowerTypes[strings.ToLower(kind)]
+			if !known {
+				if c.tree.member(at, "fallback") == 0 {
+					c.wrong("type", "Teams knows no %q", kind)
+				}
+				return true
 			}
-			return true
+			kind = name
 		}
-		if c.images && (name == "Image" || name == "ImageSet" || name == "Media" || name == "ImageRun") {
+		if c.images && (kind == "Image" || kind == "ImageSet" || kind == "Media" || kind == "ImageRun") {
 			return false
 		}
-		for _, property := range required[name] {
-			if member(object, property) == nil {
-				c.path = append(c.path, "."+property)
-				c.wrong("%s needs it", name)
-				c.path = c.path[:len(c.path)-1]
+		for _, property := range required[kind] {
+			if c.tree.member(at, property) == 0 {
+				c.wrong(property, "%s needs it", kind)
 			}
 		}
 	}
-	for i := 0; i < len(object.Members); i++ {
-		m := &object.Members[i]
-		name := literalText(m.Name.Value)
-		c.path = append(c.path, "."+name)
-		if !c.member(kind, name, m) {
-			if slices.Contains(required[kind], name) {
-				keep = true
-				c.path = c.path[:len(c.path)-1]
+	for child := range c.tree.children(at) {
+		name := c.tree.nodes[child].name
+		c.path = append(c.path, stride{name: name})
+		keep := c.member(kind, string(name), child)
+		c.path = c.path[:len(c.path)-1]
+		if !keep {
+			if slices.Contains(required[kind], string(name)) {
 				return false
 			}
-			object.Members = slices.Delete(object.Members, i, i+1)
-			c.changed = true
-			i--
+			c.tree.nodes[child].gone = true
 		}
-		c.path = c.path[:len(c.path)-1]
 	}
 	return true
 }
 
 // member checks one member of an object of a kind and reports whether to keep
 // it.
-func (c *checker) member(kind, name string, m *hujson.ObjectMember) bool {
-	if foreign[name] {
-		return true
-	}
+func (c *checker) member(kind, name string, at int) bool {
+	n := &c.tree.nodes[at]
 	switch name {
+	case "type", "wrap", "width", "version", "$schema":
+		return true
+	case "data", "msteams", "authentication", "metadata", "requires", "resources", "properties", "choices.data":
+		return true // not the card language
 	case "url", "iconUrl", "poster":
-		return opens(literalText(m.Value.Value), name != "url" || kind != "Action.OpenUrl")
+		return opens(c.tree.text(at), name != "url" || kind != "Action.OpenUrl")
 	case "backgroundImage":
 		if c.images {
 			return false
 		}
-		if literal, ok := m.Value.Value.(hujson.Literal); ok {
-			return opens(literal.String(), true)
+		if n.kind == '"' {
+			return opens(c.tree.text(at), true)
 		}
-	case "text", "title", "value", "altText", "speak", "fallbackText":
-		if literal, ok := m.Value.Value.(hujson.Literal); !ok || name == "text" && literal.Kind() != '"' {
-			c.wrong("%s, not a string", kindWord(m.Value.Value))
+	case "text", "speak", "fallbackText":
+		if n.kind != '"' {
+			c.wrong("", "%s, not a string", kindWord(n))
 		}
 		return true
 	}
 	if known := words[name]; known != nil && kind != "" {
-		if word := literalText(m.Value.Value); !slices.Contains(known, strings.ToLower(word)) {
-			c.wrong("Teams knows no %q; one of %s", word, strings.Join(known, ", "))
+		if word := c.tree.text(at); !slices.Contains(known, strings.ToLower(word)) {
+			c.wrong("", "Teams knows no %q; one of %s", word, strings.Join(known, ", "))
 		}
 	}
-	switch v := m.Value.Value.(type) {
-	case *hujson.Object:
-		return c.object(v, "")
-	case *hujson.Array:
-		c.array(kind, name, v)
+	switch n.kind {
+	case '{':
+		return c.object(at, "")
+	case '[':
+		c.array(kind, name, at)
 	default:
 		if _, elements := elementArrays[name]; elements || name == "facts" {
-			c.wrong("%s, not an array", kindWord(m.Value.Value))
+			c.wrong("", "%s, not an array", kindWord(n))
 		}
 	}
 	return true
 }
 
-func (c *checker) array(kind, name string, array *hujson.Array) {
-	elsewise, elements := elementArrays[name]
+func (c *checker) array(kind, name string, at int) {
 	if name == "columns" && strings.EqualFold(kind, "Table") {
 		return // widths, no elements
 	}
-	for i := 0; i < len(array.Elements); i++ {
-		c.path = append(c.path, "["+strconv.Itoa(i)+"]")
-		switch v := array.Elements[i].Value.(type) {
-		case *hujson.Object:
+	elsewise, elements := elementArrays[name]
+	index := -1
+	for child := range c.tree.children(at) {
+		index++
+		c.path = append(c.path, stride{index: index})
+		switch n := &c.tree.nodes[child]; {
+		case n.kind == '{':
 			if name == "facts" {
-				for _, property := range []string{"title", "value"} {
-					if member(v, property) == nil {
-						c.wrong("a fact needs %q", property)
-					}
-				}
+				c.fact(child)
 			}
-			if elements && elsewise == "" && member(v, "type") == nil {
-				c.wrong("type is missing")
+			if elements && elsewise == "" && c.tree.member(child, "type") == 0 {
+				c.wrong("type", "missing")
 			}
-			if !c.object(v, elsewise) {
-				array.Elements = slices.Delete(array.Elements, i, i+1)
-				c.changed = true
-				i--
-			}
-		case hujson.Literal:
-			if elements && !(name == "inlines" && v.Kind() == '"') {
-				c.wrong("%s, not an element", kindWord(v))
-			}
+			n.gone = !c.object(child, elsewise)
+		case elements && !(name == "inlines" && n.kind == '"'):
+			c.wrong("", "%s, not an element", kindWord(n))
 		}
 		c.path = c.path[:len(c.path)-1]
+	}
+}
+
+func (c *checker) fact(at int) {
+	for _, property := range []string{"title", "value"} {
+		if c.tree.member(at, property) == 0 {
+			c.wrong(property, "a fact needs it")
+		}
 	}
 }
 
@@ -232,53 +240,18 @@ func opens(link string, picture bool) bool {
 	return picture && strings.HasPrefix(link, "data:image/png;base64,")
 }
 
-func member(object *hujson.Object, name string) *hujson.Value {
-	for i := range object.Members {
-		if isText(object.Members[i].Name.Value, name) {
-			return &object.Members[i].Value
-		}
-	}
-	return nil
-}
-
-// isText compares a JSON string without unquoting it: names have nothing to
-// escape.
-func isText(v hujson.ValueTrimmed, text string) bool {
-	literal, ok := v.(hujson.Literal)
-	return ok && len(literal) == len(text)+2 && string(literal[1:len(literal)-1]) == text
-}
-
-func textMember(object *hujson.Object, name string) (string, bool) {
-	v := member(object, name)
-	if v == nil {
-		return "", false
-	}
-	return literalText(v.Value), true
-}
-
-// literalText is the text of a JSON string, "" of anything else.
-func literalText(v hujson.ValueTrimmed) string {
-	if literal, ok := v.(hujson.Literal); ok && literal.Kind() == '"' {
-		if !slices.Contains(literal, '\\') {
-			return string(literal[1 : len(literal)-1])
-		}
-		return literal.String()
-	}
-	return ""
-}
-
-func kindWord(v hujson.ValueTrimmed) string {
-	switch v.Kind() {
-	case '{':
+func kindWord(n *node) string {
+	switch {
+	case n.kind == '{':
 		return "an object"
-	case '[':
+	case n.kind == '[':
 		return "an array"
-	case '"':
+	case n.kind == '"':
 		return "a string"
-	case '0':
-		return "a number"
-	case 'n':
+	case n.raw[0] == 'n':
 		return "null"
+	case n.raw[0] == 't' || n.raw[0] == 'f':
+		return "true or false"
 	}
-	return "true or false"
+	return "a number"
 }

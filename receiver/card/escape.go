@@ -1,6 +1,12 @@
 package card
 
-import "strings"
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
 
 // escapeMarkdown makes a text that shows itself: nothing in it is Markdown, a
 // mention, or a template expression of Teams.
@@ -154,6 +160,96 @@ func plainText(text string) string {
 			out.WriteString("\u2060")
 		}
 		out.WriteByte(text[i])
+	}
+	return out.String()
+}
+
+// write escapes a value for a place in a string, where it follows the byte
+// before ('\n' at the beginning).
+func write(text string, how writing, before byte, escape bool) string {
+	const joiner = "\u2060" // keeps apart what two values would make together
+	opens := (before == '{' || before == '$') && strings.HasPrefix(text, "{")
+	switch how {
+	case address:
+		return escapeURL(text)
+	case plain:
+		if text = plainText(text); opens {
+			text = joiner + text
+		}
+		return text
+	}
+	text = rewriteMarkdown(text, escape)
+	switch {
+	case opens:
+		text = `\` + text
+	case before == '<':
+		text = joiner + text
+	}
+	if strings.HasSuffix(text, "<") {
+		text = text[:len(text)-1] + "&lt;"
+	}
+	return text
+}
+
+// textOf is a value as text, as text/template would print it; nothing for nil.
+func textOf(value any) string {
+	switch v := value.(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	}
+	if v := reflect.ValueOf(value); v.Kind() == reflect.Pointer && v.IsNil() {
+		return ""
+	}
+	return fmt.Sprint(value)
+}
+
+// mentionable reports whether a text can be a user's principal name or object
+// id; everything else is written as text.
+func mentionable(text string) bool {
+	return text != "" && len(text) <= 256 && utf8.ValidString(text) &&
+		!strings.ContainsAny(text, "<>\"&{}$\\") && !strings.ContainsFunc(text, unicode.IsSpace) &&
+		!strings.ContainsFunc(text, unicode.IsControl)
+}
+
+// appendJSON appends text as the inside of a JSON string. Bytes that are not
+// UTF-8 become U+FFFD.
+func appendJSON(out []byte, text string) []byte {
+	const hex = "0123456789abcdef"
+	for i := 0; i < len(text); {
+		c := text[i]
+		switch {
+		case c == '"' || c == '\\':
+			out = append(out, '\\', c)
+		case c == '\n':
+			out = append(out, '\\', 'n')
+		case c < ' ':
+			out = append(out, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+		case c < utf8.RuneSelf:
+			out = append(out, c)
+		default:
+			r, size := utf8.DecodeRuneInString(text[i:])
+			out = utf8.AppendRune(out, r) // RuneError is U+FFFD
+			i += size
+			continue
+		}
+		i++
+	}
+	return out
+}
+
+// escapeURL percent-encodes what cannot stand in a URL, and nothing else: the
+// value may be a whole URL.
+func escapeURL(text string) string {
+	const hex = "0123456789ABCDEF"
+	var out strings.Builder
+	for _, c := range []byte(strings.TrimSpace(text)) {
+		if c <= ' ' || c >= 0x7f || strings.IndexByte("\"<>\\^`{|}", c) >= 0 {
+			out.Write([]byte{'%', hex[c>>4], hex[c&15]})
+			continue
+		}
+		out.WriteByte(c)
 	}
 	return out.String()
 }

@@ -61,7 +61,8 @@ func byImportance(names []string) {
 
 // facts are the common labels, those that say where before the others, and
 // the annotations that have no place of their own.
-func (t *teller) facts() (where, others []Fact) {
+func (t *teller) facts() (where string, others []Fact) {
+	var places []Fact
 	var names []string
 	for name, value := range t.labels {
 		if value != "" && name != alert.NameLabel && !isPlumbing(name) {
@@ -72,8 +73,8 @@ func (t *teller) facts() (where, others []Fact) {
 	for _, name := range names {
 		fact := Fact{Name: shorten(oneLine(name), maxLabel/2), Value: shorten(oneLine(t.labels[name]), maxLabel)}
 		switch _, known := whereLabels[name]; {
-		case len(where) < maxWhere && (known || len(where) == 0):
-			where = append(where, fact)
+		case len(places) < maxWhere && (known || len(places) == 0):
+			places = append(places, fact)
 		case len(others) < maxFacts:
 			others = append(others, fact)
 		}
@@ -86,7 +87,23 @@ func (t *teller) facts() (where, others []Fact) {
 		}
 		others = append(others, Fact{Name: shorten(oneLine(name), maxLabel/2), Value: shorten(value, maxText), Markdown: true})
 	}
-	return where, others
+	if len(places) > 0 {
+		t.place = places[0].Value
+	}
+	return labelLine(places), others
+}
+
+// labelLine puts labels on one line. The values are what one looks for, so
+// they are bold. It is Markdown, made from escaped text.
+func labelLine(facts []Fact) string {
+	var line strings.Builder
+	for i, fact := range facts {
+		if i > 0 {
+			line.WriteString(" · ")
+		}
+		line.WriteString(escapeMarkdown(fact.Name) + " **" + escapeMarkdown(fact.Value) + "**")
+	}
+	return line.String()
 }
 
 // rows are the first n alerts with what sets them apart.
@@ -95,19 +112,21 @@ func (t *teller) rows(n int) []Row {
 	rows := make([]Row, 0, min(n, len(t.members)))
 	for _, m := range t.members[:min(n, len(t.members))] {
 		row := Row{State: string(m.State), Summary: t.ownSummary(m)}
+		var facts []Fact
 		for _, name := range differ {
 			value := oneLine(m.Labels[name])
 			if value == "" {
 				continue
 			}
-			row.Facts = append(row.Facts, Fact{Name: shorten(oneLine(name), maxLabel/2), Value: shorten(value, maxLabel)})
-			if len(row.Facts) == maxRowFacts {
+			facts = append(facts, Fact{Name: shorten(oneLine(name), maxLabel/2), Value: shorten(value, maxLabel)})
+			if len(facts) == maxRowFacts {
 				break
 			}
 		}
-		if len(row.Facts) == 0 && row.Summary == "" {
-			row.Facts = []Fact{{Name: "alert", Value: m.Fingerprint.String()}}
+		if len(facts) == 0 && row.Summary == "" {
+			facts = []Fact{{Name: "alert", Value: m.Fingerprint.String()}}
 		}
+		row.Labels = labelLine(facts)
 		row.When, row.Color = t.when(m)
 		rows = append(rows, row)
 	}

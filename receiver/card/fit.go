@@ -57,23 +57,28 @@ var reductions = []reduction{
 
 // shortenTexts cuts the strings that people read to a number of runes, the
 // cut made visible by "…". Escapes are not cut in two, nor are mentions.
-func shortenTexts(v *hujson.Value, runes int) {
-	for v := range v.All() {
-		object, ok := v.Value.(*hujson.Object)
-		if !ok {
+func (t *tree) shortenTexts(runes int) {
+	for i := range t.nodes {
+		n := &t.nodes[i]
+		if n.kind != '"' || len(n.raw) <= runes {
 			continue
 		}
-		for i := range object.Members {
-			switch m := &object.Members[i]; literalText(m.Name.Value) {
-			case "text", "title", "value", "speak", "fallbackText", "altText", "codeSnippet":
-				if text := literalText(m.Value.Value); utf8.RuneCountInString(text) > runes && !strings.Contains(text, "<at>") {
-					text = strings.TrimSuffix(shorten(text, runes), "…")
-					if slashes := len(text) - len(strings.TrimRight(text, `\`)); slashes%2 == 1 {
-						text = text[:len(text)-1]
-					}
-					m.Value.Value = hujson.Literal(slices.Concat([]byte{'"'}, appendJSON(nil, text), []byte("…\"")))
-				}
+		switch string(n.name) {
+		case "text", "title", "value", "speak", "fallbackText", "altText", "codeSnippet":
+			text := unquote(n.raw)
+			if utf8.RuneCountInString(text) <= runes || strings.Contains(text, "<at>") {
+				continue
 			}
+			text = strings.TrimSuffix(shorten(text, runes), "…")
+			if slashes := len(text) - len(strings.TrimRight(text, `\`)); slashes%2 == 1 {
+				text = text[:len(text)-1]
+			}
+			n.raw = append(appendJSON(nil, text), "…"...)
 		}
 	}
+}
+
+// unquote reads the inside of a JSON string.
+func unquote(raw []byte) string {
+	return hujson.Literal(slices.Concat([]byte{'"'}, raw, []byte{'"'})).String()
 }

@@ -25,6 +25,11 @@ var wellKnownLinks = []struct{ key, title string }{
 	{"dashboard_url", "Dashboard"}, {"dashboard", "Dashboard"}, {"dashboardURL", "Dashboard"},
 }
 
+var (
+	linkWords      = strings.NewReplacer("_url", "", "_URL", "", "URL", "", "_", " ")
+	matcherEscapes = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
+)
+
 // links are the buttons, the most useful first. Where the alerts differ in a
 // page, it is the worst one's.
 func (t *teller) links(state string) []Link {
@@ -34,7 +39,7 @@ func (t *teller) links(state string) []Link {
 	worst := t.members[0]
 	var links []Link
 	add := func(title, address string) {
-		if address = webURL(address); address == "" || len(links) >= maxLinks {
+		if address = webURL(address); address == "" || title == "" || len(links) >= maxLinks {
 			return
 		}
 		for _, link := range links {
@@ -52,9 +57,9 @@ func (t *teller) links(state string) []Link {
 		add("Silence in Alertmanager", t.silenceURL())
 	}
 	for _, key := range slices.Sorted(maps.Keys(worst.Annotations)) {
-		title := strings.NewReplacer("_url", "", "_URL", "", "URL", "", "_", " ").Replace(key)
-		if title = shorten(strings.TrimSpace(titleWords(title)), 30); title != "" && !strings.HasPrefix(key, "__") {
-			add(capital(title), worst.Annotations[key])
+		if strings.HasPrefix(worst.Annotations[key], "http") && !strings.HasPrefix(key, "__") {
+			title := strings.TrimSpace(titleWords(linkWords.Replace(key)))
+			add(capital(shorten(title, 30)), worst.Annotations[key])
 		}
 	}
 	return links
@@ -88,7 +93,7 @@ func (t *teller) silenceURL() string {
 
 // quoteMatcher quotes a value as Alertmanager's matchers read it.
 func quoteMatcher(value string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(value) + `"`
+	return `"` + matcherEscapes.Replace(value) + `"`
 }
 
 // webURL is the address when it is one that a button may open, else "".

@@ -46,14 +46,10 @@ func Minimal(in Input, limit Limit) Message {
 	if summary == "" && len(t.members) > 0 {
 		summary = t.ownSummary(t.members[0])
 	}
-	var where []string
-	for _, fact := range story.Where {
-		where = append(where, fact.Name+" "+fact.Value)
-	}
 	texts := []minimalText{
 		{style: minimalBlock{Weight: "Bolder"}, text: story.Status},
 		{style: minimalBlock{Size: "Large", Weight: "Bolder", Style: "heading"}, text: story.Title},
-		{text: strings.Join(where, " · ")},
+		{text: story.Where, markdown: true},
 		{text: capital(story.Since)},
 		{text: summary, markdown: true},
 	}

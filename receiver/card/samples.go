@@ -1,28 +1,54 @@
 package card
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/teamsrelay/teamsrelay/receiver/alert"
 	"github.com/teamsrelay/teamsrelay/receiver/group"
 )
 
-func bigInput(n int) Input {
-	now := time.Date(2026, 11, 21, 10, 14, 0, 0, time.UTC)
-	g := group.Group{ID: 42, Phase: group.Open, OpenedAt: now.Add(-12 * time.Minute),
-		Spec:   group.Spec{Source: "alertmanager"},
-		Sender: group.SenderDetails{ExternalURL: "https://alertmanager.example.com"}}
-	for i := range n {
-		labels := map[string]string{"alertname": "DatacenterTemperatureHigh", "severity": "critical", "site": "fra1", "team": "facilities",
-			"rack": fmt.Sprintf("r%d", i+1), "job": "node", "instance": fmt.Sprintf("10.0.0.%d:9100", i), "prometheus": "k8s"}
-		g.Alerts = append(g.Alerts, group.Member{State: group.Firing, Alert: alert.Alert{
-			Status: alert.Firing, Labels: labels, Fingerprint: alert.FingerprintOf(labels),
-			Annotations: map[string]string{"summary": fmt.Sprintf("Rack r%d is at 33.%d °C", i+1, i%10),
-				"description": "Inlet temperature above 32 °C for 2 minutes. Check the CRAC units.",
-				"runbook_url": "https://runbooks.example.com/dc/temperature"},
-			StartsAt: now.Add(-12*time.Minute + time.Duration(i)*time.Second), GeneratorURL: "https://prometheus.example.com/graph?g0.expr=temp_c",
-		}})
+// Sample is the group that cards are tried with when there is no real one: two
+// hot racks, one of which is fine again.
+func Sample(now time.Time) Input {
+	g := group.Group{
+		ID: 42, Phase: group.Open, OpenedAt: now.Add(-12 * time.Minute), HeardAt: now,
+		Spec: group.Spec{
+			Source: "alertmanager", Ready: true,
+			Labels: map[string]string{"alertname": "DatacenterTemperatureHigh", "site": "fra1"},
+		},
+		Sender: group.SenderDetails{Receiver: "teams", ExternalURL: "https://alertmanager.example.com"},
+		History: []group.History{
+			{At: now.Add(-12 * time.Minute), Change: group.FirstFiring, Count: 1},
+			{At: now.Add(-11 * time.Minute), Change: group.Joins, Count: 1},
+			{At: now.Add(-2 * time.Minute), Change: group.PartlyResolved, Count: 1},
+		},
 	}
+	g.Alerts = []group.Member{
+		sampleAlert(now.Add(-12*time.Minute), "r1", 33.1),
+		sampleAlert(now.Add(-11*time.Minute), "r7", 32.4),
+	}
+	g.Alerts[1].State = group.Resolved
+	g.Alerts[1].Status, g.Alerts[1].EndsAt = alert.Resolved, now.Add(-2*time.Minute)
 	return Input{Group: g, Now: now}
+}
+
+func sampleAlert(starts time.Time, rack string, value float64) group.Member {
+	labels := map[string]string{
+		"alertname": "DatacenterTemperatureHigh", "severity": "critical",
+		"site": "fra1", "team": "facilities", "rack": rack,
+	}
+	return group.Member{
+		State: group.Firing, SeenAt: starts,
+		Alert: alert.Alert{
+			Fingerprint: alert.FingerprintOf(labels), Status: alert.Firing, Labels: labels, StartsAt: starts,
+			Annotations: map[string]string{
+				"summary":       "Inlet temperature above 32 °C for 2 minutes",
+				"description":   "Check the CRAC units of the row before the racks shut down.",
+				"runbook_url":   "https://runbooks.example.com/dc/temperature",
+				"dashboard_url": "https://grafana.example.com/d/dc",
+			},
+			GeneratorURL: "https://prometheus.example.com/graph?g0.expr=temp_c",
+			Values:       map[string]float64{"temp_c": value},
+		},
+	}
 }

@@ -12,8 +12,6 @@ import (
 	"text/template"
 	"text/template/parse"
 
-	"github.com/tailscale/hujson"
-
 	"github.com/teamsrelay/teamsrelay/templates"
 )
 
@@ -261,41 +259,22 @@ func (s *Set) once(w *worker, name string, data *Data, wall wall, reduce reducti
 	if err := w.assembler.assemble(w.render.text, w.render.holes); err != nil {
 		return nil, err
 	}
-	tree, err := hujson.Parse(w.assembler.out)
-	if err != nil {
-		return nil, s.parseFault(w, err)
-	}
-	check := checker{images: reduce.images}
-	if err := check.check(&tree); err != nil {
+	card := &w.assembler.tree
+	check := checker{tree: card, images: reduce.images}
+	if err := check.check(); err != nil {
 		return nil, err
 	}
 	if reduce.runes > 0 {
-		shortenTexts(&tree, reduce.runes)
+		card.shortenTexts(reduce.runes)
 	}
 	if w.render.left > 0 && !w.render.told {
-		appendMore(&tree, w.render.left)
+		card.addMore(w.render.left)
 	}
 	if len(w.assembler.mentions) > 0 {
-		appendMentions(&tree, w.assembler.mentions)
+		card.addMentions(w.assembler.mentions)
 	}
-	return tree.Pack(), nil
+	return card.write(make([]byte, 0, len(w.render.text)+w.render.size), 0), nil
 }
-
-// parseFault puts the parser's error at its place in the template's text.
-func (s *Set) parseFault(w *worker, err error) error {
-	offset, what := len(w.assembler.out), err.Error()
-	if parts := hujsonFault.FindStringSubmatch(what); parts != nil {
-		line, _ := strconv.Atoi(parts[1])
-		column, _ := strconv.Atoi(parts[2])
-		if line == 1 { // compact JSON is one line
-			offset = column - 1
-		}
-		what = parts[3]
-	}
-	return &syntaxFault{w.assembler.origin(offset), what}
-}
-
-var hujsonFault = regexp.MustCompile(`^hujson: line (\d+), column (\d+): (.*)$`)
 
 var execFault = regexp.MustCompile(`(?s)^template: (.*?):(\d+):\d+: executing .*?: (.*)$`)
 
@@ -347,63 +326,43 @@ func (s *Set) firstPlace(node parse.Node) (place, bool) {
 	return place{}, false
 }
 
-// appendMore says at the end of a card how many alerts its template was not
+// addMore says at the end of a card how many alerts its template was not
 // given, for templates that do not say so themselves with {{ more }}.
-func appendMore(card *hujson.Value, left int) {
-	body := member(card.Value.(*hujson.Object), "body")
-	if body == nil {
+func (t *tree) addMore(left int) {
+	body := t.member(0, "body")
+	if body == 0 || t.nodes[body].kind != '[' {
 		return
 	}
-	if array, ok := body.Value.(*hujson.Array); ok {
-		block := minimalBlock{Type: "TextBlock", Wrap: true, Text: "and " + thousands(left) + " more"}
-		line, err := hujson.Parse(encode(block))
-		if err == nil {
-			array.Elements = append(array.Elements, line)
-		}
+	block := t.add(body, node{kind: '{'})
+	t.string(block, "type", "TextBlock")
+	t.string(block, "text", "and "+thousands(left)+" more")
+	t.add(block, node{kind: '0', name: []byte("wrap"), raw: []byte("true")})
+}
+
+// addMentions adds what belongs to the mentions in the text.
+func (t *tree) addMentions(addresses []string) {
+	list := t.container(t.container(0, "msteams", '{'), "entities", '[')
+	slices.Sort(addresses)
+	for _, address := range slices.Compact(addresses) {
+		text := string(appendJSON(nil, address))
+		mention := t.add(list, node{kind: '{'})
+		t.string(mention, "type", "mention")
+		t.string(mention, "text", "<at>"+text+"</at>")
+		mentioned := t.container(mention, "mentioned", '{')
+		t.string(mentioned, "id", text)
+		t.string(mentioned, "name", text)
 	}
 }
 
-// appendMentions adds what belongs to the mentions in the text.
-func appendMentions(card *hujson.Value, addresses []string) {
-	type user struct {
-		ID   string `json:"id"`
-		Name string `json:"name"`
-	}
-	type mention struct {
-		Type      string `json:"type"`
-		Text      string `json:"text"`
-		Mentioned user   `json:"mentioned"`
-	}
-	object := card.Value.(*hujson.Object)
-	teams := member(object, "msteams")
-	if teams == nil {
-		object.Members = append(object.Members, hujson.ObjectMember{
-			Name: hujson.Value{Value: hujson.String("msteams")}, Value: hujson.Value{Value: &hujson.Object{}},
-		})
-		teams = member(object, "msteams")
-	}
-	properties, ok := teams.Value.(*hujson.Object)
-	if !ok {
-		return
-	}
-	entities := member(properties, "entities")
-	if entities == nil {
-		properties.Members = append(properties.Members, hujson.ObjectMember{
-			Name: hujson.Value{Value: hujson.String("entities")}, Value: hujson.Value{Value: &hujson.Array{}},
-		})
-		entities = member(properties, "entities")
-	}
-	array, ok := entities.Value.(*hujson.Array)
-	if !ok {
-		return
-	}
-	slices.Sort(addresses)
-	for _, address := range slices.Compact(addresses) {
-		entity, err := hujson.Parse(encode(mention{"mention", "<at>" + address + "</at>", user{address, address}}))
-		if err == nil {
-			array.Elements = append(array.Elements, entity)
+// container finds or makes the object or array of a name.
+func (t *tree) container(parent int, name string, kind byte) int {
+	if at := t.member(parent, name); at != 0 {
+		if t.nodes[at].kind == kind {
+			return at
 		}
+		t.nodes[at].gone = true
 	}
+	return t.add(parent, node{kind: kind, name: []byte(name)})
 }
 
 // Check renders a card against sample data and returns what is wrong with it.

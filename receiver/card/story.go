@@ -23,7 +23,7 @@ type Story struct {
 	Duration    string // "for 12 min", "after 12 min"; "" when nobody knows
 	Title       string
 	Name        string // the alerts' common name, "" when they differ
-	Where       []Fact // the labels that say where, at most maxWhere
+	Where       string // Markdown: the labels that say where, "site **fra1** · team **ops**"
 	Since       string // "since 10:02 UTC", "fired 10:02, resolved 10:05 UTC"
 	Summary     string // Markdown; "" when the alerts differ in it
 	Description string // Markdown; "" when the alerts differ in it
@@ -46,7 +46,7 @@ type Fact struct {
 
 // Row is what sets one alert apart from the others of its group.
 type Row struct {
-	Facts   []Fact // the labels in which the alerts differ, at most maxRowFacts
+	Labels  string // Markdown: the labels in which the alerts differ, "rack **r1**"
 	Summary string // Markdown; "" when all alerts share it
 	When    string // "10:02", "resolved 10:05", "no news since 10:12"
 	State   string // as group.State
@@ -84,6 +84,7 @@ type teller struct {
 	since   time.Time // when the first alert started; zero when nobody knows
 	labels  map[string]string
 	notes   map[string]string // the common annotations
+	place   string            // the value of the label that says best where
 }
 
 // story puts the group into words, with at most rows rows.
@@ -503,8 +504,8 @@ func (t *teller) preview(s *Story) string {
 	if summary = firstLine(summary); summary != "" && summary != name {
 		text += ": " + shorten(summary, maxPreview/2)
 	}
-	if len(s.Where) > 0 {
-		text += " (" + shorten(s.Where[0].Value, 30) + ")"
+	if t.place != "" {
+		text += " (" + shorten(t.place, 30) + ")"
 	}
 	if more > 0 && t.count.firing > 0 && s.Name != "" {
 		text += " +" + strconv.Itoa(more) + " more"
