@@ -94,14 +94,10 @@ func (s *Server) nextFault(w *webhook) Fault {
 // refuses tells whether the card is not shown, and why.
 func (f Fault) refuses() (string, bool) {
 	switch {
-	case f.Hang:
-		return "fault: no answer", true
-	case f.Cut == CutBefore:
-		return "fault: connection cut", true
-	case f.Status >= 300:
-		return fmt.Sprintf("fault: answered %d", f.Status), true
-	case f.Body != "":
-		return "fault: error in the answer's body", true
+	case f.Body != "" && f.Status < 300:
+		return "a scripted fault: the answer's body speaks of an error", true
+	case f.Hang, f.Cut == CutBefore, f.Status >= 300:
+		return "a scripted fault", true
 	}
 	return "", false
 }

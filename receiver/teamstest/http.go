@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -154,15 +155,21 @@ func (s *Server) queueFaults(w http.ResponseWriter, r *http.Request) {
 }
 
 // streamEvents tells a page what came in and what comes in: an event
-// "message" each, and "cleared" when all is forgotten.
+// "message" each, and "cleared" when all before it is forgotten.
 func (s *Server) streamEvents(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
 	stream := http.NewResponseController(w)
-	last, _ := strconv.Atoi(r.Header.Get("Last-Event-ID")) // a page that reconnects
+	// A page that reconnects names the last event it has seen.
+	life, seen, _ := strings.Cut(r.Header.Get("Last-Event-ID"), "-")
+	last, _ := strconv.Atoi(seen)
 	s.mu.Lock()
 	cleared := s.cleared
 	s.mu.Unlock()
+	if life != "" && life != s.life {
+		// It has seen another server, whose numbers mean nothing here.
+		last, cleared = 0, cleared-1
+	}
 	for {
 		s.mu.Lock()
 		messages, changed, clearedNow := s.messagesAfter(last, ""), s.changed, s.cleared
@@ -176,7 +183,7 @@ func (s *Server) streamEvents(w http.ResponseWriter, r *http.Request) {
 			if err != nil {
 				continue
 			}
-			fmt.Fprintf(w, "id: %d\nevent: message\ndata: %s\n\n", m.ID, data)
+			fmt.Fprintf(w, "id: %s-%d\nevent: message\ndata: %s\n\n", s.life, m.ID, data)
 			last = m.ID
 		}
 		if stream.Flush() != nil {

@@ -18,6 +18,7 @@ package teamstest
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -71,6 +72,7 @@ type Message struct {
 type Server struct {
 	throttle []Window
 	keep     int
+	life     string // names this server among those that ran before it
 	handler  http.Handler
 	closed   chan struct{}
 	close    func()
@@ -95,6 +97,7 @@ func New(o Options) *Server {
 	s := &Server{
 		throttle: o.Throttle,
 		keep:     o.Keep,
+		life:     strconv.FormatInt(time.Now().UnixNano(), 36),
 		closed:   make(chan struct{}),
 		webhooks: map[string]*webhook{},
 		changed:  make(chan struct{}),
