@@ -42,7 +42,7 @@ func (c *checker) matchers(f matcherFields) labels.Matchers {
 		}
 		all = append(all, parsed...)
 	}
-	old := func(field string, pairs map[string]string, kind labels.MatchType) {
+	old := func(field string, pairs map[string]string, kind labels.MatchType, format string) {
 		for _, name := range slices.Sorted(maps.Keys(pairs)) {
 			at := f.at + "." + f.prefix + field + "." + name
 			if !model.LegacyValidation.IsValidLabelName(name) {
@@ -50,7 +50,7 @@ func (c *checker) matchers(f matcherFields) labels.Matchers {
 					"use letters, digits and _, or write it under "+f.prefix+"matchers, which take any name")
 				continue
 			}
-			matcher, err := labels.NewMatcher(kind, name, pairs[name])
+			matcher, err := labels.NewMatcher(kind, name, fmt.Sprintf(format, pairs[name]))
 			if err != nil {
 				c.wrong(at, fmt.Sprintf("the regular expression %s cannot be read: %v", quote(pairs[name]), err),
 					"write it in Go's syntax, https://pkg.go.dev/regexp/syntax")
@@ -59,8 +59,8 @@ func (c *checker) matchers(f matcherFields) labels.Matchers {
 			all = append(all, matcher)
 		}
 	}
-	old("match", f.equal, labels.MatchEqual)
-	old("match_re", f.regexp, labels.MatchRegexp)
+	old("match", f.equal, labels.MatchEqual, "%s")
+	old("match_re", f.regexp, labels.MatchRegexp, "^(?:%s)$") // as it stands in Alertmanager's group keys
 	slices.SortStableFunc(all, func(a, b *labels.Matcher) int {
 		if (labels.Matchers{a, b}).Less(0, 1) {
 			return -1
