@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 
@@ -21,8 +22,11 @@ var writerPragmas = []string{
 	"PRAGMA foreign_keys = ON",
 	"PRAGMA temp_store = MEMORY",
 	"PRAGMA cache_size = -8192", // KiB
+	// After a commit that makes the log longer than this many pages of 4 KiB
+	// it is copied into the file: seldom enough to cost little, often enough
+	// that one copy holds nobody up for long.
 	"PRAGMA wal_autocheckpoint = 4000",
-	"PRAGMA journal_size_limit = 67108864", // bytes
+	"PRAGMA journal_size_limit = 67108864", // bytes that the log keeps when it begins anew
 }
 
 // readerPragmas set up a connection that reads.
@@ -35,7 +39,7 @@ var readerPragmas = []string{
 
 // migrate brings the schema up to date, each step in a transaction of its own.
 func migrate(path string) error {
-	db, err := sql.Open("sqlite", dsn(path)+"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)")
+	db, err := sql.Open("sqlite", dsn(path)+"?_pragma=busy_timeout(5000)")
 	if err != nil {
 		return err
 	}
@@ -50,6 +54,9 @@ func migrate(path string) error {
 		return err
 	}
 	ctx := context.Background()
+	if err := ours(ctx, db); err != nil {
+		return err
+	}
 	version, err := provider.GetDBVersion(ctx)
 	if err != nil {
 		return err
@@ -59,5 +66,24 @@ func migrate(path string) error {
 		return fmt.Errorf("a newer teamsrelay wrote it (schema %d, this one knows %d); use that version or a newer one", version, known)
 	}
 	_, err = provider.Up(ctx)
+	return err
+}
+
+// applicationID marks our files in their head, where file(1) finds it too. The
+// first migration writes it; it says "tmry".
+const applicationID = 0x746d7279
+
+// ours fails when the file has tables of another program's. It reads only.
+func ours(ctx context.Context, db *sql.DB) error {
+	var id, tables int
+	if err := db.QueryRowContext(ctx, `PRAGMA application_id`).Scan(&id); err != nil {
+		return err
+	}
+	// goose's own tables may stand alone where the first start was cut off.
+	err := db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_schema
+		WHERE type = 'table' AND name NOT IN ('goose_db_version', 'sqlite_sequence')`).Scan(&tables)
+	if err == nil && tables > 0 && id != applicationID {
+		err = errors.New("it is the database of another program; change storage.url")
+	}
 	return err
 }

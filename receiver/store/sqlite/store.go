@@ -19,8 +19,8 @@ import (
 
 // Options are what Open can be told.
 type Options struct {
-	// Log gets what no caller can be told: panics in transactions and
-	// checkpoints that fail. Nil: nothing is logged.
+	// Log gets what no caller can be told: where a transaction panicked. Nil:
+	// nothing is logged.
 	Log *slog.Logger
 }
 

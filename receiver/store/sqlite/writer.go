@@ -81,7 +81,18 @@ func (w *writer) update(ctx context.Context, fn func(store.Tx) error) error {
 
 // run works until the store is closed and the queue is empty.
 func (w *writer) run() {
-	defer close(w.stopped)
+	ended := false
+	defer func() {
+		if ended {
+			close(w.stopped)
+			return
+		}
+		// A function has ended the goroutine (runtime.Goexit, which is what
+		// a failing test does). The others must not pay for it.
+		w.rollback()
+		w.answer(errors.New("a transaction ended its goroutine"))
+		go w.run()
+	}()
 	for {
 		select {
 		case r := <-w.queue:
@@ -90,6 +101,7 @@ func (w *writer) run() {
 			for r := w.next(); r != nil; r = w.next() {
 				w.share(r)
 			}
+			ended = true
 			return
 		}
 	}
@@ -98,7 +110,7 @@ func (w *writer) run() {
 // share runs first and whatever else is waiting in one transaction and then
 // answers all of them.
 func (w *writer) share(first *request) {
-	w.ran, w.dirty, w.conn.lost = w.ran[:0], false, nil
+	w.dirty, w.conn.lost = false, nil
 	err := w.conn.run("BEGIN IMMEDIATE")
 	for r := first; r != nil; r = w.next() {
 		if !r.taken.CompareAndSwap(false, true) {
@@ -119,12 +131,20 @@ func (w *writer) share(first *request) {
 		w.rollback()
 		err = unavailable(err)
 	}
-	for _, r := range w.ran {
+	w.answer(err)
+}
+
+// answer tells everyone in the transaction what came of it: its error, or
+// their own.
+func (w *writer) answer(err error) {
+	for i, r := range w.ran {
 		if err != nil {
 			r.err = err
 		}
 		r.done <- r.err
+		w.ran[i] = nil
 	}
+	w.ran = w.ran[:0]
 }
 
 func (w *writer) next() *request {

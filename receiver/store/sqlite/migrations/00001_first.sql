@@ -1,4 +1,6 @@
 -- +goose Up
+PRAGMA application_id = 0x746d7279;
+
 -- Times are nanoseconds since 1970 in UTC; a zero time is NULL.
 
 -- One row an episode. data is the JSON of group.Group; the columns are what it

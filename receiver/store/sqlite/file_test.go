@@ -1,0 +1,165 @@
+package sqlite
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/teamsrelay/teamsrelay/receiver/store"
+)
+
+// TestOpenOfWhatIsNotAStore is the catalogue of broken places: each has its
+// words for the operator, and nothing of what was there is changed.
+func TestOpenOfWhatIsNotAStore(t *testing.T) {
+	write := func(t *testing.T, path string, data []byte) {
+		require.NoError(t, os.WriteFile(path, data, 0o600))
+	}
+	run := func(t *testing.T, path string, sql ...string) {
+		c, err := connect(path, sql...)
+		require.NoError(t, err)
+		require.NoError(t, c.close())
+	}
+	good := func(t *testing.T, path string) {
+		s, err := Open(path, Options{})
+		require.NoError(t, err)
+		for range 50 {
+			require.NoError(t, s.Update(ctx, save(t.Name(), nil)))
+		}
+		require.NoError(t, s.Close())
+	}
+	for name, broken := range map[string]struct {
+		prepare func(t *testing.T, path string)
+		words   []string
+	}{
+		"the directory is missing": {
+			func(t *testing.T, path string) { require.NoError(t, os.Remove(filepath.Dir(path))) },
+			[]string{"there is no directory", "create it"},
+		},
+		"the directory is a file": {
+			func(t *testing.T, path string) {
+				require.NoError(t, os.Remove(filepath.Dir(path)))
+				write(t, filepath.Dir(path), nil)
+			},
+			[]string{"is not a directory"},
+		},
+		"the file is a directory": {
+			func(t *testing.T, path string) { require.NoError(t, os.Mkdir(path, 0o700)) },
+			[]string{"it is not a file"},
+		},
+		"the file is something else": {
+			func(t *testing.T, path string) { write(t, path, []byte("storage:\n  url: sqlite:teamsrelay.db\n")) },
+			[]string{"not an SQLite database", "storage.url"},
+		},
+		"the file is only the beginning of a database": {
+			func(t *testing.T, path string) { write(t, path, []byte(magic[:7])) },
+			[]string{"not an SQLite database"},
+		},
+		"the file has a good head and rubbish after it": {
+			func(t *testing.T, path string) {
+				write(t, path, append([]byte(magic), bytes.Repeat([]byte{7}, 8192)...))
+			},
+			[]string{"damaged", "backup"},
+		},
+		"the database is cut off": {
+			func(t *testing.T, path string) {
+				good(t, path)
+				require.NoError(t, os.Truncate(path, 3*4096))
+			},
+			[]string{"damaged", "backup"},
+		},
+		"the database belongs to another program": {
+			func(t *testing.T, path string) { run(t, path, "CREATE TABLE dashboard (id INTEGER)") },
+			[]string{"another program", "storage.url"},
+		},
+		"the database is from a newer version": {
+			func(t *testing.T, path string) {
+				good(t, path)
+				run(t, path, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (999, 1)")
+			},
+			[]string{"newer teamsrelay", "999"},
+		},
+		"the file must not be written": {
+			func(t *testing.T, path string) {
+				if os.Getuid() == 0 || runtime.GOOS == "windows" {
+					t.Skip("root may write everything, and Windows has other modes")
+				}
+				good(t, path)
+				require.NoError(t, os.Chmod(path, 0o400))
+			},
+			[]string{"cannot be written", "owner"},
+		},
+		"another process has it": {
+			func(t *testing.T, path string) { openAt(t, path) },
+			[]string{"another teamsrelay process uses it"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "dir")
+			require.NoError(t, os.Mkdir(dir, 0o700))
+			path := filepath.Join(dir, "teamsrelay.db")
+			broken.prepare(t, path)
+			before, _ := os.ReadFile(path)
+			_, err := Open(path, Options{})
+			require.ErrorContains(t, err, path, "which file?")
+			for _, words := range broken.words {
+				require.ErrorContains(t, err, words)
+			}
+			after, _ := os.ReadFile(path)
+			require.True(t, bytes.Equal(before, after), "what cannot be read must not be written")
+		})
+	}
+}
+
+func TestOpenOfUnusualButGoodPlaces(t *testing.T) {
+	for name, file := range map[string]string{
+		"characters that mean something in a URL": "a b%20?mode=memory&x#y.db",
+		"no ASCII":      "日本語.db",
+		"no extension":  "store",
+		"a leading dot": ".store",
+	} {
+		t.Run(name, func(t *testing.T) {
+			if runtime.GOOS == "windows" && name == "characters that mean something in a URL" {
+				t.Skip("Windows does not allow them")
+			}
+			path := filepath.Join(t.TempDir(), file)
+			s := openAt(t, path)
+			require.NoError(t, s.Update(ctx, save("k", nil)))
+			require.NoError(t, s.Close())
+			require.FileExists(t, path)
+			require.Equal(t, []string{"k"}, stored(t, openAt(t, path)))
+		})
+	}
+	t.Run("an empty file", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "empty.db")
+		require.NoError(t, os.WriteFile(path, nil, 0o600))
+		require.NoError(t, openAt(t, path).Update(ctx, save("k", nil)))
+	})
+	t.Run("a relative path", func(t *testing.T) {
+		t.Chdir(t.TempDir())
+		require.NoError(t, openAt(t, "here.db").Update(ctx, save("k", nil)))
+		require.FileExists(t, "here.db")
+	})
+	t.Run("one file by two names is still one file", func(t *testing.T) {
+		dir := t.TempDir()
+		openAt(t, filepath.Join(dir, "real.db"))
+		link := filepath.Join(dir, "link.db")
+		if err := os.Symlink("real.db", link); err != nil {
+			t.Skip("no symbolic links here")
+		}
+		_, err := Open(link, Options{})
+		require.ErrorContains(t, err, "another teamsrelay process uses it", "two would deliver everything twice")
+	})
+}
+
+func TestAFailedOpenGivesTheFileBack(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.db")
+	require.NoError(t, os.WriteFile(path, append([]byte(magic), bytes.Repeat([]byte{7}, 8192)...), 0o600))
+	_, err := Open(path, Options{})
+	require.ErrorIs(t, err, store.ErrUnavailable)
+	require.NoError(t, os.Remove(path))
+	require.NoError(t, openAt(t, path).Update(ctx, save("k", nil)), "a repaired file could not be used without a restart")
+}
