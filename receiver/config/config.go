@@ -58,9 +58,6 @@ type Destination struct {
 	MaxAge time.Duration
 	// Paths are more ingest paths that lead straight to this destination.
 	Paths []string
-	// Fallback names the destination that is told when this one cannot be
-	// reached; "": none.
-	Fallback string
 }
 
 // Workflow is what the sender of this destination is made from. It holds the

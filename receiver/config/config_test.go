@@ -115,7 +115,6 @@ func TestWhatComesOut(t *testing.T) {
 	require.Equal(t, []deliver.Window{{N: 2, Per: time.Second}, {N: 100, Per: time.Hour}}, ops.Pace)
 	require.Equal(t, 2*time.Hour, ops.MaxAge)
 	require.Equal(t, []string{"/ops", "/old/ops"}, ops.Paths)
-	require.Equal(t, "sre", ops.Fallback)
 	require.Equal(t, opsURL, made.Destinations[1].Workflow().URL, "what << merges counts where nothing else is said")
 	require.Equal(t, 5*time.Second, made.Destinations[1].Workflow().Timeout)
 

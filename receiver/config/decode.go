@@ -183,8 +183,7 @@ func (d *document) structure(node *yaml.Node, v reflect.Value, at string, depth 
 	if !ok {
 		return
 	}
-	fields := make(map[string]reflect.Value)
-	collect(v, fields)
+	fields := fieldsOf(v)
 	for _, e := range entries {
 		key := e.key.Value
 		place := strings.TrimPrefix(at+"."+key, ".")
@@ -204,17 +203,15 @@ func (d *document) structure(node *yaml.Node, v reflect.Value, at string, depth 
 	}
 }
 
-// collect lists the fields of a struct by their name in the file.
-func collect(v reflect.Value, fields map[string]reflect.Value) {
+// fieldsOf lists the fields of a struct by their name in the file.
+func fieldsOf(v reflect.Value) map[string]reflect.Value {
+	fields := make(map[string]reflect.Value)
 	for i := range v.NumField() {
-		name, option, _ := strings.Cut(v.Type().Field(i).Tag.Get("yaml"), ",")
-		switch {
-		case option == "inline":
-			collect(v.Field(i), fields)
-		case name != "" && name != "-":
+		if name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("yaml"), ","); name != "" && name != "-" {
 			fields[name] = v.Field(i)
 		}
 	}
+	return fields
 }
 
 // entry is a key of a mapping with its value.

@@ -23,11 +23,7 @@ func (d *document) destinations(sections []destinationSection) []Destination {
 	if len(sections) == 0 && !d.faulty("destinations") {
 		d.wrong("destinations", "there is no destination", "add one under destinations: with a name and workflow: {url_file: FILE}")
 	}
-	names, paths := make(map[string]int), make(map[string]string)
-	for _, s := range sections {
-		names[s.Name]++
-	}
-	seen := make(map[string]bool)
+	seen, paths := make(map[string]bool), make(map[string]string)
 	made := make([]Destination, len(sections))
 	for i := range sections {
 		s, at := &sections[i], fmt.Sprintf("destinations[%d]", i)
@@ -44,23 +40,15 @@ func (d *document) destinations(sections []destinationSection) []Destination {
 		seen[s.Name] = true
 		made[i] = d.destination(s, at)
 		made[i].Paths = d.paths(s, at, paths)
-		switch _, known := names[s.Fallback]; {
-		case s.Fallback == "":
-		case s.Fallback == s.Name:
-			d.wrong(at+".fallback", "the destination is its own fallback", "name another one")
-		case !known:
-			d.wrong(at+".fallback", "there is no destination "+quote(s.Fallback), "name one of those under destinations:")
-		}
 	}
 	return made
 }
 
 func (d *document) destination(s *destinationSection, at string) Destination {
 	made := Destination{
-		Name:     s.Name,
-		Pace:     d.pace(s.Pace, at+".pace"),
-		MaxAge:   d.positive(s.MaxAge, deliver.DefaultMaxAge, at+".max_age"),
-		Fallback: s.Fallback,
+		Name:   s.Name,
+		Pace:   d.pace(s.Pace, at+".pace"),
+		MaxAge: d.positive(s.MaxAge, deliver.DefaultMaxAge, at+".max_age"),
 	}
 	if s.Workflow == nil {
 		if !d.faulty(at+".workflow") && !d.reachedLater(at) {

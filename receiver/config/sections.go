@@ -33,7 +33,6 @@ type destinationSection struct {
 	Pace     []string         `yaml:"pace"`
 	MaxAge   *time.Duration   `yaml:"max_age"`
 	Paths    []string         `yaml:"paths"`
-	Fallback string           `yaml:"fallback"`
 }
 
 type workflowSection struct {
@@ -50,7 +49,7 @@ type workflowSection struct {
 var later = map[reflect.Type][]string{
 	reflect.TypeFor[file]():               {"subscriptions", "rule_files", "influxdb", "events", "alertmanagers", "microsoft"},
 	reflect.TypeFor[storageSection]():     {"encryption_key_file"},
-	reflect.TypeFor[destinationSection](): {"channel", "chat", "users", "group", "actions"},
+	reflect.TypeFor[destinationSection](): {"channel", "chat", "users", "group", "actions", "fallback"},
 	reflect.TypeFor[route.Route]():        {"escalate"},
 }
 
