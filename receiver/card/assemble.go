@@ -10,10 +10,10 @@ import (
 )
 
 // assembler reads what a template wrote, once, as lenient JSON, and puts every
-// value in its place, escaped for that place. Comments are skipped, and commas
-// are only looked at where one is missing between two values is an error to
-// nobody: templates leave some out and write some twice, because an if between
-// them was false.
+// value in its place, escaped for that place. Comments are skipped. Commas may
+// be missing, doubled or trailing: templates leave some out and write some
+// twice because an if between them was false, and no comma ever changes what
+// a card says.
 type assembler struct {
 	text     []byte
 	holes    []hole
@@ -317,17 +317,13 @@ func placement(name, typ, under string) writing {
 // fill writes a value inside a string that began at start.
 func (a *assembler) fill(h hole, how writing, start int) {
 	text := textOf(h.value)
-	before := byte('\n')
-	if len(a.scratch) > start {
-		before = a.scratch[len(a.scratch)-1]
-	}
 	if h.sink == sinkMention && mentionable(text) {
 		if how == markdown {
 			a.mentions = append(a.mentions, text)
 			text = "<at>" + text + "</at>"
 		}
 	} else {
-		text = write(text, how, before, h.sink != sinkMarkdown)
+		text = write(text, how, a.scratch[start:], h.sink != sinkMarkdown)
 	}
 	a.scratch = appendJSON(a.scratch, text)
 }

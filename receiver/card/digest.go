@@ -20,7 +20,7 @@ type DigestStory struct {
 	Color    string          // of the head's first line
 	Status   string          // "12 critical · 340 warning · 4,480 resolved"
 	Sections []DigestSection // worst first
-	More     string          // "and 4,812 more"; "" when all groups are named
+	More     string          // "and 4,812 more, counted above"; "" when all are named
 	Preview  string
 	Speak    string
 }
@@ -35,9 +35,7 @@ type DigestSection struct {
 // DigestLine is one group.
 type DigestLine struct {
 	Title string
-	ID    string // "#k3f9"
-	Count string // "3 firing, 1 resolved"
-	Since string // "10:02"
+	Text  string // "3 firing, 1 resolved · since 10:02 · #k3f9"
 }
 
 // tellDigest puts a digest into words, with at most n groups by name: what
@@ -87,7 +85,7 @@ func tellDigest(in DigestInput, n int) *DigestStory {
 	}
 	d.Status = strings.Join(status, " · ")
 	if left := len(rows) - named; left > 0 {
-		d.More = "and " + thousands(left) + " more"
+		d.More = "and " + thousands(left) + " more, counted above"
 	}
 	d.Preview = shorten("["+strconv.Itoa(len(rows))+" groups] "+d.Status, maxPreview)
 	if len(rows) > 0 {
@@ -118,22 +116,27 @@ func sectionWord(row DigestRow) string {
 }
 
 func digestLine(row DigestRow, wall wall) DigestLine {
-	line := DigestLine{Title: shorten(oneLine(row.Title), maxTitle), Since: wall.time(row.Since)}
-	if line.Title == "" {
-		line.Title = "Alert without a name"
+	title := shorten(oneLine(row.Title), maxTitle)
+	if title == "" {
+		title = "Alert without a name"
 	}
-	if row.ID != "" {
-		line.ID = "#" + shorten(row.ID, 16)
-	}
-	var parts []string
+	var counts, parts []string
 	if row.Firing > 0 {
-		parts = append(parts, thousands(row.Firing)+" firing")
+		counts = append(counts, thousands(row.Firing)+" firing")
 	}
 	if row.Resolved > 0 {
-		parts = append(parts, thousands(row.Resolved)+" resolved")
+		counts = append(counts, thousands(row.Resolved)+" resolved")
 	}
-	line.Count = strings.Join(parts, ", ")
-	return line
+	if len(counts) > 0 {
+		parts = append(parts, strings.Join(counts, ", "))
+	}
+	if !row.Since.IsZero() {
+		parts = append(parts, "since "+wall.time(row.Since))
+	}
+	if row.ID != "" {
+		parts = append(parts, "#"+shorten(row.ID, 16))
+	}
+	return DigestLine{title, strings.Join(parts, " · ")}
 }
 
 func groups(n int) string {

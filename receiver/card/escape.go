@@ -1,6 +1,7 @@
 package card
 
 import (
+	"bytes"
 	"fmt"
 	"reflect"
 	"strings"
@@ -11,20 +12,21 @@ import (
 // escapeMarkdown makes a text that shows itself: nothing in it is Markdown, a
 // mention, or a template expression of Teams.
 //
-// Each of \ ` * _ [ ] ~ gets a backslash, and so does what would begin a list
-// or a heading at the start of a line. A "<" that could begin a tag becomes
+// Each of \ ` * _ [ ] ~ gets a backslash, and so does what would make a list, a
+// heading, a quotation or a rule at the start of a line. A "<" that could begin a tag becomes
 // "&lt;", an "&" that could begin an entity "&amp;". Between the braces of "{{"
 // and after the "$" of "${" stands a backslash. A line break becomes two,
 // because Teams shows no single one (teams-platform §7.4); space at the
 // beginning of a line goes, because four make a code block.
-func escapeMarkdown(text string) string { return rewriteMarkdown(text, true) }
+func escapeMarkdown(text string) string { return rewriteMarkdown(text, true, true) }
 
 // keepMarkdown leaves the Markdown of an annotation's author alone, and takes
 // away only what is not Markdown: mentions, "{{" and "${". Line breaks are
 // doubled outside lists.
-func keepMarkdown(text string) string { return rewriteMarkdown(text, false) }
+func keepMarkdown(text string) string { return rewriteMarkdown(text, false, true) }
 
-func rewriteMarkdown(text string, escape bool) string {
+// rewriteMarkdown does the work of both. begins: the text begins a line.
+func rewriteMarkdown(text string, escape, begins bool) string {
 	if !strings.ContainsAny(text, "\\`*_[]~<>&{$\r\n#+-.)") {
 		return strings.ToValidUTF8(text, "\uFFFD")
 	}
@@ -38,8 +40,10 @@ func rewriteMarkdown(text string, escape bool) string {
 			out.WriteString(lineBreak(lines[i-1], line, escape))
 		}
 		if escape {
-			line = strings.TrimLeft(line, " \t")
-			writeEscaped(&out, line)
+			if i > 0 {
+				line = strings.TrimLeft(line, " \t")
+			}
+			writeEscaped(&out, line, begins || i > 0)
 		} else {
 			writeKept(&out, line, i > 0 && !isListItem(line))
 		}
@@ -70,28 +74,21 @@ func isListItem(line string) bool {
 	return len(line) > 1 && (line[0] == '-' || line[0] == '*' || line[0] == '+') && line[1] == ' '
 }
 
-func writeEscaped(out *strings.Builder, line string) {
-	digits := 0
-	for digits < len(line) && line[digits] >= '0' && line[digits] <= '9' {
-		digits++
+func writeEscaped(out *strings.Builder, line string, begins bool) {
+	marker := -1 // what would make a list or a heading of the line
+	if begins {
+		marker = blockMarker(line)
 	}
 	for i := 0; i < len(line); i++ {
 		c := line[i]
+		if i == marker {
+			out.WriteByte('\\')
+			out.WriteByte(c)
+			continue
+		}
 		switch c {
 		case '\\', '`', '*', '_', '[', ']', '~':
 			out.WriteByte('\\')
-		case '#', '+', '-', '>':
-			if i == 0 {
-				out.WriteByte('\\')
-			}
-		case '.', ')':
-			if digits > 0 && i == digits {
-				out.WriteByte('\\')
-			}
-		case '=': // a line of these makes a heading of the line before
-			if i == 0 {
-				out.WriteByte('\\')
-			}
 		case '<':
 			if beginsTag(line[i:]) {
 				out.WriteString("&lt;")
@@ -109,6 +106,31 @@ func writeEscaped(out *strings.Builder, line string) {
 		}
 		out.WriteByte(c)
 	}
+}
+
+// blockMarker finds the character at the beginning of a line that makes a
+// list, a heading, a quotation or a rule of it; -1 when there is none.
+func blockMarker(line string) int {
+	start := len(line) - len(strings.TrimLeft(line, " \t"))
+	text := line[start:]
+	digits := 0
+	for digits < len(text) && text[digits] >= '0' && text[digits] <= '9' {
+		digits++
+	}
+	after := func(i int) bool {
+		return len(text) == i+1 || text[i+1] == ' ' || text[i+1] == '\t' || text[i+1] == text[i]
+	}
+	switch {
+	case text == "":
+		return -1
+	case digits > 0:
+		if digits < len(text) && (text[digits] == '.' || text[digits] == ')') && after(digits) {
+			return start + digits
+		}
+	case text[0] == '>' || strings.IndexByte("#+-=", text[0]) >= 0 && after(0):
+		return start
+	}
+	return -1
 }
 
 // writeKept writes a line of Markdown. unindent takes away the space that
@@ -164,11 +186,15 @@ func plainText(text string) string {
 	return out.String()
 }
 
-// write escapes a value for a place in a string, where it follows the byte
-// before ('\n' at the beginning).
-func write(text string, how writing, before byte, escape bool) string {
+// write escapes a value for a place in a string, where it follows what is
+// before, which is escaped already.
+func write(text string, how writing, before []byte, escape bool) string {
 	const joiner = "\u2060" // keeps apart what two values would make together
-	opens := (before == '{' || before == '$') && strings.HasPrefix(text, "{")
+	last := byte(0)
+	if len(before) > 0 {
+		last = before[len(before)-1]
+	}
+	opens := (last == '{' || last == '$') && strings.HasPrefix(text, "{")
 	switch how {
 	case address:
 		return escapeURL(text)
@@ -178,11 +204,11 @@ func write(text string, how writing, before byte, escape bool) string {
 		}
 		return text
 	}
-	text = rewriteMarkdown(text, escape)
+	text = rewriteMarkdown(text, escape, last == 0 || bytes.HasSuffix(before, []byte(`\n`)))
 	switch {
 	case opens:
 		text = `\` + text
-	case before == '<':
+	case last == '<':
 		text = joiner + text
 	}
 	if strings.HasSuffix(text, "<") {

@@ -115,25 +115,26 @@ func (t *teller) rows(n int) []Row {
 		var facts []Fact
 		for _, name := range differ {
 			value := oneLine(m.Labels[name])
-			if value == "" {
-				continue
+			if value == "" || len(value) > 1 && strings.Contains(row.Summary, value) {
+				continue // said by the summary already
 			}
 			facts = append(facts, Fact{Name: shorten(oneLine(name), maxLabel/2), Value: shorten(value, maxLabel)})
 			if len(facts) == maxRowFacts {
 				break
 			}
 		}
-		if len(facts) == 0 && row.Summary == "" {
+		if len(facts) == 0 && row.Summary == "" && t.rowName(m) == "" {
 			facts = []Fact{{Name: "alert", Value: m.Fingerprint.String()}}
 		}
-		row.Labels = labelLine(facts)
+		row.Labels = strings.TrimSuffix(t.rowName(m)+labelLine(facts), " · ")
 		row.When, row.Color = t.when(m)
 		rows = append(rows, row)
 	}
 	return rows
 }
 
-// differing names the labels in which the alerts differ, the name first.
+// differing names the labels in which the alerts differ, the name and the
+// severity aside.
 func (t *teller) differing() []string {
 	seen := map[string]bool{}
 	var names []string
@@ -149,10 +150,24 @@ func (t *teller) differing() []string {
 		}
 	}
 	byImportance(names)
-	if _, same := t.labels[alert.NameLabel]; !same && seen[alert.NameLabel] {
-		names = slices.Insert(names, 0, alert.NameLabel)
-	}
 	return names
+}
+
+// rowName is the Markdown of an alert's name, and of its severity, where the
+// group's alerts differ in them.
+func (t *teller) rowName(m *group.Member) string {
+	line := ""
+	if name := oneLine(m.Name()); name != "" && t.name() == "" {
+		line = "**" + escapeMarkdown(shorten(titleWords(name), maxTitle)) + "**"
+	}
+	severity := oneLine(m.Labels[alert.SeverityLabel])
+	if _, same := t.labels[alert.SeverityLabel]; severity != "" && !same {
+		line = strings.TrimPrefix(line+" · ", " · ") + escapeMarkdown(shorten(severity, 24))
+	}
+	if line == "" {
+		return ""
+	}
+	return line + " · "
 }
 
 // ownSummary is an alert's summary, or its description, or its values, when

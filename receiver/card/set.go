@@ -32,6 +32,7 @@ const (
 type Set struct {
 	templates *template.Template
 	places    map[*byte]place // of the templates' texts
+	defined   map[string]int  // the lines in which the templates begin
 	names     []string
 	renders   sync.Pool // of *worker
 }
@@ -58,7 +59,7 @@ type worker struct {
 func New(files []Source) (*Set, []Problem) {
 	s := &Set{
 		templates: template.New("").Option("missingkey=zero").Funcs(sharedFuncs()).Funcs((&render{}).funcs()),
-		places:    map[*byte]place{},
+		places:    map[*byte]place{}, defined: map[string]int{},
 	}
 	var problems []Problem
 	for _, file := range shipped() {
@@ -127,6 +128,7 @@ func (s *Set) add(file Source, owners map[string]string) []Problem {
 			}
 			owners[t.Name()] = file.Name
 		}
+		s.defined[t.Name()] = lineAt(file.Text, int(t.Root.Pos))
 		s.locate(t.Root, file)
 		if _, err := s.templates.AddParseTree(t.Name(), t.Tree); err != nil {
 			problems = append(problems, Problem{File: file.Name, What: err.Error()})
@@ -276,7 +278,7 @@ func (s *Set) once(w *worker, name string, data *Data, wall wall, reduce reducti
 	return card.write(make([]byte, 0, len(w.render.text)+w.render.size), 0), nil
 }
 
-var execFault = regexp.MustCompile(`(?s)^template: (.*?):(\d+):\d+: executing .*?: (.*)$`)
+var execFault = regexp.MustCompile(`(?s)^template: (.*?):(\d+):\d+: executing .*?: (?:error calling _[a-z]+: )?(.*)$`)
 
 // explain makes a Problem with file and line of an error.
 func (s *Set) explain(w *worker, name string, err error) error {
@@ -295,11 +297,7 @@ func (s *Set) explain(w *worker, name string, err error) error {
 		problem.What = parts[3]
 		return problem
 	}
-	if tree := s.templates.Lookup(name).Tree; tree != nil {
-		if at, ok := s.firstPlace(tree.Root); ok {
-			problem.Line = at.line
-		}
-	}
+	problem.Line = s.defined[name]
 	return problem
 }
 
@@ -312,16 +310,6 @@ func (s *Set) placeOf(r *render, offset int) (place, bool) {
 		at, ok := s.places[p.first]
 		at.line += strings.Count(string(r.text[p.offset:min(offset, len(r.text))]), "\n")
 		return at, ok
-	}
-	return place{}, false
-}
-
-func (s *Set) firstPlace(node parse.Node) (place, bool) {
-	for text := range texts(node) {
-		if len(text.Text) > 0 {
-			at, ok := s.places[&text.Text[0]]
-			return at, ok
-		}
 	}
 	return place{}, false
 }

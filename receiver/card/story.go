@@ -269,7 +269,7 @@ func (t *teller) status(s *Story) string {
 	case s.State == string(group.Resolved) && alone, s.State == string(group.Resolved) && len(t.members) == 0:
 		state = "resolved"
 	case s.State == string(group.Resolved):
-		state = "all " + strconv.Itoa(t.count.resolved) + " resolved"
+		state = "all " + thousands(t.count.resolved) + " resolved"
 	case s.State == string(group.Unseen) && alone:
 		state = still + "no news"
 	case alone:
@@ -277,13 +277,13 @@ func (t *teller) status(s *Story) string {
 	default:
 		var parts []string
 		if t.count.firing > 0 {
-			parts = append(parts, strconv.Itoa(t.count.firing)+" "+still+"firing")
+			parts = append(parts, thousands(t.count.firing)+" "+still+"firing")
 		}
 		if t.count.unseen > 0 {
-			parts = append(parts, strconv.Itoa(t.count.unseen)+" no news")
+			parts = append(parts, thousands(t.count.unseen)+" no news")
 		}
 		if t.count.resolved > 0 {
-			parts = append(parts, strconv.Itoa(t.count.resolved)+" resolved")
+			parts = append(parts, thousands(t.count.resolved)+" resolved")
 		}
 		state = strings.Join(parts, ", ")
 	}
@@ -379,7 +379,7 @@ func (t *teller) title(s *Story) string {
 	for i, name := range names {
 		names[i] = titleWords(oneLine(name))
 	}
-	return shorten(strconv.Itoa(len(t.members))+" alerts: "+strings.Join(names, ", "), maxTitle)
+	return shorten(thousands(len(t.members))+" alerts: "+strings.Join(names, ", "), maxTitle)
 }
 
 // notices are the lines that somebody has to know to read the card rightly.
@@ -415,7 +415,7 @@ func alerts(n int) string {
 	if n == 1 {
 		return "1 alert"
 	}
-	return strconv.Itoa(n) + " alerts"
+	return thousands(n) + " alerts"
 }
 
 var changeWords = map[group.Change]string{

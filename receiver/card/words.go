@@ -88,7 +88,7 @@ func titleWords(name string) string {
 	for i, r := range runes {
 		upper := unicode.IsUpper(r)
 		nextLower := i+1 < len(runes) && unicode.IsLower(runes[i+1])
-		starts := i > 0 && upper && (!unicode.IsUpper(runes[i-1]) || nextLower)
+		starts := i > 0 && (upper && (!unicode.IsUpper(runes[i-1]) || nextLower) || startsNumber(runes, i))
 		if starts {
 			out.WriteByte(' ')
 			if nextLower {
@@ -98,6 +98,18 @@ func titleWords(name string) string {
 		out.WriteRune(r)
 	}
 	return out.String()
+}
+
+// startsNumber reports whether a number that is a word of its own begins at i:
+// the 4 of "FillIn4Hours", but not those of "S3Bucket", "http5xx" and "IPv4Down".
+func startsNumber(runes []rune, i int) bool {
+	if !unicode.IsDigit(runes[i]) || !unicode.IsLower(runes[i-1]) || runes[i-1] == 'v' {
+		return false
+	}
+	for i < len(runes) && unicode.IsDigit(runes[i]) {
+		i++
+	}
+	return i < len(runes) && unicode.IsUpper(runes[i])
 }
 
 // shorten cuts text to at most max runes on a rune boundary, with "…" as the
