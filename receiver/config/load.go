@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strings"
 	"time"
 
@@ -68,8 +69,9 @@ func (d *document) config(f *file) *Config {
 		ResolveTimeout: d.positive(f.ResolveTimeout, DefaultResolveTimeout, "resolve_timeout"),
 	}
 	c.AdminToken, _ = d.secret(f.AdminToken, f.AdminTokenFile, "admin_token")
-	c.Cards = d.cards(f.TemplateFiles)
-	c.Tree = d.tree(f, c.Cards.Names())
+	set, names := d.cards(f.TemplateFiles)
+	c.Cards = set
+	c.Tree = d.tree(f, names)
 	return c
 }
 
@@ -84,8 +86,11 @@ func (d *document) positive(set *time.Duration, otherwise time.Duration, at stri
 	return *set
 }
 
-// cards reads the template files and checks them.
-func (d *document) cards(patterns []string) *card.Set {
+var define = regexp.MustCompile(`{{-?\s*define\s+"([^"]+)"`)
+
+// cards reads the template files and checks them. names are the cards that a
+// route can ask for, those included that a mistake in their file keeps out.
+func (d *document) cards(patterns []string) (set *card.Set, names []string) {
 	var files []card.Source
 	seen := make(map[string]bool)
 	for i, pattern := range patterns {
@@ -110,14 +115,29 @@ func (d *document) cards(patterns []string) *card.Set {
 		}
 	}
 	set, problems := card.New(files)
+	names = set.Names()
+	if len(problems) == 0 {
+		for _, name := range names {
+			problems = append(problems, set.Check(name)...)
+		}
+	}
+	broken := false
 	for _, p := range problems {
 		level := Error
 		if p.Warning {
 			level = Warning
 		}
+		broken = broken || level == Error
 		d.problems = append(d.problems, Problem{File: p.File, Line: max(p.Line, 1), Level: level, What: p.What, Do: p.Do})
 	}
-	return set
+	for _, file := range files {
+		for _, m := range define.FindAllStringSubmatch(file.Text, -1) {
+			if broken {
+				names = append(names, m[1])
+			}
+		}
+	}
+	return set, names
 }
 
 func (d *document) tree(f *file, cards []string) *route.Tree {

@@ -45,6 +45,21 @@ func TestStorageURL(t *testing.T) {
 	}
 }
 
+// TestBrokenTemplate: a mistake in a template file is reported in that file,
+// and nobody is told besides that the card does not exist.
+func TestBrokenTemplate(t *testing.T) {
+	made, problems := config.Parse("testdata/x.yml", []byte(`
+storage: {url: "sqlite:x.db"}
+template_files: [broken/*.tmpl]
+destinations: [{name: ops, workflow: {url: "http://127.0.0.1:9099/workflow/ops"}}]
+route: {destinations: [ops], card: broken}
+`), env())
+	require.Nil(t, made)
+	require.Len(t, problems, 1)
+	require.Equal(t, filepath.Join("testdata", "broken", "broken.tmpl"), problems[0].File)
+	require.Equal(t, 2, problems[0].Line)
+}
+
 // TestEngine: what the engine works with is what the file says.
 func TestEngine(t *testing.T) {
 	made, problems := config.Load("testdata/full-good.yml", env())
