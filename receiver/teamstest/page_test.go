@@ -155,14 +155,19 @@ func TestHostileCardsDoNothing(t *testing.T) {
 		map[string]any{"type": "Image", "url": `javascript:window.pwned=1`},
 		map[string]any{"type": "Container", "backgroundImage": elsewhere.URL + "/background.png", "items": []any{textBlock("x")}},
 		map[string]any{"type": "ActionSet", "actions": []any{map[string]any{"type": "Action.OpenUrl", "title": "go", "url": "javascript:window.pwned=1"}}},
+		map[string]any{"type": "ActionSet", "actions": []any{map[string]any{"type": "Action.OpenUrl", "title": "go", "url": "https://runbooks.example/"}}},
 	)
 	postCard(t, url, "ops", textBlock("the last card"))
 	waitFor(t, ctx, ".post", "the last card")
+	evaluate[bool](t, ctx, `(window.opened = [], window.open = (url) => { window.opened.push(url); }, true)`)
 	evaluate[bool](t, ctx, `[...document.querySelectorAll("#feed .card button, #feed summary")].forEach((e) => e.click()) ?? true`)
 	// Two frames later whatever a card started has had its turn.
 	evaluate[bool](t, ctx, `new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))`)
 
 	require.False(t, evaluate[bool](t, ctx, `"pwned" in window`), "a card ran a script")
+	if teamstest.Bundled() {
+		require.Equal(t, []string{"https://runbooks.example/"}, evaluate[[]string](t, ctx, `window.opened`), "buttons open web pages and nothing else")
+	}
 	require.Zero(t, evaluate[float64](t, ctx, `document.querySelectorAll("#feed script, #feed .card svg, #feed .card img, #feed iframe").length`))
 	require.Zero(t, evaluate[float64](t, ctx, `[...document.querySelectorAll("#feed a")].filter((a) => !/^(https?|mailto):/.test(a.href)).length`))
 	require.Zero(t, foreign.Load(), "the page asked another server for something")
