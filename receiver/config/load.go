@@ -130,9 +130,9 @@ func (d *document) cards(patterns []string) (set *card.Set, names []string) {
 		broken = broken || level == Error
 		d.problems = append(d.problems, Problem{File: p.File, Line: max(p.Line, 1), Level: level, What: p.What, Do: p.Do})
 	}
-	for _, file := range files {
-		for _, m := range define.FindAllStringSubmatch(file.Text, -1) {
-			if broken {
+	if broken {
+		for _, file := range files {
+			for _, m := range define.FindAllStringSubmatch(file.Text, -1) {
 				names = append(names, m[1])
 			}
 		}
