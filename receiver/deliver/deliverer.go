@@ -21,8 +21,10 @@ const (
 	// leaseMargin is how much longer than an attempt a lease is held. What a
 	// replica that died was doing is taken over after that.
 	leaseMargin = 20 * time.Second
-	// storeRetry is the wait after the store could not be written.
-	storeRetry = time.Second
+	// storeRetry is the wait after the store could not be written, and
+	// complainEvery how often the log says so meanwhile.
+	storeRetry    = time.Second
+	complainEvery = time.Minute
 	// lastWords is how long a stopping Deliverer tries to record an attempt
 	// that has ended.
 	lastWords = 10 * time.Second
@@ -41,8 +43,9 @@ type Options struct {
 	Store store.Store
 	Cards Cards
 	// Addresses says how to send to an address; false when it is not in the
-	// configuration. It is asked anew for every attempt, so a reload only has
-	// to change what it answers and call WakeAll.
+	// configuration. It is asked anew in every turn, so it must not wait for
+	// anything, and a reload only has to change what it answers and call
+	// WakeAll.
 	Addresses func(id string) (Address, bool)
 	// Holder names this process in leases: unique among replicas.
 	Holder string
@@ -72,6 +75,8 @@ type Deliverer struct {
 	mu     sync.Mutex
 	ctx    context.Context // Run's; nil before it and after it was cancelled
 	places map[string]*place
+	// complained is when the log last said that the store cannot be written.
+	complained time.Time
 }
 
 // place is an address that has something to do, now or later.
@@ -270,7 +275,15 @@ func (d *Deliverer) pause(ctx context.Context, done *attempt, err error) bool {
 		}
 		return false
 	}
-	d.log.Error("The store cannot be written; deliveries wait for it", "err", err)
+	d.mu.Lock()
+	complain := d.now().Sub(d.complained).Abs() >= complainEvery
+	if complain {
+		d.complained = d.now()
+	}
+	d.mu.Unlock()
+	if complain {
+		d.log.Error("The store cannot be written; deliveries wait for it", "err", err)
+	}
 	select {
 	case <-ctx.Done():
 	case <-time.After(storeRetry):

@@ -23,9 +23,8 @@ const (
 
 // covered is a post that a digest tells, and the revision that it tells.
 type covered struct {
-	post  int64
-	rev   int
-	since time.Time
+	post int64
+	rev  int
 }
 
 // digest tells everything that waits at an address by one message. Until it is
@@ -89,19 +88,20 @@ func (d *Deliverer) collect(ctx context.Context, id string, address Address) (ca
 				continue // it becomes a dead letter
 			}
 			g, err := tx.Group(p.GroupID)
-			if errors.Is(err, store.ErrNotFound) {
-				continue // its own turn ends it
-			}
-			if err != nil {
+			switch {
+			case errors.Is(err, store.ErrUnavailable), ctx.Err() != nil:
 				return err
+			case err != nil: // one bad row must not silence the others
+				d.log.Error("A group cannot be read and is left out of a digest", "group", p.GroupID, "post", p.ID, "err", err)
+				continue
 			}
 			in.Rows = append(in.Rows, digestRow(p, &g))
-			posts = append(posts, covered{p.ID, g.Rev, p.Since})
+			posts = append(posts, covered{p.ID, g.Rev})
 			if in.Oldest.IsZero() || p.Since.Before(in.Oldest) {
 				in.Oldest = p.Since
 			}
 		}
-		return ctx.Err()
+		return nil
 	})
 	return in, posts, err
 }

@@ -38,6 +38,14 @@
 // A post that waited longer than the address's MaxAge, or whose address is not
 // in the configuration any more, becomes a dead letter without an attempt.
 //
+// # Storms
+//
+// The windows of an address are kept before Teams has to enforce them. When
+// more is ready than two minutes of them take, everything that waits is told
+// by one digest and is then shown by it; up to five loud critical posts still
+// go first and alone. A third of the large windows is kept for digests and for
+// what is critical, so neither is late when a storm has used up the rest.
+//
 // # Broken addresses
 //
 // What was waiting when an address turned out to be broken becomes dead letters

@@ -21,14 +21,14 @@ func (t *turn) finish(a *attempt) error {
 	log.Reason = string(a.outcome.Reason)
 	// Another replica may have found it cut off: then it decides, unless we
 	// know that the message is there.
-	ours := found && p.State == store.Sending
+	ours := p.State == store.Sending
 
 	switch {
 	case a.outcome.Kind == teams.Delivered:
 		log.State = delivered(a.address.Editable)
 		t.well()
 		t.mended()
-		if found {
+		if ours = ours || a.rev > p.Shown; found && ours {
 			t.observeDelay(p.Since)
 			p.Delivered(a.rev, a.outcome.MessageID, a.address.Editable, t.now)
 		}
@@ -54,7 +54,7 @@ func (t *turn) finish(a *attempt) error {
 			t.giveUp(&p, a.outcome.Reason, a.outcome.Message)
 		}
 	}
-	if found && (ours || a.outcome.Kind == teams.Delivered) {
+	if found && ours {
 		if err := t.tx.SavePost(&p); err != nil {
 			return err
 		}

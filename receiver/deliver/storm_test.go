@@ -37,7 +37,7 @@ func TestThreeHundredGroupsAtFourASecond(t *testing.T) {
 		o.fast()
 		o.channel.latency = 20 * time.Millisecond
 		o.raise(store.RankLoud, names("g", 300)...)
-		after(90 * time.Second)
+		o.after(90 * time.Second)
 		told := o.channel.told()
 		require.Len(t, told, 300, "all are told")
 		require.Len(t, o.channel.messages(), 300, "each by its own card, since two minutes are enough for that")
@@ -50,7 +50,7 @@ func TestThreeHundredGroupsAtTheDefaultPace(t *testing.T) {
 		for i := range 300 { // one after the other, as 300 webhooks come in
 			o.raise(store.RankLoud, fmt.Sprint("g", i))
 		}
-		after(2 * time.Minute)
+		o.after(2 * time.Minute)
 		require.Len(t, o.channel.told(), 300)
 		require.LessOrEqual(t, len(o.channel.messages()), 20)
 		require.Zero(t, o.channel.refused)
@@ -62,9 +62,9 @@ func TestFiveThousandGroupsAtOnce(t *testing.T) {
 		begin := time.Now()
 		for i := range 50 {
 			o.raise(store.RankLoud, names(fmt.Sprint("g", i, "-"), 100)...)
-			after(100 * time.Millisecond)
+			o.after(100 * time.Millisecond)
 		}
-		after(30 * time.Second)
+		o.after(30 * time.Second)
 		require.Len(t, o.channel.told(), 5000, "a storm of any size drains in minutes")
 		messages := o.channel.messages()
 		require.Less(t, len(messages), 10, "by a few messages")
@@ -80,10 +80,10 @@ func TestFiveThousandGroupsAtOnce(t *testing.T) {
 			name := fmt.Sprint("critical", i)
 			raised := time.Now()
 			o.raise(store.RankLoudCritical, name)
-			after(3 * time.Second)
+			o.after(3 * time.Second)
 			require.Equal(t, 1, o.channel.told()[name], "a later critical alert is told within seconds")
 			require.WithinDuration(t, raised, o.channel.messages()[len(o.channel.messages())-1].at, 2*time.Second)
-			after(17 * time.Second)
+			o.after(17 * time.Second)
 		}
 		require.Zero(t, o.channel.refused)
 		var digests int
@@ -102,21 +102,21 @@ func TestFiveThousandGroupsAtOnce(t *testing.T) {
 // A storm that does not end must not make what is critical late, nor anything
 // else by more than two minutes.
 func TestAStormThatGoesOn(t *testing.T) {
-	for _, every := range []time.Duration{200 * time.Millisecond, time.Second, 5 * time.Second} {
+	for _, every := range []time.Duration{400 * time.Millisecond, time.Second, 5 * time.Second} {
 		inOffice(t, func(o *office) {
 			o.channel.latency = 100 * time.Millisecond
 			raised := map[string]time.Time{}
 			begin := time.Now()
-			for i := 0; time.Since(begin) < 12*time.Minute; i++ {
+			for i := 0; time.Since(begin) < 7*time.Minute; i++ {
 				name, rank := fmt.Sprint("g", i), store.RankLoud
 				if since := time.Since(begin).Truncate(every); since%(3*time.Minute) == 0 && i > 0 {
 					name, rank = fmt.Sprint("critical", i), store.RankLoudCritical
 				}
 				raised[name] = time.Now()
 				o.raise(rank, name)
-				after(every)
+				o.after(every)
 			}
-			after(2 * time.Minute)
+			o.after(2 * time.Minute)
 			require.Len(t, o.channel.told(), len(raised), "every %s", every)
 			require.Zero(t, o.channel.refused)
 			for _, m := range o.channel.messages() {
@@ -136,10 +136,10 @@ func TestWhatComesWhileADigestIsUnderWayStaysDue(t *testing.T) {
 	inOffice(t, func(o *office) {
 		o.channel.latency = 5 * time.Second
 		o.raise(store.RankLoud, names("g", 100)...)
-		after(time.Second)
+		o.after(time.Second)
 		require.Equal(t, store.Due, o.post("g1").State, "nothing is shown before the digest is")
 		o.raise(store.RankLoud, "g1", "new")
-		after(10 * time.Minute)
+		o.after(10 * time.Minute)
 		told := o.channel.told()
 		require.Len(t, told, 101)
 		require.Equal(t, 2, told["g1"], "its second change is told after the digest")
@@ -153,14 +153,14 @@ func TestADigestThatFailsIsRetriedAndMarksNothing(t *testing.T) {
 		down := teams.Outcome{Kind: teams.Retry, Reason: teams.Timeout, Uncertain: true}
 		o.channel.answer = func(message) *teams.Outcome { return &down }
 		o.raise(store.RankLoud, names("g", 100)...)
-		after(time.Second)
+		o.after(time.Second)
 		require.Len(t, o.channel.attempts(), 1)
 		require.Equal(t, store.Due, o.post("g1").State)
 		o.channel.answer = nil
 		o.raise(store.RankLoudCritical, "critical")
-		after(5 * time.Second)
+		o.after(5 * time.Second)
 		require.Equal(t, map[string]int{"critical": 1}, o.channel.told(), "what is critical does not wait for the digest")
-		after(time.Minute)
+		o.after(time.Minute)
 		require.Len(t, o.channel.told(), 101)
 		tries := o.channel.attempts()
 		require.Equal(t, time.Minute, tries[2].at.Sub(tries[0].at), "the first may have arrived")
@@ -176,7 +176,7 @@ func TestADigestThatTeamsDoesNotTake(t *testing.T) {
 			return nil
 		}
 		o.raise(store.RankLoud, names("g", 100)...)
-		after(2 * time.Second)
+		o.after(2 * time.Second)
 		require.Len(t, o.channel.told(), 100, "a shorter one tells it")
 
 		o.channel.answer = func(m message) *teams.Outcome {
@@ -184,7 +184,7 @@ func TestADigestThatTeamsDoesNotTake(t *testing.T) {
 		}
 		before := len(o.channel.attempts())
 		o.raise(store.RankLoud, names("h", 450)...)
-		after(time.Minute)
+		o.after(time.Minute)
 		require.Len(t, o.channel.attempts()[before:], 2, "two attempts, then no more")
 		require.Equal(t, store.Dead, o.post("h449").State)
 		require.Contains(t, o.post("h449").Message, `"h449" was not told to ops (payload): no`)
@@ -195,7 +195,7 @@ func TestStopInTheMiddleOfAnAttemptLeavesARecord(t *testing.T) {
 	inOffice(t, func(o *office) {
 		o.channel.latency = 3 * time.Second
 		o.raise(store.RankLoud, "disk", "web")
-		after(time.Second)
+		o.after(time.Second)
 		o.stop()
 		require.Equal(t, map[string]int{"disk": 1}, o.channel.told(), "the attempt under way ends, and no other begins")
 		require.Equal(t, store.Accepted, o.post("disk").State)
@@ -205,7 +205,7 @@ func TestStopInTheMiddleOfAnAttemptLeavesARecord(t *testing.T) {
 
 		o.deliverer.Wake("a") // too late, and harmless
 		o.start("two")
-		after(4 * time.Second)
+		o.after(4 * time.Second)
 		require.Equal(t, map[string]int{"disk": 1, "web": 1}, o.channel.told(), "the next start goes on")
 	})
 }
@@ -236,14 +236,14 @@ func TestAfterAKillWhatWasBeingSentComesAMinuteLater(t *testing.T) {
 		o.died("before")
 		o.update(func(tx store.Tx) error { return tx.ReleaseLeases("") }) // as SQLite's owner does at its start
 		killed := time.Now()
-		after(5 * time.Second)
+		o.after(5 * time.Second)
 		o.start("after")
-		after(time.Second)
+		o.after(time.Second)
 		require.Equal(t, map[string]int{"web": 1}, o.channel.told(), "the others go at once")
 		log := o.log(store.DeliveryFilter{State: store.DeliveryInterrupted})
 		require.Len(t, log, 1, "the log says what became of the attempt")
 		require.Equal(t, string(teams.Interrupted), o.post("disk").Reason)
-		after(2 * time.Minute)
+		o.after(2 * time.Minute)
 		require.Equal(t, map[string]int{"web": 1, "disk": 1}, o.channel.told())
 		require.Equal(t, time.Minute, o.channel.messages()[1].at.Sub(killed))
 	})
@@ -257,12 +257,12 @@ func TestAfterAKillDuringADigest(t *testing.T) {
 		o.update(func(tx store.Tx) error {
 			return tx.SaveDelivery(&store.Delivery{Address: "a", Destination: "ops", Digest: 100, State: store.DeliverySending, At: killed})
 		})
-		after(5 * time.Second)
+		o.after(5 * time.Second)
 		o.start("after")
 		o.raise(store.RankLoudCritical, "critical")
-		after(time.Second)
+		o.after(time.Second)
 		require.Equal(t, map[string]int{"critical": 1}, o.channel.told())
-		after(2 * time.Minute)
+		o.after(2 * time.Minute)
 		require.Len(t, o.channel.told(), 101)
 		require.Equal(t, time.Minute, o.channel.messages()[1].at.Sub(killed), "the first digest may have arrived")
 		require.Len(t, o.log(store.DeliveryFilter{State: store.DeliveryInterrupted}), 1)
@@ -279,9 +279,9 @@ func TestTwoReplicasNeverSendToOneAddressAtOnce(t *testing.T) {
 			o.raiseAt("a", store.RankLoud, fmt.Sprint("g", i))
 			one.Wake("a")
 			two.Wake("a")
-			after(50 * time.Millisecond)
+			o.after(50 * time.Millisecond)
 		}
-		after(time.Minute)
+		o.after(time.Minute)
 		require.Len(t, o.channel.told(), 100)
 		require.Len(t, o.channel.messages(), 100, "and nothing is told twice")
 		require.Zero(t, o.channel.refused, "they keep one pace together")
@@ -294,12 +294,12 @@ func TestAReplicaTakesOverWhenTheLeaseEnds(t *testing.T) {
 		o.died("dead replica")
 		died := time.Now()
 		o.deliverer.Wake("a")
-		after(10 * time.Second)
+		o.after(10 * time.Second)
 		require.Empty(t, o.channel.attempts(), "the other may still be sending")
-		after(20 * time.Second)
+		o.after(20 * time.Second)
 		require.Equal(t, map[string]int{"web": 1}, o.channel.told())
 		require.WithinDuration(t, died.Add(DefaultTimeout+leaseMargin), o.channel.messages()[0].at, time.Second)
-		after(time.Minute)
+		o.after(time.Minute)
 		require.Equal(t, 1, o.channel.told()["disk"])
 	})
 }
@@ -307,7 +307,7 @@ func TestAReplicaTakesOverWhenTheLeaseEnds(t *testing.T) {
 func TestWhatNobodyWokeUsForIsFound(t *testing.T) {
 	inOffice(t, func(o *office) {
 		o.raiseAt("a", store.RankLoud, "from another replica")
-		after(scanEvery + time.Second)
+		o.after(scanEvery + time.Second)
 		require.Len(t, o.channel.told(), 1)
 	})
 }
@@ -317,17 +317,17 @@ func TestAReloadSendsToTheNewAddress(t *testing.T) {
 		down := teams.Outcome{Kind: teams.Retry, Reason: teams.Throttled, Status: 429, After: time.Minute}
 		o.channel.answer = func(message) *teams.Outcome { return &down }
 		o.raise(store.RankLoud, "disk")
-		after(time.Second)
+		o.after(time.Second)
 		mended := &channel{windows: DefaultPace}
 		o.addresses["b"] = Address{ID: "b", Destination: "ops", Send: mended.send}
 		o.update(func(tx store.Tx) error { _, err := tx.Readdress("ops", []string{"b"}); return err })
 		o.deliverer.WakeAll()
-		after(time.Second)
+		o.after(time.Second)
 		o.raiseAt("b", store.RankLoud, "web")
 		o.deliverer.Wake("b")
-		after(time.Second)
+		o.after(time.Second)
 		require.Equal(t, map[string]int{"web": 1}, mended.told(), "the old address asked for patience, not the new one")
-		after(time.Minute)
+		o.after(time.Minute)
 		require.Equal(t, map[string]int{"disk": 1, "web": 1}, mended.told())
 	})
 }
@@ -337,12 +337,12 @@ func TestTheClockIsSetBack(t *testing.T) {
 		down := teams.Outcome{Kind: teams.Retry, Reason: teams.Throttled, Status: 429, After: 10 * time.Minute}
 		o.channel.answer = func(message) *teams.Outcome { return &down }
 		o.raise(store.RankLoud, "disk")
-		after(time.Second)
+		o.after(time.Second)
 		o.channel.answer = nil
 		// What the engine does when ClockWatch tells it of a jump.
 		o.update(func(tx store.Tx) error { return tx.ShiftTimers(-9 * time.Minute) })
 		o.deliverer.WakeAll()
-		after(time.Minute)
+		o.after(time.Minute)
 		require.Len(t, o.channel.told(), 1, "timers in the store count, not those set before")
 	})
 }
@@ -350,7 +350,7 @@ func TestTheClockIsSetBack(t *testing.T) {
 func TestMetricsFollowTheConventions(t *testing.T) {
 	inOffice(t, func(o *office) {
 		o.raise(store.RankLoud, "disk")
-		after(time.Second)
+		o.after(time.Second)
 		require.Equal(t, 1.0, o.metric("teamsrelay_deliveries_total"))
 		require.Equal(t, 1.0, o.metric("teamsrelay_delivery_seconds"))
 		require.Equal(t, 1.0, o.metric("teamsrelay_delivery_delay_seconds"))

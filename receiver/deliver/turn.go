@@ -151,6 +151,9 @@ func (t *turn) situation() (situation, error) {
 	if s.ready, err = t.tx.ReadyPosts(t.id, t.now, peek); err != nil {
 		return s, err
 	}
+	if len(s.ready) > 0 && t.row.NotBefore.After(t.now) {
+		return s, nil // the pace does not matter now
+	}
 	switch s.backlog = len(s.ready); s.backlog {
 	case 0:
 		s.next, err = t.tx.NextPost(t.id)
