@@ -166,8 +166,9 @@ func (s *Server) Clear() {
 // messagesAfter needs the lock.
 func (s *Server) messagesAfter(id int, webhook string) []Message {
 	after := []Message{}
-	for _, m := range s.messages {
-		if m.ID > id && (webhook == "" || m.Webhook == webhook) {
+	// Ids have no gaps, so the newer ones are the last (lastID - id).
+	for _, m := range s.messages[max(0, len(s.messages)-max(0, s.lastID-id)):] {
+		if webhook == "" || m.Webhook == webhook {
 			after = append(after, m)
 		}
 	}
@@ -187,7 +188,8 @@ func (s *Server) record(messages ...Message) {
 		s.messages = append(s.messages, m)
 	}
 	if extra := len(s.messages) - s.keep; extra > 0 {
-		s.messages = append([]Message(nil), s.messages[extra:]...)
+		clear(s.messages[:extra]) // their cards can go before the array does
+		s.messages = s.messages[extra:]
 	}
 	s.tell()
 }
