@@ -109,7 +109,7 @@ func (t *tx) ShiftTimers(d time.Duration) error {
 	// back to the edge.
 	for _, sql := range [...]string{
 		`UPDATE groups SET due_at = CAST(due_at + ? AS INTEGER) WHERE due_at IS NOT NULL`,
-		`UPDATE posts SET not_before = CAST(not_before + ? AS INTEGER) WHERE not_before IS NOT NULL AND ` + unsettled,
+		`UPDATE posts SET not_before = CAST(not_before + ? AS INTEGER) WHERE not_before IS NOT NULL AND ` + queued,
 		`UPDATE addresses SET not_before = CAST(not_before + ? AS INTEGER) WHERE not_before IS NOT NULL`,
 		`UPDATE addresses SET leased_until = CAST(leased_until + ? AS INTEGER) WHERE leased_until IS NOT NULL`,
 		`UPDATE sends SET at = CAST(at + ? AS INTEGER)`,

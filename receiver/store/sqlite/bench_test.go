@@ -162,7 +162,6 @@ func BenchmarkAt5000Waiting(b *testing.B) {
 		"CountPosts":    func(tx store.Tx) error { _, err := tx.CountPosts(); return err },
 		"Groups":        func(tx store.Tx) error { _, err := tx.Groups("nobody"); return err },
 		"NextDueGroup":  func(tx store.Tx) error { _, err := tx.NextDueGroup(); return err },
-		"OpenGroups":    func(tx store.Tx) error { return tx.OpenGroups(func(group.Group) error { return nil }) },
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()

@@ -97,7 +97,7 @@ func (t *tx) Prune(before time.Time, limit int) (more bool, err error) {
 	groups, err := t.change(`DELETE FROM groups WHERE id IN (
 		SELECT g.id FROM groups AS g
 		WHERE g.phase IN ('over', 'unheard') AND g.changed_at < ? AND NOT EXISTS (
-			SELECT 1 FROM posts AS p WHERE p.group_id = g.id AND (p.`+unsettled+` OR p.updated_at >= ?))
+			SELECT 1 FROM posts AS p WHERE p.group_id = g.id AND (p.`+queued+` OR p.`+sending+` OR p.updated_at >= ?))
 		ORDER BY g.changed_at LIMIT ?)`, nanos(before), nanos(before), int64(limit))
 	if err != nil {
 		return false, err

@@ -11,9 +11,12 @@ import (
 const postColumns = `id, group_id, address, destination, card, title, state, want, shown, loud, rank,
 	since, not_before, attempts, message_id, reason, message, dead_letter, updated_at`
 
-// unsettled are the posts that there is something to do for. The words are those
-// of the index posts_open, or SQLite would not use it.
-const unsettled = `state IN ('due', 'waiting', 'sending')`
+// queued are the posts that wait to be sent, sending those under way. The
+// words are those of the partial indices, or SQLite would not use them.
+const (
+	queued  = `state IN ('due', 'waiting')`
+	sending = `state = 'sending'`
+)
 
 func scanPost(row []driver.Value) store.Post {
 	return store.Post{
@@ -92,7 +95,7 @@ func (t *tx) SavePost(p *store.Post) (err error) {
 
 // ready are the posts of an address that may be sent at a time. A post without
 // a NotBefore may always be.
-const ready = `address = ? AND ` + unsettled + ` AND state <> 'sending' AND (not_before IS NULL OR not_before <= ?)`
+const ready = `address = ? AND ` + queued + ` AND (not_before IS NULL OR not_before <= ?)`
 
 // ReadyPosts implements store.PostTx.
 func (t *tx) ReadyPosts(address string, now time.Time, limit int) ([]store.Post, error) {
@@ -111,7 +114,7 @@ func (t *tx) Backlog(address string, now time.Time) (int, error) {
 
 // NextPost implements store.PostTx.
 func (t *tx) NextPost(address string) (time.Time, error) {
-	v, err := t.number(`SELECT min(not_before) FROM posts WHERE address = ? AND `+unsettled+` AND state <> 'sending'`, address)
+	v, err := t.number(`SELECT min(not_before) FROM posts WHERE address = ? AND `+queued, address)
 	return moment(v), err
 }
 
@@ -120,11 +123,12 @@ func (t *tx) NextPost(address string) (time.Time, error) {
 func (t *tx) BusyAddresses() ([]string, error) {
 	var addresses []string
 	err := t.conn.query(`WITH RECURSIVE busy (address) AS (
-			SELECT min(address) FROM posts WHERE `+unsettled+`
+			SELECT min(address) FROM posts WHERE `+queued+`
 			UNION ALL
-			SELECT (SELECT min(address) FROM posts WHERE `+unsettled+` AND address > busy.address)
+			SELECT (SELECT min(address) FROM posts WHERE `+queued+` AND address > busy.address)
 			FROM busy WHERE busy.address IS NOT NULL)
-		SELECT address FROM busy WHERE address IS NOT NULL`,
+		SELECT address FROM busy WHERE address IS NOT NULL
+		UNION SELECT address FROM posts WHERE `+sending,
 		func(row []driver.Value) error {
 			addresses = append(addresses, row[0].(string))
 			return nil
@@ -134,7 +138,7 @@ func (t *tx) BusyAddresses() ([]string, error) {
 
 // SendingPosts implements store.PostTx.
 func (t *tx) SendingPosts(address string) ([]store.Post, error) {
-	return t.posts(`SELECT `+postColumns+` FROM posts WHERE address = ? AND `+unsettled+` AND state = 'sending' ORDER BY id`, address)
+	return t.posts(`SELECT `+postColumns+` FROM posts WHERE address = ? AND `+sending+` ORDER BY id`, address)
 }
 
 // ListPosts implements store.PostTx.

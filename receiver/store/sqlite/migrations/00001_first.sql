@@ -46,8 +46,9 @@ CREATE TABLE posts (
 CREATE UNIQUE INDEX posts_group ON posts (group_id, address);
 -- The order in which an address is worked, with all that decides whether a
 -- post is ready, so that the posts themselves are read only to be sent.
-CREATE INDEX posts_open ON posts (address, rank DESC, since, id, state, not_before)
-    WHERE state IN ('due', 'waiting', 'sending');
+CREATE INDEX posts_queue ON posts (address, rank DESC, since, id, not_before) WHERE state IN ('due', 'waiting');
+CREATE INDEX posts_next ON posts (address, not_before) WHERE state IN ('due', 'waiting');
+CREATE INDEX posts_sending ON posts (address) WHERE state = 'sending';
 CREATE INDEX posts_destination ON posts (destination, state);
 CREATE INDEX posts_dead ON posts (destination, state) WHERE dead_letter;
 
