@@ -149,7 +149,7 @@ func TestTeamsIsDownForHours(t *testing.T) {
 		o.channel.answer = nil
 		back := time.Now()
 		o.after(2 * time.Minute)
-		require.Len(t, o.channel.told(), 200, "all is told soon after Teams is back")
+		require.Equal(t, 200, len(o.channel.told()), "all is told soon after Teams is back")
 		require.Less(t, len(o.channel.messages()), 10, "by few messages")
 		require.WithinDuration(t, back, o.channel.messages()[0].at, addressBackoffMax)
 		require.Zero(t, o.channel.refused)
@@ -175,7 +175,7 @@ func TestAPostThatAlwaysFailsHoldsUpNobody(t *testing.T) {
 		o.raise(store.RankLoudCritical, "poison")
 		o.raise(store.RankLoud, names("g", 40)...)
 		o.after(15 * time.Second)
-		require.Len(t, o.channel.told(), 40, "the neighbours are through in about the time they need anyway")
+		require.Equal(t, 40, len(o.channel.told()), "the neighbours are through in about the time they need anyway")
 		o.after(3*time.Hour + 10*time.Minute)
 		p := o.post("poison")
 		require.Equal(t, store.Dead, p.State)
@@ -315,7 +315,7 @@ func TestOldNewsIsNotTold(t *testing.T) {
 		o.channel.answer = nil
 		o.after(10 * time.Minute)
 		told := o.channel.told()
-		require.Len(t, told, 100)
+		require.Equal(t, 100, len(told))
 		require.Contains(t, told, "new42")
 		require.Equal(t, string(teams.Expired), o.post("old42").Reason, "days-old noise becomes a dead letter instead")
 	})

@@ -107,7 +107,7 @@ func TestCutOffWhileADigestIsRecorded(t *testing.T) {
 			require.LessOrEqual(t, n, 2)
 			twice += n - 1
 		}
-		require.Len(t, told, 1000, "none is lost")
+		require.Equal(t, 1000, len(told), "none is lost")
 		require.Equal(t, 600, twice, "only what was not recorded is told twice")
 	})
 }
@@ -121,10 +121,60 @@ func TestAGroupThatCannotBeReadSilencesNoOther(t *testing.T) {
 		f.bad.Store(o.groups["g7"].ID)
 		o.channel.answer = nil
 		o.after(5 * time.Minute)
-		require.Len(t, o.channel.told(), 99)
+		require.Equal(t, 99, len(o.channel.told()))
 		require.Equal(t, store.Waiting, o.post("g7").State)
 		f.bad.Store(0)
 		o.after(10 * time.Minute)
-		require.Len(t, o.channel.told(), 100, "and it is told when it can be read again")
+		require.Equal(t, 100, len(o.channel.told()), "and it is told when it can be read again")
+	})
+}
+
+// A replica whose disk hung may come back to an attempt that another has
+// found cut off, and made again.
+func TestAnAttemptThatAnotherReplicaTookOver(t *testing.T) {
+	meanwhile := func(o *office, change func(p *store.Post, now time.Time)) {
+		o.channel.latency = 2 * time.Second
+		o.raise(store.RankLoud, "disk")
+		o.after(time.Second)
+		p := o.post("disk")
+		change(&p, time.Now())
+		o.update(func(tx store.Tx) error { return tx.SavePost(&p) })
+		o.after(2 * time.Minute)
+	}
+	cutOff := func(p *store.Post, now time.Time) {
+		p.Retry(now.Add(time.Minute), string(teams.Interrupted), "", now)
+	}
+	delivered := func(p *store.Post, now time.Time) {
+		p.Raise(2, group.Due{}, store.RankLoud, now)
+		p.Delivered(2, "theirs", false, now)
+	}
+	inOffice(t, func(o *office) {
+		meanwhile(o, cutOff)
+		require.Equal(t, map[string]int{"disk": 1}, o.channel.told(), "what is known to have arrived is not sent again")
+	})
+	inOffice(t, func(o *office) {
+		meanwhile(o, delivered)
+		require.Equal(t, 2, o.post("disk").Shown, "the newer card that the other sent is what is there")
+		require.Equal(t, "theirs", o.post("disk").MessageID)
+	})
+	inOffice(t, func(o *office) {
+		o.channel.answer = func(message) *teams.Outcome { return &teams.Outcome{Kind: teams.GiveUp, Reason: teams.Rejected} }
+		meanwhile(o, delivered)
+		require.Equal(t, store.Accepted, o.post("disk").State, "what the other delivered is no dead letter")
+	})
+}
+
+func TestADigestLeavesAloneWhatAnotherReplicaDelivered(t *testing.T) {
+	inOffice(t, func(o *office) {
+		o.channel.latency = 2 * time.Second
+		o.channel.answer = func(message) *teams.Outcome { return &teams.Outcome{Kind: teams.GiveUp, Reason: teams.Rejected} }
+		o.raise(store.RankLoud, names("g", 100)...)
+		o.after(time.Second)
+		p := o.post("g7")
+		p.Delivered(1, "theirs", false, time.Now())
+		o.update(func(tx store.Tx) error { return tx.SavePost(&p) })
+		o.after(time.Minute)
+		require.Equal(t, store.Accepted, o.post("g7").State)
+		require.Equal(t, store.Dead, o.post("g8").State)
 	})
 }

@@ -128,6 +128,37 @@ func left(windows []Window, sends []time.Time, now time.Time) int {
 	return max(least, 0)
 }
 
+const (
+	// lastSlots of a large window are not spent as soon as something critical
+	// comes, or what comes after it would wait for the window's end.
+	lastSlots = 2
+	// lastGap is how far apart they are spent, where that is enough to last:
+	// so nothing critical is late (lateAfter).
+	lastGap = 100 * time.Second
+)
+
+// spread is the earliest time for one of the last slots: each waits until
+// those after it, lastGap apart, last until the window gives one back. In
+// windows too long for that they are spread evenly. Zero while more are left.
+func spread(windows []Window, sends []time.Time, now time.Time) time.Time {
+	var at time.Time
+	for _, w := range windows {
+		if w.Per < reserveFrom {
+			continue
+		}
+		free := left([]Window{w}, sends, now)
+		if used := w.N - free; free == 0 || free > lastSlots || used == 0 {
+			continue
+		}
+		relief := sends[len(sends)-(w.N-free)].Add(w.Per + slack)
+		gap := max(lastGap, relief.Sub(sends[len(sends)-1])/time.Duration(free+1))
+		if from := relief.Add(-gap * time.Duration(free)); from.After(at) {
+			at = from
+		}
+	}
+	return at
+}
+
 // longest is the length of the longest window: sends before that are over.
 func longest(windows []Window) time.Duration {
 	var per time.Duration

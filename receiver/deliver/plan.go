@@ -91,12 +91,21 @@ func (s situation) choose() (step, time.Time) {
 	alone := step{action: doSend, post: freshest(s.ready)}
 
 	switch {
-	case critical > 0 && (!storm || critical <= aloneInStorm):
-		return alone, nextSend(s.windows, s.sends, s.now, shareCritical)
+	case critical > 0:
+		at := nextSend(s.windows, s.sends, s.now, shareCritical)
+		last := spread(s.windows, s.sends, s.now)
+		if last.After(at) {
+			at = last
+		}
+		if critical == 1 || last.IsZero() && (!storm || critical <= aloneInStorm) {
+			return alone, at
+		}
+		if digest := s.digestTime(shareCritical, ordinary); digest.After(at) {
+			at = digest
+		}
+		return step{action: doDigest, spaced: true}, at
 	case !storm:
 		return alone, ordinary
-	case critical > 0:
-		return step{action: doDigest, spaced: true}, s.digestTime(shareCritical, ordinary)
 	case s.backlog == 1: // a digest of one group would say less than its card
 		alone.spaced = true
 		return alone, s.digestTime(shareDigest, ordinary)

@@ -39,7 +39,7 @@ func TestThreeHundredGroupsAtFourASecond(t *testing.T) {
 		o.raise(store.RankLoud, names("g", 300)...)
 		o.after(90 * time.Second)
 		told := o.channel.told()
-		require.Len(t, told, 300, "all are told")
+		require.Equal(t, 300, len(told), "all are told")
 		require.Len(t, o.channel.messages(), 300, "each by its own card, since two minutes are enough for that")
 		require.Zero(t, o.channel.refused, "none is refused: we keep the pace before Teams has to")
 	})
@@ -51,7 +51,7 @@ func TestThreeHundredGroupsAtTheDefaultPace(t *testing.T) {
 			o.raise(store.RankLoud, fmt.Sprint("g", i))
 		}
 		o.after(2 * time.Minute)
-		require.Len(t, o.channel.told(), 300)
+		require.Equal(t, 300, len(o.channel.told()))
 		require.LessOrEqual(t, len(o.channel.messages()), 20)
 		require.Zero(t, o.channel.refused)
 	})
@@ -65,7 +65,7 @@ func TestFiveThousandGroupsAtOnce(t *testing.T) {
 			o.after(100 * time.Millisecond)
 		}
 		o.after(30 * time.Second)
-		require.Len(t, o.channel.told(), 5000, "a storm of any size drains in minutes")
+		require.Equal(t, 5000, len(o.channel.told()), "a storm of any size drains in minutes")
 		messages := o.channel.messages()
 		require.Less(t, len(messages), 10, "by a few messages")
 		for name, n := range o.channel.told() {
@@ -99,6 +99,29 @@ func TestFiveThousandGroupsAtOnce(t *testing.T) {
 	})
 }
 
+// A storm of which every alert is critical must not make any of them late.
+func TestACriticalStormThatGoesOn(t *testing.T) {
+	for _, every := range []time.Duration{400 * time.Millisecond, 2 * time.Second, 10 * time.Second, 14 * time.Second} {
+		inOffice(t, func(o *office) {
+			raised := map[string]time.Time{}
+			for begin := time.Now(); time.Since(begin) < 11*time.Minute; {
+				name := fmt.Sprint("g", len(raised))
+				raised[name] = time.Now()
+				o.raise(store.RankLoudCritical, name)
+				o.after(every)
+			}
+			o.after(2 * time.Minute)
+			require.Equal(t, len(raised), len(o.channel.told()), "every %s", every)
+			require.Zero(t, o.channel.refused)
+			for _, m := range o.channel.messages() {
+				for _, name := range m.Groups {
+					require.Less(t, m.at.Sub(raised[name]), lateAfter, "%s, every %s", name, every)
+				}
+			}
+		})
+	}
+}
+
 // A storm that does not end must not make what is critical late, nor anything
 // else by more than two minutes.
 func TestAStormThatGoesOn(t *testing.T) {
@@ -117,7 +140,7 @@ func TestAStormThatGoesOn(t *testing.T) {
 				o.after(every)
 			}
 			o.after(2 * time.Minute)
-			require.Len(t, o.channel.told(), len(raised), "every %s", every)
+			require.Equal(t, len(raised), len(o.channel.told()), "every %s", every)
 			require.Zero(t, o.channel.refused)
 			for _, m := range o.channel.messages() {
 				for _, name := range m.Groups {
@@ -141,7 +164,7 @@ func TestWhatComesWhileADigestIsUnderWayStaysDue(t *testing.T) {
 		o.raise(store.RankLoud, "g1", "new")
 		o.after(10 * time.Minute)
 		told := o.channel.told()
-		require.Len(t, told, 101)
+		require.Equal(t, 101, len(told))
 		require.Equal(t, 2, told["g1"], "its second change is told after the digest")
 		require.Equal(t, 1, told["g2"])
 		require.Equal(t, 2, o.post("g1").Shown)
@@ -161,7 +184,7 @@ func TestADigestThatFailsIsRetriedAndMarksNothing(t *testing.T) {
 		o.after(5 * time.Second)
 		require.Equal(t, map[string]int{"critical": 1}, o.channel.told(), "what is critical does not wait for the digest")
 		o.after(time.Minute)
-		require.Len(t, o.channel.told(), 101)
+		require.Equal(t, 101, len(o.channel.told()))
 		tries := o.channel.attempts()
 		require.Equal(t, time.Minute, tries[2].at.Sub(tries[0].at), "the first may have arrived")
 	})
@@ -177,7 +200,7 @@ func TestADigestThatTeamsDoesNotTake(t *testing.T) {
 		}
 		o.raise(store.RankLoud, names("g", 100)...)
 		o.after(2 * time.Second)
-		require.Len(t, o.channel.told(), 100, "a shorter one tells it")
+		require.Equal(t, 100, len(o.channel.told()), "a shorter one tells it")
 
 		o.channel.answer = func(m message) *teams.Outcome {
 			return &teams.Outcome{Kind: teams.GiveUp, Reason: teams.Payload, Status: 400, Message: "no"}
@@ -263,7 +286,7 @@ func TestAfterAKillDuringADigest(t *testing.T) {
 		o.after(time.Second)
 		require.Equal(t, map[string]int{"critical": 1}, o.channel.told())
 		o.after(2 * time.Minute)
-		require.Len(t, o.channel.told(), 101)
+		require.Equal(t, 101, len(o.channel.told()))
 		require.Equal(t, time.Minute, o.channel.messages()[1].at.Sub(killed), "the first digest may have arrived")
 		require.Len(t, o.log(store.DeliveryFilter{State: store.DeliveryInterrupted}), 1)
 	})
@@ -282,7 +305,7 @@ func TestTwoReplicasNeverSendToOneAddressAtOnce(t *testing.T) {
 			o.after(50 * time.Millisecond)
 		}
 		o.after(time.Minute)
-		require.Len(t, o.channel.told(), 100)
+		require.Equal(t, 100, len(o.channel.told()))
 		require.Len(t, o.channel.messages(), 100, "and nothing is told twice")
 		require.Zero(t, o.channel.refused, "they keep one pace together")
 	})
@@ -308,7 +331,7 @@ func TestWhatNobodyWokeUsForIsFound(t *testing.T) {
 	inOffice(t, func(o *office) {
 		o.raiseAt("a", store.RankLoud, "from another replica")
 		o.after(scanEvery + time.Second)
-		require.Len(t, o.channel.told(), 1)
+		require.Equal(t, 1, len(o.channel.told()))
 	})
 }
 
@@ -343,7 +366,7 @@ func TestTheClockIsSetBack(t *testing.T) {
 		o.update(func(tx store.Tx) error { return tx.ShiftTimers(-9 * time.Minute) })
 		o.deliverer.WakeAll()
 		o.after(time.Minute)
-		require.Len(t, o.channel.told(), 1, "timers in the store count, not those set before")
+		require.Equal(t, 1, len(o.channel.told()), "timers in the store count, not those set before")
 	})
 }
 
