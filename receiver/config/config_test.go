@@ -50,6 +50,7 @@ func TestFixtures(t *testing.T) {
 			require.Nil(t, made, "what has errors must not be used")
 			text, err := os.ReadFile(file)
 			require.NoError(t, err)
+			require.IsNonDecreasing(t, lines(problems), "problems come in the order of the file")
 			left := problems
 			for i, line := range strings.Split(string(text), "\n") {
 				m := expectation.FindStringSubmatch(line)
@@ -90,17 +91,21 @@ func without(t *testing.T, problems config.Problems, begin, words string) config
 func TestTenMistakes(t *testing.T) {
 	_, problems := config.Load("testdata/ten-mistakes-bad.yml", env())
 	require.Len(t, problems, 10)
-	lines := map[int]bool{}
-	for _, p := range problems {
-		lines[p.Line] = true
+	require.IsIncreasing(t, lines(problems), "each on a line of its own")
+}
+
+func lines(problems config.Problems) []int {
+	all := make([]int, len(problems))
+	for i, p := range problems {
+		all[i] = p.Line
 	}
-	require.Len(t, lines, 10)
+	return all
 }
 
 func TestWhatComesOut(t *testing.T) {
 	made, problems := config.Load("testdata/full-good.yml", env())
 	require.Empty(t, problems)
-	require.Equal(t, config.Storage{SQLite: "/tmp/teamsrelay.db", Retention: 14 * 24 * time.Hour}, made.Storage)
+	require.Equal(t, config.Storage{SQLite: filepath.Join("testdata", "other.db"), Retention: 14 * 24 * time.Hour}, made.Storage)
 	require.Equal(t, 90*time.Second, made.ResolveTimeout)
 	require.Equal(t, "let-me-in", made.AdminToken.Reveal(), "the newline at the end of a file is no part of the secret")
 	require.True(t, made.Cards.Has("alert"))

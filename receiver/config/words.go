@@ -16,29 +16,33 @@ func nearest(typed string, names []string) string {
 	return best
 }
 
-// distance counts the characters to insert, delete or change to make a into b,
-// or returns limit where there are at least as many.
+// distance counts the bytes to insert, delete, change or swap with the next
+// to make a into b, or returns limit where there are at least as many.
 func distance(a, b string, limit int) int {
 	if diff := len(a) - len(b); diff >= limit || -diff >= limit {
 		return limit
 	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
+	// d[i][j] is the distance of the first i bytes of a and the first j of b.
+	d := make([][]int, len(a)+1)
+	for i := range d {
+		d[i] = make([]int, len(b)+1)
+		for j := range d[i] {
+			if i == 0 || j == 0 {
+				d[i][j] = i + j
+				continue
 			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+			d[i][j] = min(d[i-1][j], d[i][j-1]) + 1
+			change := 1
+			if a[i-1] == b[j-1] {
+				change = 0
+			}
+			d[i][j] = min(d[i][j], d[i-1][j-1]+change)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				d[i][j] = min(d[i][j], d[i-2][j-2]+1)
+			}
 		}
 	}
-	return min(row[len(b)], limit)
+	return min(d[len(a)][len(b)], limit)
 }
 
 // quote makes a value of the file fit into a message of one line. It is for

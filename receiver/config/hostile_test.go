@@ -88,6 +88,18 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 	}
 }
 
+// TestLargeSecret: a log file that is named by mistake is not read into memory.
+func TestLargeSecret(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "huge.url")
+	require.NoError(t, os.WriteFile(file, []byte(strings.Repeat("x", 64<<10+1)), 0o600))
+	text, err := os.ReadFile("testdata/minimal-good.yml")
+	require.NoError(t, err)
+	_, problems := config.Parse("x.yml", []byte(strings.Replace(string(text), `url: "http://127.0.0.1:9099/workflow/ops"`, "url_file: "+file, 1)), env())
+	require.Len(t, problems, 1)
+	require.Contains(t, problems.Error(), "x.yml:4: error: ")
+	require.Contains(t, problems.Error(), "it is larger than 64 KiB")
+}
+
 // TestEnvironment: only ${NAME} is replaced, so that regular expressions and
 // templates pass through.
 func TestEnvironment(t *testing.T) {
