@@ -13,7 +13,7 @@ var required = map[string][]string{
 
 	"TextBlock": {"text"}, "RichTextBlock": {"inlines"}, "TextRun": {"text"}, "IconRun": {}, "ImageRun": {},
 	"Image": {"url"}, "ImageSet": {"images"}, "Media": {"sources"}, "FactSet": {"facts"},
-	"Table": {}, "TableRow": {}, "TableCell": {"items"}, "Container": {"items"}, "ColumnSet": {}, "Column": {},
+	"Table": {}, "TableRow": {}, "TableCell": {}, "Container": {}, "ColumnSet": {}, "Column": {},
 	"ActionSet": {"actions"}, "Carousel": {"pages"}, "CarouselPage": {"items"}, "Icon": {"name"}, "Badge": {},
 	"CompoundButton": {}, "CodeBlock": {"codeSnippet"}, "ProgressBar": {}, "ProgressRing": {}, "Rating": {},
 	"Component":   {"name"},

@@ -102,7 +102,7 @@ func minimal(texts []minimalText, preview string, limit Limit) Message {
 		if len(card.Body) == 0 {
 			card.Body = append(card.Body, minimalBlock{Type: "TextBlock", Wrap: true, Text: "Alert. Its text does not fit."})
 		}
-		message = Message{Card: encode(card), Summary: shorten(preview, min(runes, maxPreview))}
+		message = Message{Card: encode(card), Summary: shorten(preview, min(max(runes, 24), maxPreview))}
 		if limit.fits(message) {
 			break
 		}

@@ -1,6 +1,10 @@
 package card
 
-import "strconv"
+import (
+	"cmp"
+	"strconv"
+	"strings"
+)
 
 // Problem is a mistake in a template file.
 type Problem struct {
@@ -30,3 +34,8 @@ func (p Problem) String() string {
 
 // Error makes a Problem an error.
 func (p Problem) Error() string { return p.String() }
+
+// compareProblems sorts by file and line.
+func compareProblems(a, b Problem) int {
+	return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), strings.Compare(a.What, b.What))
+}

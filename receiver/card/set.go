@@ -162,9 +162,7 @@ func (s *Set) unresolved() []Problem {
 			}
 		}
 	}
-	slices.SortFunc(problems, func(a, b Problem) int {
-		return strings.Compare(a.File, b.File)*2 + min(max(a.Line-b.Line, -1), 1)
-	})
+	slices.SortFunc(problems, compareProblems)
 	return problems
 }
 
@@ -352,6 +350,3 @@ func (t *tree) container(parent int, name string, kind byte) int {
 	}
 	return t.add(parent, node{kind: kind, name: []byte(name)})
 }
-
-// Check renders a card against sample data and returns what is wrong with it.
-func (s *Set) Check(name string) []Problem { return nil }
