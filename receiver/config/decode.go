@@ -169,7 +169,7 @@ func (d *document) mapping(node *yaml.Node, v reflect.Value, at string, depth in
 	}
 	v.Set(reflect.MakeMapWithSize(v.Type(), len(entries)))
 	for _, e := range entries {
-		place := at + "." + e.key.Value
+		place := below(at, e.key.Value)
 		d.lines[place] = e.key.Line
 		item := reflect.New(v.Type().Elem()).Elem()
 		d.decode(e.value, item, place, depth+1)
@@ -186,7 +186,7 @@ func (d *document) structure(node *yaml.Node, v reflect.Value, at string, depth 
 	fields := fieldsOf(v)
 	for _, e := range entries {
 		key := e.key.Value
-		place := strings.TrimPrefix(at+"."+key, ".")
+		place := below(at, key)
 		d.lines[place] = e.key.Line
 		if field, ok := fields[key]; ok {
 			d.decode(e.value, field, place, depth+1)
@@ -196,7 +196,7 @@ func (d *document) structure(node *yaml.Node, v reflect.Value, at string, depth 
 		if near != "" && !slices.ContainsFunc(entries, func(e entry) bool { return e.key.Value == near }) {
 			// Read on as if it was written rightly, so that nothing else
 			// looks wrong because of it.
-			place = strings.TrimPrefix(at+"."+near, ".")
+			place = below(at, near)
 			d.lines[place] = e.key.Line
 			d.decode(e.value, fields[near], place, depth+1)
 		}
@@ -240,7 +240,7 @@ func (d *document) entries(node *yaml.Node, at string, depth int) ([]entry, bool
 			continue
 		}
 		if line, twice := first[key.Value]; twice {
-			d.mark(at + "." + key.Value)
+			d.mark(below(at, key.Value))
 			d.report(key.Line, fmt.Sprintf("the key %s is here a second time (first on line %d)", keyName(key.Value), line), "remove one of the two")
 			continue
 		}
@@ -291,7 +291,7 @@ func (d *document) unknown(t reflect.Type, e entry, at string, fields map[string
 	if other, ok := elsewhere[t][key]; ok {
 		near, do = "", "did you mean "+other+"?"
 		field, _, _ := strings.Cut(other, ":")
-		d.mark(strings.TrimPrefix(above(at)+"."+field, "."))
+		d.mark(below(above(at), field))
 	} else if near != "" {
 		do = "did you mean " + near + "?"
 	}

@@ -150,6 +150,14 @@ func (d *document) faulty(at string) bool {
 // above is the path of what holds a path; "" is the file.
 func above(at string) string { return at[:max(strings.LastIndexAny(at, ".["), 0)] }
 
+// below is the path of a key in what is at a path.
+func below(at, key string) string {
+	if at == "" {
+		return key
+	}
+	return at + "." + key
+}
+
 // has says whether the file says anything at a path.
 func (d *document) has(at string) bool {
 	_, ok := d.lines[at]
