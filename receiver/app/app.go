@@ -103,6 +103,11 @@ func New(o Options) (*App, error) {
 		return nil, err
 	}
 	a.store = db
+	// The file is ours alone: whoever had an address is dead, and its posts
+	// need not wait until the lease is over.
+	if err := db.Update(context.Background(), func(tx store.Tx) error { return tx.ReleaseLeases("") }); err != nil {
+		a.log.Warn("The leases of the process before could not be taken back; what waits is told when they are over", "err", err)
+	}
 	if err := a.wire(registry, relay); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -110,15 +115,14 @@ func New(o Options) (*App, error) {
 }
 
 func (a *App) wire(registry *prometheus.Registry, relay engine.Config) (err error) {
-	now := func() time.Time { return time.Now().Round(0) }
 	a.engine, err = engine.New(engine.Options{
-		Store: a.store, Logger: a.log, Registerer: registry, Now: now,
+		Store: a.store, Logger: a.log, Registerer: registry,
 	}, relay)
 	if err != nil {
 		return err
 	}
 	handler, err := web.New(web.Options{
-		Engine: a.engine, Store: a.store, Now: now, Logger: a.log, Registry: registry,
+		Engine: a.engine, Store: a.store, Now: a.engine.Now, Logger: a.log, Registry: registry,
 		Version:    version.Info(),
 		Path:       func(path string) string { return a.live.Load().PathDestination(path) },
 		AdminToken: func() string { return a.live.Load().AdminToken.Reveal() },

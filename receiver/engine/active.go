@@ -3,6 +3,7 @@ package engine
 import (
 	"container/heap"
 	"context"
+	"fmt"
 	"hash/maphash"
 	"sync"
 	"time"
@@ -42,26 +43,15 @@ type newsItem struct {
 	origins []string
 }
 
-// reset empties it.
-func (t *active) reset(inhibit *route.Inhibitor) {
-	t.alerts = make(map[alert.Fingerprint]*activeAlert)
-	t.ends = nil
-	t.inhibit = inhibit
-	if t.seed == (maphash.Seed{}) {
-		t.seed = maphash.MakeSeed()
-	}
-}
-
-// remember reads what fires from the store, at the start and at a reload.
-func (e *Engine) remember(ctx context.Context) error {
-	c := e.current.Load()
-	now := e.now()
+// remember reads what fires from the store, at the start and at a reload. The
+// ends that are known already stay.
+func (e *Engine) remember(ctx context.Context, c *compiled) error {
+	now := e.clock.now()
 	t := &e.active
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	before := t.alerts
-	t.reset(c.Routes.NewInhibitor())
-	return e.store.View(ctx, func(tx store.Tx) error {
+	next := newActive(c.Routes.NewInhibitor())
+	err := e.store.View(ctx, func(tx store.Tx) error {
 		return tx.OpenGroups(func(g group.Group) error {
 			if g.Spec.Ready {
 				return nil
@@ -71,20 +61,29 @@ func (e *Engine) remember(ctx context.Context) error {
 				if m.State != group.Firing {
 					continue
 				}
-				entry, ok := t.alerts[m.Fingerprint]
+				entry, ok := next.alerts[m.Fingerprint]
 				if !ok {
 					entry = &activeAlert{fp: m.Fingerprint, until: now.Add(c.ResolveTimeout)}
-					if old, ok := before[m.Fingerprint]; ok {
+					if old, ok := t.alerts[m.Fingerprint]; ok {
 						entry.until = old.until
 					}
-					t.add(entry)
-					t.inhibit.Add(m.Fingerprint, m.Labels)
+					next.add(entry)
+					next.inhibit.Add(m.Fingerprint, m.Labels)
 				}
 				entry.origins = append(entry.origins, g.Origin)
 			}
 			return nil
 		})
 	})
+	if err != nil {
+		return fmt.Errorf("reading the open groups: %w", err)
+	}
+	t.alerts, t.ends, t.inhibit, t.seed = next.alerts, next.ends, next.inhibit, next.seed
+	return nil
+}
+
+func newActive(inhibit *route.Inhibitor) *active {
+	return &active{alerts: make(map[alert.Fingerprint]*activeAlert), inhibit: inhibit, seed: maphash.MakeSeed()}
 }
 
 func (t *active) add(entry *activeAlert) {

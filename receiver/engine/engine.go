@@ -11,7 +11,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -66,13 +65,13 @@ type Destination struct {
 type Engine struct {
 	store   store.Store
 	log     *slog.Logger
-	now     func() time.Time
-	jumps   clock
+	clock   *clock
 	deliver *deliver.Deliverer
 	timers  alarm
 	metrics metrics
 
-	reload  sync.Mutex // one Reload at a time
+	reload  sync.Mutex    // one Reload at a time
+	moved   chan struct{} // destinations may have moved to other addresses
 	current atomic.Pointer[compiled]
 
 	// active are the posted alerts that fire. It is guarded by its own lock.
@@ -110,8 +109,8 @@ func New(o Options, c Config) (*Engine, error) {
 	}
 	auto := promauto.With(o.Registerer)
 	e := &Engine{
-		store: o.Store, log: o.Logger, now: o.Now,
-		jumps: clock{now: o.Now, elapsed: o.Elapsed},
+		store: o.Store, log: o.Logger, moved: make(chan struct{}, 1),
+		clock: newClock(o.Now, o.Elapsed),
 		metrics: metrics{
 			received: auto.NewCounterVec(prometheus.CounterOpts{
 				Name: "teamsrelay_alerts_received_total", Help: "Alerts taken from sources, duplicates included.",
@@ -131,7 +130,7 @@ func New(o Options, c Config) (*Engine, error) {
 	e.current.Store(compile(c))
 	var err error
 	e.deliver, err = deliver.New(deliver.Options{
-		Store: o.Store, Logger: o.Logger, Metrics: o.Registerer, Now: o.Now,
+		Store: o.Store, Logger: o.Logger, Metrics: o.Registerer, Now: e.clock.now,
 		Holder: o.Holder, Location: o.Location,
 		Cards: deliver.Cards{
 			Render: func(name string, in card.Input, limit card.Limit) card.Message {
@@ -150,8 +149,8 @@ func New(o Options, c Config) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := e.remember(context.Background()); err != nil {
-		return nil, fmt.Errorf("reading the open groups: %w", err)
+	if err := e.remember(context.Background(), e.current.Load()); err != nil {
+		return nil, err
 	}
 	return e, nil
 }
@@ -180,11 +179,9 @@ func compile(c Config) *compiled {
 
 // Run works until ctx ends, and then until what is under way is recorded.
 func (e *Engine) Run(ctx context.Context) error {
-	if err := e.readdress(ctx); err != nil {
-		return err
-	}
+	e.moved <- struct{}{}
 	var work sync.WaitGroup
-	for _, part := range []func(context.Context){e.runTimers, e.runExpiry, e.runPrune} {
+	for _, part := range []func(context.Context){e.runTimers, e.runExpiry, e.runPrune, e.runReaddress} {
 		work.Go(func() { part(ctx) })
 	}
 	err := e.deliver.Run(ctx)
@@ -194,18 +191,42 @@ func (e *Engine) Run(ctx context.Context) error {
 
 // Reload takes a new configuration. Episodes that are under way keep the
 // destinations that they began with; posts that wait for an address whose
-// webhook was replaced go to the new one.
+// webhook was replaced go to the new one. After an error the old configuration
+// goes on.
 func (e *Engine) Reload(ctx context.Context, c Config) error {
 	e.reload.Lock()
 	defer e.reload.Unlock()
-	e.current.Store(compile(c))
-	if err := e.remember(ctx); err != nil {
+	next := compile(c)
+	if err := e.remember(ctx, next); err != nil {
 		return err
 	}
-	return e.readdress(ctx)
+	e.current.Store(next)
+	select {
+	case e.moved <- struct{}{}:
+	default: // it is about to be done
+	}
+	return nil
 }
 
-// readdress moves what waits to the addresses that the configuration has now.
+// runReaddress moves what waits to the addresses that the configuration has
+// now, after the start and after every reload.
+func (e *Engine) runReaddress(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-e.moved:
+		}
+		for err := e.readdress(ctx); err != nil && ctx.Err() == nil; err = e.readdress(ctx) {
+			e.log.Error("Posts could not be moved to their addresses; trying again", "err", err)
+			select {
+			case <-ctx.Done():
+			case <-time.After(notNow):
+			}
+		}
+	}
+}
+
 func (e *Engine) readdress(ctx context.Context) error {
 	c := e.current.Load()
 	err := e.store.Update(ctx, func(tx store.Tx) error {
@@ -222,17 +243,20 @@ func (e *Engine) readdress(ctx context.Context) error {
 				return err
 			}
 			if moved > 0 {
-				e.log.Info("Posts wait for a new address", "destination", d.Name, "posts", moved)
+				e.log.Info("Posts go to a new address", "destination", d.Name, "posts", moved)
 			}
 		}
 		return nil
 	})
-	if err != nil {
-		return fmt.Errorf("moving posts to their new addresses: %w", err)
+	if err == nil {
+		e.deliver.WakeAll()
 	}
-	e.deliver.WakeAll()
-	return nil
+	return err
 }
+
+// Now is the time by which the engine works. Whoever hands it facts takes
+// their times from it.
+func (e *Engine) Now() time.Time { return e.clock.now() }
 
 // ResolveTimeout is the configured one.
 func (e *Engine) ResolveTimeout() time.Duration { return e.current.Load().ResolveTimeout }

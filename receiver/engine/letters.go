@@ -19,12 +19,7 @@ func (e *Engine) Replay(ctx context.Context, id int64) error {
 		if err != nil {
 			return err
 		}
-		if addresses := e.current.Load().destinations[post.Destination]; len(addresses) > 0 {
-			if _, known := e.current.Load().addresses[post.Address]; !known {
-				post.Address = addresses[0].ID
-			}
-		}
-		post.Replay(e.now())
+		post.Replay(e.Now())
 		address = post.Address
 		return tx.SavePost(&post)
 	})
@@ -60,7 +55,7 @@ func (e *Engine) Test(ctx context.Context, destination string) (int64, error) {
 	if _, ok := c.destinations[destination]; !ok {
 		return 0, ErrUnknownDestination
 	}
-	now := e.now()
+	now := e.Now()
 	labels := map[string]string{
 		alert.NameLabel: "TeamsrelayTest", alert.SeverityLabel: "info", "destination": destination,
 	}

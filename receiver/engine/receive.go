@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/teamsrelay/teamsrelay/receiver/alert"
-	"github.com/teamsrelay/teamsrelay/receiver/deliver"
 	"github.com/teamsrelay/teamsrelay/receiver/group"
 	"github.com/teamsrelay/teamsrelay/receiver/ingest"
 	"github.com/teamsrelay/teamsrelay/receiver/route"
@@ -21,7 +20,8 @@ import (
 // Each alert goes through its own routes, so the source's group can become
 // several of ours; an alert that is part of an open episode stays where it is.
 func (e *Engine) Snapshot(ctx context.Context, s ingest.Snapshot) error {
-	now := e.now()
+	now, release := e.clock.hold()
+	defer release()
 	c := e.current.Load()
 	var done after
 	err := e.store.Update(ctx, func(tx store.Tx) error {
@@ -124,7 +124,8 @@ func (e *Engine) Posted(ctx context.Context, posted []ingest.Posted) error {
 
 // posted stores news of alerts that we group ourselves.
 func (e *Engine) posted(ctx context.Context, news []newsItem) error {
-	now := e.now()
+	now, release := e.clock.hold()
+	defer release()
 	c := e.current.Load()
 	var done after
 	work := func(parts []*part) func(store.Tx) error {
@@ -253,34 +254,58 @@ func (e *Engine) save(tx store.Tx, c *compiled, g group.Group, now time.Time, do
 func (c *compiled) raise(tx store.Tx, g *group.Group, due group.Due, now time.Time, done *after) error {
 	addresses, known := c.destinations[due.Target.Destination]
 	if !known {
-		// The episode began when the destination was there. It is not lost:
-		// a dead letter says what to do.
-		addresses = []deliver.Address{{ID: "none:" + due.Target.Destination}}
+		return lostDestination(tx, g, due, now)
 	}
 	for _, a := range addresses {
 		if !due.Message && !a.Editable {
 			continue // waits for the next change that is a message of its own
 		}
-		var post store.Post
+		post := newPost(g, due, a.ID)
 		if g.Rev > 1 || len(g.Spec.Targets) > 1 { // else it cannot be there yet
-			var err error
-			if post, err = tx.PostOf(g.ID, a.ID); err != nil && !errors.Is(err, store.ErrNotFound) {
+			switch there, err := tx.PostOf(g.ID, a.ID); {
+			case err == nil:
+				post = there
+			case !errors.Is(err, store.ErrNotFound):
 				return err
 			}
 		}
-		if post.ID == 0 {
-			post = store.Post{GroupID: g.ID, Address: a.ID, Destination: due.Target.Destination, Card: due.Target.Card}
-		}
 		post.Title = g.Title()
 		post.Raise(g.Rev, due, rank(g, due), now)
-		if !known {
-			post.GiveUp(string(teams.NoAddress), "Destination "+due.Target.Destination+
-				" is not in the configuration any more. Put it back and replay this dead letter, or drop it.", now)
-		}
 		if err := tx.SavePost(&post); err != nil {
 			return err
 		}
 		done.addresses = append(done.addresses, a.ID)
+	}
+	return nil
+}
+
+func newPost(g *group.Group, due group.Due, address string) store.Post {
+	return store.Post{
+		GroupID: g.ID, Address: address, Title: g.Title(),
+		Destination: due.Target.Destination, Card: due.Target.Card,
+	}
+}
+
+// lostDestination keeps what is due as a dead letter: the episode began when
+// the destination was in the configuration, and it is not any more.
+func lostDestination(tx store.Tx, g *group.Group, due group.Due, now time.Time) error {
+	if !due.Message {
+		return nil
+	}
+	posts, err := tx.ListPosts(store.PostFilter{GroupID: g.ID, Destination: due.Target.Destination})
+	if err != nil {
+		return err
+	}
+	if len(posts) == 0 {
+		posts = []store.Post{newPost(g, due, "none:"+due.Target.Destination)}
+	}
+	for i := range posts {
+		posts[i].Raise(g.Rev, due, rank(g, due), now)
+		posts[i].GiveUp(string(teams.NoAddress), "Destination "+due.Target.Destination+
+			" is not in the configuration any more. Put it back and replay this dead letter, or drop it.", now)
+		if err := tx.SavePost(&posts[i]); err != nil {
+			return err
+		}
 	}
 	return nil
 }

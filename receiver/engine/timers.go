@@ -65,7 +65,7 @@ func (e *Engine) runTimers(ctx context.Context) {
 		switch {
 		case err != nil && ctx.Err() == nil:
 			e.log.Error("Timers could not be worked; trying again", "err", err)
-			e.wait(ctx, e.now().Add(notNow))
+			e.wait(ctx, e.Now().Add(notNow))
 		case !more:
 			e.wait(ctx, next)
 		}
@@ -74,7 +74,7 @@ func (e *Engine) runTimers(ctx context.Context) {
 
 // wait sleeps until next at the latest, or a little while when next is zero.
 func (e *Engine) wait(ctx context.Context, next time.Time) {
-	now := e.now()
+	now := e.Now()
 	if limit := now.Add(lookAgain); next.IsZero() || next.After(limit) {
 		next = limit
 	}
@@ -90,11 +90,19 @@ func (e *Engine) wait(ctx context.Context, next time.Time) {
 
 // tick works one batch, and says whether there is more, else when there will be.
 func (e *Engine) tick(ctx context.Context) (more bool, next time.Time, err error) {
-	now := e.now()
+	now, release := e.clock.hold()
+	defer release()
+	err = e.store.View(ctx, func(tx store.Tx) (err error) {
+		next, err = tx.NextDueGroup()
+		return err
+	})
+	if err != nil || next.IsZero() || next.After(now) {
+		return false, next, err
+	}
 	c := e.current.Load()
 	var done after
 	err = e.store.Update(ctx, func(tx store.Tx) error {
-		done, more, next = after{}, false, time.Time{}
+		done = after{}
 		ids, err := tx.DueGroups(now, tickBatch)
 		if err != nil {
 			return err
@@ -108,23 +116,20 @@ func (e *Engine) tick(ctx context.Context) (more bool, next time.Time, err error
 				return err
 			}
 		}
-		if more = len(ids) == tickBatch; !more {
-			next, err = tx.NextDueGroup()
-		}
-		return err
+		return nil
 	})
 	if err != nil {
 		return false, time.Time{}, err
 	}
 	e.deliver.Wake(done.addresses...)
-	return more, next, nil
+	return true, time.Time{}, nil
 }
 
 // runExpiry ends the posted alerts that are not sent any more.
 func (e *Engine) runExpiry(ctx context.Context) {
 	const batch = 200
 	for ctx.Err() == nil {
-		now := e.now()
+		now := e.Now()
 		news, next := e.active.expired(now, batch)
 		if len(news) > 0 {
 			if err := e.posted(ctx, news); err != nil && ctx.Err() == nil {
@@ -152,7 +157,7 @@ func (e *Engine) runPrune(ctx context.Context) {
 		pause := every
 		var more bool
 		err := e.store.Update(ctx, func(tx store.Tx) (err error) {
-			more, err = tx.Prune(e.now().Add(-e.current.Load().Retention), rows)
+			more, err = tx.Prune(e.Now().Add(-e.current.Load().Retention), rows)
 			return err
 		})
 		switch {
@@ -169,50 +174,25 @@ func (e *Engine) runPrune(ctx context.Context) {
 	}
 }
 
-// clock notices when the wall clock is set.
-type clock struct {
-	now     func() time.Time
-	elapsed func() time.Duration
-
-	wall    time.Time
-	running time.Duration
-}
-
-// jumpThreshold is how far the wall clock may be set before timers move with
-// it. Less than that is neither a burst nor a silence that anybody would
-// notice; NTP corrects less than 0.128 s without a step.
-const jumpThreshold = 5 * time.Second
-
-// jumped returns by how much the wall clock was set since the last call.
-func (c *clock) jumped() time.Duration {
-	wall, running := c.now().Round(0), c.elapsed()
-	before, ran := c.wall, c.running
-	c.wall, c.running = wall, running
-	if before.IsZero() {
-		return 0
-	}
-	jump := wall.Sub(before) - (running - ran)
-	if jump.Abs() < jumpThreshold {
-		return 0
-	}
-	return jump
-}
-
 // rebase moves all timers with the wall clock when that was set: neither does
 // everything become due at once, nor does everything wait for the hour that
-// was taken back.
+// was taken back. Until the timers have moved, the engine lives in the old
+// time.
 func (e *Engine) rebase(ctx context.Context) error {
-	jump := e.jumps.jumped()
+	jump := e.clock.jump()
 	if jump == 0 {
 		return nil
 	}
-	e.log.Warn("The wall clock was set; timers move with it", "by", jump)
-	e.metrics.jumps.Inc()
-	if err := e.store.Update(ctx, func(tx store.Tx) error { return tx.ShiftTimers(jump) }); err != nil {
-		e.jumps.wall = e.jumps.wall.Add(-jump) // notice it again
+	e.clock.working.Lock() // whoever works by the old time ends first
+	defer e.clock.working.Unlock()
+	err := e.store.Update(ctx, func(tx store.Tx) error { return tx.ShiftTimers(jump) })
+	if err != nil {
 		return err
 	}
+	e.clock.move(jump)
 	e.active.shift(jump)
+	e.log.Warn("The wall clock was set; timers have moved with it", "by", jump)
+	e.metrics.jumps.Inc()
 	e.deliver.WakeAll()
 	return nil
 }

@@ -1,0 +1,464 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/alertmanager/timeinterval"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+	"gopkg.in/yaml.v3"
+
+	"github.com/teamsrelay/teamsrelay/receiver/alert"
+	"github.com/teamsrelay/teamsrelay/receiver/card"
+	"github.com/teamsrelay/teamsrelay/receiver/deliver"
+	"github.com/teamsrelay/teamsrelay/receiver/ingest"
+	"github.com/teamsrelay/teamsrelay/receiver/route"
+	"github.com/teamsrelay/teamsrelay/receiver/store"
+	"github.com/teamsrelay/teamsrelay/receiver/store/sqlite"
+	"github.com/teamsrelay/teamsrelay/receiver/teams"
+)
+
+// rig is an engine on a real store, with destinations that note what arrives.
+type rig struct {
+	t       *testing.T
+	file    string
+	store   *counting
+	engine  *Engine
+	stop    func()
+	now     func() time.Time
+	skew    atomic.Int64 // of the wall clock
+	mu      sync.Mutex
+	arrived []string // "destination: summary"
+}
+
+// counting counts transactions, and refuses them when told to.
+type counting struct {
+	store.Store
+	updates atomic.Int64
+	refuse  atomic.Bool
+}
+
+func (c *counting) Update(ctx context.Context, fn func(store.Tx) error) error {
+	if c.refuse.Load() {
+		return store.ErrUnavailable
+	}
+	c.updates.Add(1)
+	return c.Store.Update(ctx, fn)
+}
+
+// base is the routing of most tests: everything to ops, critical alerts also
+// straight to sre.
+const base = `
+destinations: [ops]
+group_by: [alertname]
+group_wait: 30s
+group_interval: 5m
+repeat_interval: 4h
+routes:
+- matchers: [severity="critical"]
+  destinations: [sre]
+`
+
+func newRig(t *testing.T) *rig {
+	r := &rig{t: t, file: filepath.Join(t.TempDir(), "engine.db")}
+	r.now = func() time.Time { return time.Now().Add(time.Duration(r.skew.Load())).Round(0) }
+	return r
+}
+
+// start opens the store and runs an engine with these routes; names are its
+// destinations.
+func (r *rig) start(routes string, names ...string) {
+	r.t.Helper()
+	db, err := sqlite.Open(r.file, sqlite.Options{})
+	require.NoError(r.t, err)
+	r.store = &counting{Store: db}
+	began := time.Now()
+	r.engine, err = New(Options{
+		Store: r.store, Logger: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
+		Now: r.now, Elapsed: func() time.Duration { return time.Since(began) }, Location: time.UTC, Holder: "test",
+	}, r.config(routes, names...))
+	require.NoError(r.t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- r.engine.Run(ctx) }()
+	r.stop = func() {
+		r.t.Helper()
+		cancel()
+		require.NoError(r.t, <-done)
+		require.NoError(r.t, db.Close())
+	}
+}
+
+func (r *rig) config(routes string, names ...string) Config {
+	r.t.Helper()
+	if len(names) == 0 {
+		names = []string{"ops", "sre"}
+	}
+	cards, problems := card.New(nil)
+	require.Empty(r.t, problems)
+	o := route.Options{Destinations: names, Cards: cards.Names()}
+	require.NoError(r.t, yaml.Unmarshal([]byte(routes), &o.Route))
+	o.InhibitRules = []route.InhibitRule{{
+		SourceMatchers: []string{`alertname="SiteDown"`}, TargetMatchers: []string{`alertname!="SiteDown"`}, Equal: []string{"site"},
+	}}
+	var morning timeinterval.TimeInterval
+	require.NoError(r.t, yaml.Unmarshal([]byte("times: [{start_time: '00:00', end_time: '01:00'}]"), &morning))
+	o.TimeIntervals = []route.Interval{{Name: "first-hour", TimeIntervals: []timeinterval.TimeInterval{morning}}}
+	tree, wrong := route.New(o)
+	require.Empty(r.t, wrong)
+	c := Config{Routes: tree, Cards: cards, ResolveTimeout: 5 * time.Minute, Retention: 30 * 24 * time.Hour}
+	for _, name := range names {
+		c.Destinations = append(c.Destinations, Destination{Name: name, Addresses: []deliver.Address{{
+			ID: "workflow:" + name, Destination: name, Pace: []deliver.Window{{N: 1000, Per: time.Second}},
+			Send: func(_ context.Context, m card.Message) teams.Outcome {
+				r.mu.Lock()
+				defer r.mu.Unlock()
+				r.arrived = append(r.arrived, name+": "+m.Summary)
+				return teams.Outcome{Kind: teams.Delivered, Status: 202}
+			},
+		}}})
+	}
+	return c
+}
+
+// messages waits until nothing moves and returns what has arrived since the
+// last call.
+func (r *rig) messages() []string {
+	synctest.Wait()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	arrived := r.arrived
+	r.arrived = nil
+	return arrived
+}
+
+// expect checks what has arrived: each message begins with its destination
+// and has all the words.
+func (r *rig) expect(want ...string) {
+	r.t.Helper()
+	arrived := r.messages()
+	require.Len(r.t, arrived, len(want), "%q", arrived)
+	for i, words := range want {
+		destination, text, _ := strings.Cut(words, ": ")
+		found := false
+		for _, message := range arrived {
+			if strings.HasPrefix(message, destination+": ") && contains(message, strings.Fields(text)) {
+				found = true
+			}
+		}
+		require.True(r.t, found, "message %d, %q, is not among %q", i, words, arrived)
+	}
+}
+
+func contains(message string, words []string) bool {
+	for _, word := range words {
+		if !strings.Contains(strings.ToLower(message), strings.ToLower(word)) {
+			return false
+		}
+	}
+	return true
+}
+
+func labeled(name, severity string, more ...string) alert.Alert {
+	labels := map[string]string{"alertname": name, "severity": severity}
+	for i := 0; i+1 < len(more); i += 2 {
+		labels[more[i]] = more[i+1]
+	}
+	return alert.Alert{Fingerprint: alert.FingerprintOf(labels), Status: alert.Firing, Labels: labels, StartsAt: time.Now()}
+}
+
+func over(a alert.Alert) alert.Alert {
+	a.Status, a.EndsAt = alert.Resolved, time.Now()
+	return a
+}
+
+func snapshot(alerts ...alert.Alert) ingest.Snapshot {
+	return ingest.Snapshot{Source: "alertmanager", Origin: "am", Complete: true, Repeats: true, Alerts: alerts}
+}
+
+func (r *rig) send(alerts ...alert.Alert) {
+	r.t.Helper()
+	require.NoError(r.t, r.engine.Snapshot(context.Background(), snapshot(alerts...)))
+}
+
+func (r *rig) post(alerts ...alert.Alert) {
+	r.t.Helper()
+	posted := make([]ingest.Posted, len(alerts))
+	for i, a := range alerts {
+		posted[i] = ingest.Posted{Alert: a, Until: time.Now().Add(5 * time.Minute)}
+		if a.Status == alert.Resolved {
+			posted[i].Until = a.EndsAt
+		}
+	}
+	require.NoError(r.t, r.engine.Posted(context.Background(), posted))
+}
+
+func test(t *testing.T, name string, story func(*rig)) {
+	t.Helper()
+	t.Run(name, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) { story(newRig(t)) })
+	})
+}
+
+func TestAlertmanagersGroups(t *testing.T) {
+	test(t, "become one message when they fire and one when they end", func(r *rig) {
+		r.start(base)
+		defer r.stop()
+		a := labeled("DiskFull", "warning", "host", "db1")
+		r.send(a)
+		r.expect("ops: DiskFull firing")
+		r.send(a) // the other Alertmanager
+		r.expect()
+		r.send(over(a))
+		r.expect("ops: DiskFull resolved")
+	})
+	test(t, "are divided by routes, alert by alert", func(r *rig) {
+		r.start(base)
+		defer r.stop()
+		r.send(labeled("DiskFull", "warning", "host", "db1"), labeled("DiskFull", "critical", "host", "db2"))
+		r.expect("ops: DiskFull", "sre: DiskFull critical")
+	})
+	test(t, "end where they fired, though the routes have changed", func(r *rig) {
+		r.start(base)
+		defer r.stop()
+		a := labeled("DiskFull", "critical")
+		r.send(a)
+		r.expect("sre: DiskFull")
+		require.NoError(r.t, r.engine.Reload(context.Background(), r.config("destinations: [ops]")))
+		r.send(over(a))
+		r.expect("sre: DiskFull resolved")
+		r.send(a)
+		r.expect("ops: DiskFull firing")
+	})
+	test(t, "go straight to the destination that the path names", func(r *rig) {
+		r.start(base)
+		defer r.stop()
+		s := snapshot(labeled("DiskFull", "warning"))
+		s.Destination = "sre"
+		require.NoError(r.t, r.engine.Snapshot(context.Background(), s))
+		r.expect("sre: DiskFull")
+	})
+	test(t, "are not taken when the store refuses, and are when they are sent again", func(r *rig) {
+		r.start(base)
+		defer r.stop()
+		r.messages()
+		r.store.refuse.Store(true)
+		err := r.engine.Snapshot(context.Background(), snapshot(labeled("DiskFull", "warning")))
+		require.ErrorIs(r.t, err, store.ErrUnavailable)
+		r.expect()
+		r.store.refuse.Store(false)
+		r.send(labeled("DiskFull", "warning"))
+		r.expect("ops: DiskFull")
+	})
+}
+
+func TestPostedAlerts(t *testing.T) {
+	test(t, "are grouped, wait for group_wait, and end when nobody sends them any more", func(r *rig) {
+		r.start(base)
+		defer r.stop()
+		r.post(labeled("DiskFull", "warning", "host", "db1"), labeled("DiskFull", "warning", "host", "db2"))
+		time.Sleep(29 * time.Second)
+		r.expect()
+		time.Sleep(2 * time.Second)
+		r.expect("ops: DiskFull firing")
+		time.Sleep(5 * time.Minute)
+		r.expect("ops: DiskFull resolved")
+	})
+	test(t, "that only say that they still fire cost no transaction and do not end", func(r *rig) {
+		r.start(base)
+		defer r.stop()
+		a := labeled("DiskFull", "warning")
+		r.post(a)
+		time.Sleep(time.Minute)
+		r.expect("ops: DiskFull")
+		before := r.store.updates.Load()
+		for range 20 {
+			r.post(a)
+			time.Sleep(10 * time.Second)
+		}
+		require.Equal(r.t, before, r.store.updates.Load(), "transactions for resends")
+		for range 10 {
+			r.post(a)
+			time.Sleep(time.Minute)
+		}
+		r.expect()
+	})
+	test(t, "whose end is sent are resolved at once", func(r *rig) {
+		r.start(base)
+		defer r.stop()
+		a := labeled("DiskFull", "warning")
+		r.post(a)
+		time.Sleep(time.Minute)
+		r.expect("ops: DiskFull firing")
+		r.post(over(a))
+		r.expect("ops: DiskFull resolved")
+		before := r.store.updates.Load()
+		for range 15 { // as Prometheus does
+			r.post(over(a))
+			time.Sleep(time.Second)
+		}
+		require.LessOrEqual(r.t, r.store.updates.Load()-before, int64(0), "transactions for an end told again")
+	})
+	test(t, "are remembered over a restart, with a resolve_timeout of grace", func(r *rig) {
+		r.start(base)
+		a := labeled("DiskFull", "warning")
+		r.post(a)
+		time.Sleep(time.Minute)
+		r.expect("ops: DiskFull firing")
+		r.stop()
+		time.Sleep(time.Hour) // nobody could send it again
+		r.start(base)
+		defer r.stop()
+		time.Sleep(4 * time.Minute)
+		r.expect()
+		time.Sleep(2 * time.Minute)
+		r.expect("ops: DiskFull resolved")
+	})
+	test(t, "wait for group_wait across a restart", func(r *rig) {
+		r.start(base)
+		r.post(labeled("DiskFull", "warning"))
+		time.Sleep(10 * time.Second)
+		r.stop()
+		r.expect()
+		r.start(base)
+		defer r.stop()
+		time.Sleep(15 * time.Second)
+		r.expect()
+		time.Sleep(10 * time.Second)
+		r.expect("ops: DiskFull")
+	})
+	test(t, "that could not be stored are not taken for known", func(r *rig) {
+		r.start(base)
+		defer r.stop()
+		a := labeled("DiskFull", "warning")
+		r.store.refuse.Store(true)
+		err := r.engine.Posted(context.Background(), []ingest.Posted{{Alert: a, Until: time.Now().Add(time.Minute)}})
+		require.ErrorIs(r.t, err, store.ErrUnavailable)
+		r.store.refuse.Store(false)
+		r.post(a)
+		time.Sleep(31 * time.Second)
+		r.expect("ops: DiskFull")
+	})
+	test(t, "are inhibited by others, until those end", func(r *rig) {
+		r.start(base)
+		defer r.stop()
+		down, disk := labeled("SiteDown", "critical", "site", "fra1"), labeled("DiskFull", "warning", "site", "fra1")
+		r.post(down, disk, labeled("DiskFull", "warning", "site", "ams1"))
+		time.Sleep(31 * time.Second)
+		arrived := r.messages()
+		require.Len(r.t, arrived, 2, "%q", arrived)
+		for _, message := range arrived {
+			require.NotContains(r.t, message, "fra1 +", "the inhibited alert is not counted")
+		}
+		r.post(over(down), disk)
+		r.expect("sre: SiteDown resolved")
+	})
+	test(t, "are not told while their route is muted, and are afterwards", func(r *rig) {
+		// synctest's clock starts at midnight UTC, in the first hour.
+		r.start("destinations: [ops]\ngroup_by: [alertname]\ngroup_wait: 30s\ngroup_interval: 5m\nroutes:\n- destinations: [ops]\n  mute_time_intervals: [first-hour]\n")
+		defer r.stop()
+		a := labeled("DiskFull", "warning")
+		for range 59 {
+			r.post(a)
+			time.Sleep(time.Minute)
+		}
+		r.expect()
+		for range 10 {
+			r.post(a)
+			time.Sleep(time.Minute)
+		}
+		r.expect("ops: DiskFull")
+	})
+}
+
+func TestAWallClockThatIsSetCausesNeitherABurstNorSilence(t *testing.T) {
+	test(t, "set forward by a day, nothing becomes due early", func(r *rig) {
+		r.start(base)
+		defer r.stop()
+		a := labeled("DiskFull", "warning")
+		r.post(a)
+		time.Sleep(time.Second)
+		r.skew.Store(int64(24 * time.Hour))
+		time.Sleep(20 * time.Second)
+		r.expect()
+		time.Sleep(11 * time.Second)
+		r.expect("ops: DiskFull firing")
+	})
+	test(t, "set back by a day, nothing waits for a day", func(r *rig) {
+		r.start(base)
+		defer r.stop()
+		r.post(labeled("DiskFull", "warning"))
+		time.Sleep(time.Second)
+		r.skew.Store(-int64(24 * time.Hour))
+		time.Sleep(41 * time.Second)
+		r.expect("ops: DiskFull firing")
+	})
+}
+
+func TestADestinationThatIsGoneLosesNothing(t *testing.T) {
+	test(t, "its news becomes a dead letter that can be replayed when it is back", func(r *rig) {
+		r.start(base)
+		defer r.stop()
+		a := labeled("DiskFull", "critical")
+		r.send(a)
+		r.expect("sre: DiskFull")
+		require.NoError(r.t, r.engine.Reload(context.Background(), r.config("destinations: [ops]", "ops")))
+		r.send(over(a))
+		r.expect()
+		var letters []store.Post
+		require.NoError(r.t, r.store.View(context.Background(), func(tx store.Tx) (err error) {
+			letters, err = tx.ListPosts(store.PostFilter{DeadLetters: true})
+			return err
+		}))
+		require.Len(r.t, letters, 1)
+		require.Equal(r.t, string(teams.NoAddress), letters[0].Reason)
+		require.NoError(r.t, r.engine.Reload(context.Background(), r.config(base)))
+		require.NoError(r.t, r.engine.Replay(context.Background(), letters[0].ID))
+		r.expect("sre: DiskFull resolved")
+		require.ErrorIs(r.t, r.engine.Replay(context.Background(), letters[0].ID), store.ErrNotFound, "it has left the list")
+	})
+	test(t, "a test for an unknown destination says so", func(r *rig) {
+		r.start(base)
+		defer r.stop()
+		_, err := r.engine.Test(context.Background(), "nobody")
+		require.ErrorIs(r.t, err, ErrUnknownDestination)
+		_, err = r.engine.Test(context.Background(), "ops")
+		require.NoError(r.t, err)
+		r.expect("ops: test")
+	})
+}
+
+func TestTheEndsOfAlertsComeInOrder(t *testing.T) {
+	tree, problems := route.New(route.Options{Route: route.Route{Destinations: []string{"ops"}}, Destinations: []string{"ops"}, Cards: []string{"alert"}})
+	require.Empty(t, problems)
+	table := newActive(tree.NewInhibitor())
+	start := time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
+	var posted []ingest.Posted
+	for i := range 1000 {
+		a := labeled("Disk", "warning", "host", fmt.Sprint(i))
+		posted = append(posted, ingest.Posted{Alert: a, Until: start.Add(time.Duration(i*7919%1000) * time.Second)})
+	}
+	table.learn(table.news(posted))
+	ended := 0
+	for s := range 1001 {
+		now := start.Add(time.Duration(s) * time.Second)
+		news, _ := table.expired(now, 10)
+		for _, n := range news {
+			require.False(t, n.alert.Until.After(now))
+			require.Equal(t, alert.Resolved, n.alert.Status)
+		}
+		table.learn(news)
+		ended += len(news)
+	}
+	require.Equal(t, 1000, ended, "every alert ends once")
+	require.Empty(t, table.alerts)
+}
