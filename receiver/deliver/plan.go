@@ -88,7 +88,7 @@ func (s situation) choose() (step, time.Time) {
 	}
 	ordinary := nextSend(s.windows, s.sends, s.now, shareOrdinary)
 	storm := s.backlog > room(s.windows, s.sends, s.now, s.now.Add(digestAfter), shareOrdinary, s.backlog)
-	alone := step{action: doSend, post: freshest(s.ready)}
+	alone := step{action: doSend, post: leastTried(s.ready)}
 
 	switch {
 	case critical > 0:
@@ -134,9 +134,9 @@ func (s situation) digestTime(sh share, ordinary time.Time) time.Time {
 	return at
 }
 
-// freshest is the best post, but one that has failed lets those of the same
+// leastTried is the best post, but one that has failed lets those of the same
 // rank go first that have failed less.
-func freshest(ready []store.Post) store.Post {
+func leastTried(ready []store.Post) store.Post {
 	best := 0
 	for i := range ready {
 		if ready[i].Rank == ready[best].Rank && ready[i].Attempts < ready[best].Attempts {

@@ -97,9 +97,9 @@ func TestDecide(t *testing.T) {
 func TestAPostThatFailedStandsBack(t *testing.T) {
 	posts := waiting(3, store.RankLoud)
 	posts[0].Attempts = 4
-	require.Equal(t, int64(2), freshest(posts).ID, "a post that always fails must not hold up its neighbours")
+	require.Equal(t, int64(2), leastTried(posts).ID, "a post that always fails must not hold up its neighbours")
 	posts[0].Rank = store.RankLoudCritical
-	require.Equal(t, int64(1), freshest(posts).ID, "but a critical one does not stand back behind others")
+	require.Equal(t, int64(1), leastTried(posts).ID, "but a critical one does not stand back behind others")
 }
 
 func TestMinimalCardOnlyForTheLastAttempt(t *testing.T) {
