@@ -28,10 +28,10 @@ type assembler struct {
 type frame struct {
 	node  int
 	kind  byte
-	under string // the name under which it stands; for the elements of an array the array's
+	under []byte // the name under which it stands; for the elements of an array the array's
 	name  []byte // of the member that comes next, nil before it is read
 	colon bool   // the colon after the name has been read
-	typ   string // the object's "type", "" while that was not read
+	typ   []byte // the object's "type", nil while that was not read
 }
 
 // assemble puts the values into the text and leaves the card in a.tree.
@@ -60,7 +60,7 @@ func (a *assembler) next() error {
 	}
 	switch c := a.text[a.at]; c {
 	case ' ', '\t', '\r', '\n':
-		a.at++
+		a.space()
 	case '/':
 		return a.comment()
 	case '{', '[':
@@ -98,6 +98,20 @@ func (a *assembler) next() error {
 	return nil
 }
 
+// space skips white space, of which templates have a lot.
+func (a *assembler) space() {
+	end := len(a.text)
+	if len(a.holes) > 0 {
+		end = a.holes[0].offset
+	}
+	for a.at < end {
+		if c := a.text[a.at]; c != ' ' && c != '\n' && c != '\t' && c != '\r' {
+			return
+		}
+		a.at++
+	}
+}
+
 // here reports whether a value belongs here.
 func (a *assembler) here() bool { return len(a.holes) > 0 && a.holes[0].offset == a.at }
 
@@ -110,18 +124,15 @@ func (a *assembler) take() hole {
 func (a *assembler) top() *frame { return &a.frames[len(a.frames)-1] }
 
 // name is the name under which a value that begins here stands.
-func (a *assembler) name() string {
+func (a *assembler) name() []byte {
 	if len(a.frames) == 0 {
-		return ""
+		return nil
 	}
 	if top := a.top(); top.kind == '{' {
-		return string(a.tree.nodes[top.last(&a.tree)].name)
+		return a.tree.nodes[a.tree.nodes[top.node].last].name
 	}
 	return a.top().under
 }
-
-// last is the child that was added last.
-func (f *frame) last(t *tree) int32 { return t.nodes[f.node].last }
 
 // isName reports whether a string that begins here is the name of a member.
 func (a *assembler) isName() bool {
@@ -175,13 +186,13 @@ func (a *assembler) comment() error {
 // literal reads a number, true, false or null.
 func (a *assembler) literal() error {
 	start := a.at
-	for a.at < len(a.text) && bytes.IndexByte([]byte(" \t\r\n,:{}[]\"/"), a.text[a.at]) < 0 {
+	for a.at < len(a.text) && strings.IndexByte(" \t\r\n,:{}[]\"/", a.text[a.at]) < 0 {
 		if a.at++; a.here() {
 			break
 		}
 	}
 	raw := a.text[start:a.at]
-	if !json.Valid(raw) {
+	if string(raw) != "true" && !json.Valid(raw) {
 		a.at = start
 		return a.fault(fmt.Sprintf("%.40q is no value; text needs quotes", raw))
 	}
@@ -268,7 +279,7 @@ func (a *assembler) accept(name bool, raw []byte) error {
 		return nil
 	}
 	if len(a.frames) > 0 && string(a.top().name) == "type" {
-		a.top().typ = string(raw)
+		a.top().typ = raw
 	}
 	_, err := a.add(node{kind: '"', raw: raw})
 	return err
@@ -290,24 +301,24 @@ func (a *assembler) placement() writing {
 	}
 	top := a.top()
 	if top.kind == '[' {
-		return placement(top.under, "", top.under)
+		return placement(top.under, nil, top.under)
 	}
-	return placement(string(top.name), top.typ, top.under)
+	return placement(top.name, top.typ, top.under)
 }
 
 // placement says what Teams reads in a member of an object. Markdown is read
 // in the text of a TextBlock and in the facts of a FactSet; titles of buttons,
 // runs of a RichTextBlock and all else are shown as they are.
-func placement(name, typ, under string) writing {
-	switch name {
+func placement(name, typ, under []byte) writing {
+	switch string(name) {
 	case "url", "iconUrl", "poster", "backgroundImage":
 		return address
 	case "text":
-		if typ == "" || typ == "TextBlock" {
+		if len(typ) == 0 || string(typ) == "TextBlock" {
 			return markdown
 		}
 	case "title", "value":
-		if under == "facts" {
+		if string(under) == "facts" {
 			return markdown
 		}
 	}

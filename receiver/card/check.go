@@ -39,6 +39,15 @@ var lowerTypes = func() map[string]string {
 	return names
 }()
 
+// typeName is the name of a type that is written in any case, "" when there is
+// no such type.
+func typeName(word string) string {
+	if _, known := required[word]; known {
+		return word
+	}
+	return lowerTypes[strings.ToLower(word)]
+}
+
 // words are the values that Teams knows for a property of some element, in
 // lower case: it ignores the case.
 var words = map[string][]string{
@@ -60,12 +69,12 @@ var elementArrays = map[string]string{
 type checker struct {
 	tree   *tree
 	images bool // take pictures out
-	path   []stride
+	path   []pathStep
 	fault  error // the first mistake: the path of a property, and what is wrong
 }
 
-// stride is one step of a path: a member's name, or an element's number.
-type stride struct {
+// pathStep is one step of a path: a member's name, or an element's number.
+type pathStep struct {
 	name  []byte
 	index int
 }
@@ -112,19 +121,15 @@ func (c *checker) wrong(name, format string, args ...any) {
 func (c *checker) object(at int, elsewise string) (keep bool) {
 	kind := elsewise
 	if written := c.tree.member(at, "type"); written != 0 {
-		kind = c.tree.text(written)
+		word := c.tree.text(written)
+		if kind = typeName(word); kind == "" && word != "" {
+			if c.tree.member(at, "fallback") == 0 {
+				c.wrong("type", "Teams knows no %q", word)
+			}
+			return true
+		}
 	}
 	if kind != "" {
-		if _, known := required[kind]; !known {
-			name, known := lowerTypes[strings.ToLower(kind)]
-			if !known {
-				if c.tree.member(at, "fallback") == 0 {
-					c.wrong("type", "Teams knows no %q", kind)
-				}
-				return true
-			}
-			kind = name
-		}
 		if c.images && (kind == "Image" || kind == "ImageSet" || kind == "Media" || kind == "ImageRun") {
 			return false
 		}
@@ -136,8 +141,8 @@ func (c *checker) object(at int, elsewise string) (keep bool) {
 	}
 	for child := range c.tree.children(at) {
 		name := c.tree.nodes[child].name
-		c.path = append(c.path, stride{name: name})
-		keep := c.member(kind, string(name), child)
+		c.path = append(c.path, pathStep{name: name})
+		keep := c.member(kind, name, child)
 		c.path = c.path[:len(c.path)-1]
 		if !keep {
 			if slices.Contains(required[kind], string(name)) {
@@ -151,15 +156,15 @@ func (c *checker) object(at int, elsewise string) (keep bool) {
 
 // member checks one member of an object of a kind and reports whether to keep
 // it.
-func (c *checker) member(kind, name string, at int) bool {
+func (c *checker) member(kind string, name []byte, at int) bool {
 	n := &c.tree.nodes[at]
-	switch name {
+	switch string(name) {
 	case "type", "wrap", "width", "version", "$schema":
 		return true
 	case "data", "msteams", "authentication", "metadata", "requires", "resources", "properties", "choices.data":
 		return true // not the card language
 	case "url", "iconUrl", "poster":
-		return opens(c.tree.text(at), name != "url" || kind != "Action.OpenUrl")
+		return opens(c.tree.text(at), string(name) != "url" || kind != "Action.OpenUrl")
 	case "backgroundImage":
 		if c.images {
 			return false
@@ -173,7 +178,7 @@ func (c *checker) member(kind, name string, at int) bool {
 		}
 		return true
 	}
-	if known := words[name]; known != nil && kind != "" {
+	if known := words[string(name)]; known != nil && kind != "" {
 		if word := c.tree.text(at); !slices.Contains(known, strings.ToLower(word)) {
 			c.wrong("", "Teams knows no %q; one of %s", word, strings.Join(known, ", "))
 		}
@@ -182,9 +187,9 @@ func (c *checker) member(kind, name string, at int) bool {
 	case '{':
 		return c.object(at, "")
 	case '[':
-		c.array(kind, name, at)
+		c.array(kind, string(name), at)
 	default:
-		if _, elements := elementArrays[name]; elements || name == "facts" {
+		if _, elements := elementArrays[string(name)]; elements || string(name) == "facts" {
 			c.wrong("", "%s, not an array", kindWord(n))
 		}
 	}
@@ -199,7 +204,7 @@ func (c *checker) array(kind, name string, at int) {
 	index := -1
 	for child := range c.tree.children(at) {
 		index++
-		c.path = append(c.path, stride{index: index})
+		c.path = append(c.path, pathStep{index: index})
 		switch n := &c.tree.nodes[child]; {
 		case n.kind == '{':
 			if name == "facts" {

@@ -348,14 +348,25 @@ func (t *teller) texts() (summary, description string) {
 			break
 		}
 	}
-	if summary == "" {
-		summary, description = description, ""
-		return shorten(summary, maxText), ""
+	if summary == "" && !t.haveSummaries() {
+		return shorten(description, maxText), ""
 	}
 	if description == summary {
 		description = ""
 	}
 	return shorten(summary, maxSummary), shorten(description, maxText)
+}
+
+// haveSummaries reports whether the alerts have summaries of their own.
+func (t *teller) haveSummaries() bool {
+	for _, m := range t.members {
+		for _, key := range summaryKeys {
+			if m.Annotations[key] != "" {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (t *teller) title(s *Story) string {
@@ -501,7 +512,7 @@ func (t *teller) preview(s *Story) string {
 	if summary == "" && len(t.members) > 0 {
 		summary = t.ownSummary(t.members[0])
 	}
-	if summary = firstLine(summary); summary != "" && summary != name {
+	if summary = spoken(summary); summary != "" && summary != name {
 		text += ": " + shorten(summary, maxPreview/2)
 	}
 	if t.place != "" {
@@ -515,11 +526,17 @@ func (t *teller) preview(s *Story) string {
 
 func (t *teller) speak(s *Story) string {
 	text := strings.ReplaceAll(s.Status, " · ", ", ") + ": " + s.Title + "."
-	if line := firstLine(s.Summary); line != "" {
+	if line := spoken(s.Summary); line != "" {
 		text += " " + line
 	}
 	return shorten(text, 2*maxPreview)
 }
+
+// spoken is the first line of an annotation without the marks of Markdown,
+// which a phone shows and a voice reads as they are.
+func spoken(text string) string { return marks.Replace(firstLine(text)) }
+
+var marks = strings.NewReplacer("**", "", "__", "", "`", "")
 
 // oneLine puts a text on one line with single spaces.
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }

@@ -87,7 +87,8 @@ func titleWords(name string) string {
 	var out strings.Builder
 	for i, r := range runes {
 		upper := unicode.IsUpper(r)
-		nextLower := i+1 < len(runes) && unicode.IsLower(runes[i+1])
+		nextLower := i+1 < len(runes) && unicode.IsLower(runes[i+1]) &&
+			!(i > 0 && unicode.IsUpper(runes[i-1]) && i+2 < len(runes) && unicode.IsDigit(runes[i+2])) // IPv4
 		starts := i > 0 && (upper && (!unicode.IsUpper(runes[i-1]) || nextLower) || startsNumber(runes, i))
 		if starts {
 			out.WriteByte(' ')

@@ -1,0 +1,57 @@
+package card
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/stretchr/testify/require"
+)
+
+func TestTheShippedCardsPassTheFullCheck(t *testing.T) {
+	set, _ := New(nil)
+	for _, name := range set.Names() {
+		require.Empty(t, set.Check(name), name)
+	}
+}
+
+func TestCheckFindsWhatTheFastCheckLetsThrough(t *testing.T) {
+	set := define(t, block(`{"type": "TextBlock", "text": "x", "size": "Huge"}, {"type": "TEXTBLOCK", "text": "x", "weight": "BOLDER"}`))
+	problems := set.Check("mine")
+	require.NoError(t, set.Render("mine", hot(1), WorkflowLimit).Fault)
+	require.NotEmpty(t, problems)
+	require.Contains(t, problems[0].String(), `mine.tmpl:1: error: card "mine": body[0].size: `)
+	for _, p := range problems {
+		require.NotContains(t, p.What, "weight", "Teams ignores the case of words")
+	}
+}
+
+func TestCheckTriesGroupsOfEveryKind(t *testing.T) {
+	problems := define(t, block(`{"type": "TextBlock", "text": "{{ (index .Alerts 1).Status }}"}`)).Check("mine")
+	require.Len(t, problems, 1, "the group with one alert fails, at night if not now")
+	require.Contains(t, problems[0].String(), "mine.tmpl:1: error: ")
+}
+
+// Workflows reads cards with a parser that may refuse what is newer than 1.5
+// (teams-platform §7.5), so the shipped cards are held against that schema.
+func TestTheShippedCardsUseAdaptiveCards15Only(t *testing.T) {
+	file := filepath.Join("..", "..", "..", "shared", "contracts", "adaptive-card-1.5.0.schema.json")
+	if _, err := os.Stat(file); err != nil {
+		t.Skipf("the schema of Adaptive Cards 1.5 is not beside the project: %v", err)
+	}
+	schema, err := jsonschema.NewCompiler().Compile(file)
+	require.NoError(t, err)
+	set, _ := New(nil)
+	messages := []Message{set.Digest(digestInput(100), WorkflowLimit), Minimal(hot(3), WorkflowLimit)}
+	for _, in := range goldenCases() {
+		messages = append(messages, set.Render("alert", in, WorkflowLimit))
+	}
+	for _, message := range messages {
+		value, err := jsonschema.UnmarshalJSON(bytes.NewReader(message.Card))
+		require.NoError(t, err)
+		delete(value.(map[string]any), "msteams") // what Teams adds to every version
+		require.NoError(t, schema.Validate(value), "%s", message.Card)
+	}
+}
