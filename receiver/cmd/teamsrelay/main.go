@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // time intervals name zones, and not every machine knows them
 
 	"github.com/alecthomas/kingpin/v2"
 	"github.com/prometheus/common/promslog"
