@@ -19,7 +19,7 @@ type Story struct {
 	State       string // "firing", "unseen" or "resolved": what is worst among the alerts
 	Style       string // of the container around the head: attention, warning, accent, good, emphasis
 	Color       string // of text: Attention, Warning, Accent, Good, Default
-	Status      string // "CRITICAL · 3 firing, 1 resolved"
+	Status      string // "CRITICAL · 3 firing, 1 resolved", "Resolved after 12 min · was critical"
 	Duration    string // "for 12 min", "after 12 min"; "" when nobody knows
 	Title       string
 	Name        string // the alerts' common name, "" when they differ
@@ -91,8 +91,8 @@ type teller struct {
 func (t *teller) story(rows int) *Story {
 	s := &Story{State: t.state(), Severity: t.severityWord(), Name: t.name()}
 	s.Style, s.Color = t.looks(s.State)
-	s.Status = t.status(s)
 	s.Duration, s.Since = t.times(s.State)
+	s.Status = t.status(s)
 	s.Summary, s.Description = t.texts()
 	s.Title = t.title(s)
 	s.Where, s.Facts = t.facts()
@@ -259,41 +259,52 @@ func severityLooks(rank alert.Severity) (style, color string) {
 
 // status is the first line of sight: how bad, and what is the matter.
 func (t *teller) status(s *Story) string {
+	if s.State != string(group.Firing) {
+		return t.statusOver(s)
+	}
 	still := ""
 	if t.in.Reminder {
 		still = "still "
 	}
-	alone := len(t.members) <= 1 && t.in.Group.Forgotten == 0
-	var state string
-	switch {
-	case s.State == string(group.Resolved) && alone, s.State == string(group.Resolved) && len(t.members) == 0:
-		state = "resolved"
-	case s.State == string(group.Resolved):
-		state = "all " + thousands(t.count.resolved) + " resolved"
-	case s.State == string(group.Unseen) && alone:
-		state = still + "no news"
-	case alone:
-		state = still + "firing"
-	default:
-		var parts []string
-		if t.count.firing > 0 {
-			parts = append(parts, thousands(t.count.firing)+" "+still+"firing")
-		}
-		if t.count.unseen > 0 {
-			parts = append(parts, thousands(t.count.unseen)+" no news")
-		}
-		if t.count.resolved > 0 {
-			parts = append(parts, thousands(t.count.resolved)+" resolved")
-		}
-		state = strings.Join(parts, ", ")
+	state := still + "firing"
+	if len(t.members) > 1 || t.in.Group.Forgotten > 0 {
+		state = thousands(t.count.firing) + " " + state
 	}
-	switch {
-	case s.Severity == "":
+	if t.count.unseen > 0 {
+		state += ", " + thousands(t.count.unseen) + " no news"
+	}
+	if t.count.resolved > 0 {
+		state += ", " + thousands(t.count.resolved) + " resolved"
+	}
+	if s.Severity == "" {
 		return strings.ToUpper(state)
-	case s.State == string(group.Firing):
-		return strings.ToUpper(s.Severity) + " · " + state
 	}
-	return strings.ToUpper(state) + " · was " + s.Severity
+	return strings.ToUpper(s.Severity) + " · " + state
+}
+
+// statusOver is the status of a group in which nothing fires.
+func (t *teller) statusOver(s *Story) string {
+	state, counted := "No news", t.count.unseen
+	if s.State == string(group.Resolved) {
+		state, counted = "Resolved", t.count.resolved
+		if s.Duration != "" {
+			state += " " + s.Duration
+		}
+	}
+	var details []string
+	if counted > 1 {
+		details = append(details, alerts(counted))
+	}
+	if s.State == string(group.Unseen) && t.count.resolved > 0 {
+		details = append(details, thousands(t.count.resolved)+" resolved")
+	}
+	if s.Severity != "" {
+		details = append(details, "was "+s.Severity)
+	}
+	if len(details) == 0 {
+		return state
+	}
+	return state + " · " + strings.Join(details, ", ")
 }
 
 func (t *teller) times(state string) (duration, since string) {
