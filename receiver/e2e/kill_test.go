@@ -78,7 +78,7 @@ func TestKilledAHundredTimesEveryAcknowledgedGroupHasItsCard(t *testing.T) {
 	for _, name := range names {
 		entries = append(entries, destination(name, url+"/workflow/"+name, fast))
 	}
-	r := startRelay(t, configuration(entries...))
+	r := serve(t, plainProgram(t), t.TempDir(), configuration(entries...)) // the race detector would take minutes to start so often
 	acknowledged := killAgainAndAgain(t, r, names)
 	r.settled(afterCutOff + 2*patience)
 	require.Zero(t, r.stop())
@@ -111,7 +111,7 @@ func TestKilledAHundredTimesInAStormDigestsTellWhatWasAcknowledged(t *testing.T)
 	teams, url := startTeams(t, teamstest.Options{Keep: 100_000, Throttle: teamstest.RealThrottle})
 	// The default pace, but with its five minutes made thirty seconds, so that
 	// the test ends.
-	r := startRelay(t, configuration(destination("ops", url+"/workflow/ops", "4/1s", "20/30s")))
+	r := serve(t, plainProgram(t), t.TempDir(), configuration(destination("ops", url+"/workflow/ops", "4/1s", "20/30s")))
 	acknowledged := killAgainAndAgain(t, r, []string{"ops"})
 	r.settled(2*afterCutOff + 2*patience)
 	require.Zero(t, r.stop())
