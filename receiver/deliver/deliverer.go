@@ -21,6 +21,8 @@ const (
 	// leaseMargin is how much longer than an attempt a lease is held. What a
 	// replica that died was doing is taken over after that.
 	leaseMargin = 20 * time.Second
+	// lookSoon is how long an address that waits lets news wait, at most.
+	lookSoon = 50 * time.Millisecond
 	// storeRetry is the wait after the store could not be written, and
 	// complainEvery how often the log says so meanwhile.
 	storeRetry    = time.Second
@@ -83,7 +85,8 @@ type Deliverer struct {
 type place struct {
 	working bool        // it has a goroutine
 	woken   bool        // something happened since its turn began
-	timer   *time.Timer // otherwise: until then nothing can be done
+	timer   *time.Timer // otherwise: nothing can be done
+	until   time.Time   // until then, when timer fires
 	// smallDigest: Teams did not take the last digest; the next is short.
 	smallDigest bool // only used by the goroutine
 }
@@ -200,14 +203,31 @@ func (d *Deliverer) Wake(addresses ...string) {
 			d.places[id] = p
 		}
 		p.woken = true
-		if p.working {
-			continue
+		switch {
+		case p.working:
+		case p.timer == nil:
+			d.start(ctx, id, p)
+		case p.until.Sub(d.now()) > lookSoon:
+			// It waits for the pace or a backoff, which only something more
+			// urgent can change. In a storm that is not asked for every post.
+			p.until = d.now().Add(lookSoon)
+			p.timer.Reset(lookSoon)
 		}
-		if p.timer != nil {
-			p.timer.Stop()
-		}
-		p.working = true
-		d.work.Go(func() { d.visit(ctx, id, p) })
+	}
+}
+
+// start gives a place its goroutine.
+func (d *Deliverer) start(ctx context.Context, id string, p *place) {
+	p.working, p.timer = true, nil
+	d.work.Go(func() { d.visit(ctx, id, p) })
+}
+
+// look is what a place's timer does.
+func (d *Deliverer) look(id string, p *place) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if ctx := d.ctx; ctx != nil && ctx.Err() == nil && !p.working && p.timer != nil {
+		d.start(ctx, id, p)
 	}
 }
 
@@ -260,7 +280,8 @@ func (d *Deliverer) leave(id string, p *place, next step) bool {
 		if next.action == doWait {
 			until = next.until
 		}
-		p.timer = time.AfterFunc(until.Sub(d.now()), func() { d.Wake(id) })
+		p.until = until
+		p.timer = time.AfterFunc(until.Sub(d.now()), func() { d.look(id, p) })
 	}
 	return true
 }

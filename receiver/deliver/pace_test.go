@@ -124,13 +124,3 @@ func TestBackoff(t *testing.T) {
 	}
 	require.Greater(t, postBackoff(50, 0), 3*time.Minute, "it grows to about five minutes")
 }
-
-func TestClockWatch(t *testing.T) {
-	var w ClockWatch
-	require.Zero(t, w.Jump(noon, 0), "the first look has nothing to compare with")
-	require.Zero(t, w.Jump(noon.Add(time.Minute), time.Minute), "time that passes is no jump")
-	require.Zero(t, w.Jump(noon.Add(2*time.Minute+3*time.Second), 2*time.Minute), "synchronisation is no jump")
-	require.Equal(t, time.Hour, w.Jump(noon.Add(time.Hour+3*time.Minute+3*time.Second), 3*time.Minute), "set forward")
-	require.Equal(t, -2*time.Hour, w.Jump(noon.Add(-time.Hour+4*time.Minute+3*time.Second), 4*time.Minute), "set back")
-	require.Zero(t, w.Jump(noon.Add(-time.Hour+5*time.Minute+3*time.Second), 5*time.Minute), "told once")
-}

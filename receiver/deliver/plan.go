@@ -21,6 +21,8 @@ const (
 	// more criticals wait than may go alone, and to let a post that failed
 	// stand back.
 	peek = 8
+	// maxCounted bounds what one decision counts.
+	maxCounted = 5000
 )
 
 // situation is everything that decides what an address does next.
@@ -32,7 +34,7 @@ type situation struct {
 	sends   []time.Time   // ends of the latest attempts, oldest first
 	row     store.Address // what the store knows of the address
 	ready   []store.Post  // what may be sent now, best first; at most peek
-	backlog int           // how many may be sent now in all
+	backlog int           // how many may be sent now in all; see countTo
 	next    time.Time     // when the next post may be sent, while none may; zero: there is none
 }
 
@@ -87,7 +89,7 @@ func (s situation) choose() (step, time.Time) {
 		critical++
 	}
 	ordinary := nextSend(s.windows, s.sends, s.now, shareOrdinary)
-	storm := s.backlog > room(s.windows, s.sends, s.now, s.now.Add(digestAfter), shareOrdinary, s.backlog)
+	storm := s.backlog > s.room(s.backlog)
 	alone := step{action: doSend, post: leastTried(s.ready)}
 
 	switch {
@@ -112,6 +114,16 @@ func (s situation) choose() (step, time.Time) {
 	}
 	return step{action: doDigest, spaced: true}, s.digestTime(shareDigest, ordinary)
 }
+
+// room is how many messages the pace lets through before a backlog is a storm,
+// up to most.
+func (s situation) room(most int) int {
+	return room(s.windows, s.sends, s.now, s.now.Add(digestAfter), shareOrdinary, most)
+}
+
+// countTo is how far the backlog has to be counted to see whether it is a
+// storm. An address that takes more than maxCounted in that time never has one.
+func (s situation) countTo() int { return max(peek, s.room(maxCounted)+1) }
 
 // digestTime is when the next digest may go: the first at once, the others at
 // a distance. While ordinary messages have no room (until the given time),

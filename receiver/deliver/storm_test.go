@@ -362,7 +362,7 @@ func TestTheClockIsSetBack(t *testing.T) {
 		o.raise(store.RankLoud, "disk")
 		o.after(time.Second)
 		o.channel.answer = nil
-		// What the engine does when ClockWatch tells it of a jump.
+		// What the engine does when the wall clock was set.
 		o.update(func(tx store.Tx) error { return tx.ShiftTimers(-9 * time.Minute) })
 		o.deliverer.WakeAll()
 		o.after(time.Minute)

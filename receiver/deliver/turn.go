@@ -154,16 +154,14 @@ func (t *turn) situation() (situation, error) {
 	if len(s.ready) > 0 && t.row.NotBefore.After(t.now) {
 		return s, nil // the pace does not matter now
 	}
-	switch s.backlog = len(s.ready); s.backlog {
-	case 0:
+	if s.backlog = len(s.ready); s.backlog == 0 {
 		s.next, err = t.tx.NextPost(t.id)
 		return s, err
-	case peek:
-		if s.backlog, err = t.tx.Backlog(t.id, t.now); err != nil {
-			return s, err
-		}
 	}
 	s.sends, err = t.tx.Sends(t.id, t.now.Add(-longest(t.address.Pace)))
+	if err == nil && s.backlog == peek {
+		s.backlog, err = t.tx.Backlog(t.id, t.now, s.countTo())
+	}
 	return s, err
 }
 

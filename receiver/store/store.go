@@ -74,9 +74,10 @@ type PostTx interface {
 	// waiting with NotBefore not after now: higher rank first, then the one
 	// that has waited longest (Since, then id).
 	ReadyPosts(address string, now time.Time, limit int) ([]Post, error)
-	// Backlog counts the posts of an address that ReadyPosts would return
-	// without a limit.
-	Backlog(address string, now time.Time) (int, error)
+	// Backlog counts the posts of an address that ReadyPosts would return,
+	// up to most: who only has to know whether it is a storm need not pay for
+	// counting all of it.
+	Backlog(address string, now time.Time, most int) (int, error)
 	// NextPost is the earliest NotBefore of an address's due and waiting
 	// posts, zero when there are none.
 	NextPost(address string) (time.Time, error)

@@ -73,7 +73,7 @@ func TestNoQueryReadsAWholeTable(t *testing.T) {
 		do(e)
 		_, e = tx.ReadyPosts("a", now, 1)
 		do(e)
-		_, e = tx.Backlog("a", now)
+		_, e = tx.Backlog("a", now, 10000)
 		do(e)
 		_, e = tx.NextPost("a")
 		do(e)
@@ -137,6 +137,7 @@ func TestNoQueryReadsAWholeTable(t *testing.T) {
 				t.Errorf("an address with a long backlog would sort all of it for every send: %s", step)
 			}
 			if !strings.Contains(step, "SCAN ") || step == "SCAN busy" || step == "SCAN CONSTANT ROW" ||
+				strings.HasPrefix(step, "SCAN (subquery-") || // of what is limited inside
 				strings.HasSuffix(step, "INDEX posts_dead") || // holds the dead letters only
 				strings.HasSuffix(step, "INDEX posts_sending") { // at most one an address
 

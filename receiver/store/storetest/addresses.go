@@ -205,8 +205,8 @@ func testReaddress(k *kit) {
 			}
 			require.Equal(k, foreign, must[store.Post](k)(tx.Post(foreign.ID)))
 			require.Equal(k, second, must[store.Post](k)(tx.Post(second.ID)))
-			require.Equal(k, 1, must[int](k)(tx.Backlog("old", at(1))), "only the other destination's")
-			require.Equal(k, 2, must[int](k)(tx.Backlog("new", at(1))))
+			require.Equal(k, 1, must[int](k)(tx.Backlog("old", at(1), 10000)), "only the other destination's")
+			require.Equal(k, 2, must[int](k)(tx.Backlog("new", at(1), 10000)))
 		})
 		require.Zero(k, readdress(k, "ops", "new", "second"), "a second time there is nothing to do")
 	})

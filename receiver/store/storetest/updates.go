@@ -76,7 +76,7 @@ func testUpdates(k *kit) {
 		k.lasting(func(tx store.Tx) {
 			require.Empty(k, must[[]string](k)(keys(tx, "fails=true")))
 			require.Len(k, must[[]string](k)(keys(tx, "fails=false")), succeeded)
-			require.Equal(k, succeeded, must[int](k)(tx.Backlog("a", start)))
+			require.Equal(k, succeeded, must[int](k)(tx.Backlog("a", start, 10000)))
 		})
 	})
 
