@@ -64,11 +64,9 @@ func (a *assembler) next() error {
 	case '/':
 		return a.comment()
 	case '{', '[':
-		at, err := a.add(node{kind: c})
-		if err != nil {
+		if err := a.open(c); err != nil {
 			return err
 		}
-		a.frames = append(a.frames, frame{node: at, kind: c, under: a.name()})
 		a.at++
 	case '}', ']':
 		if len(a.frames) == 0 || a.top().kind != c-2 {
@@ -156,6 +154,22 @@ func (a *assembler) add(n node) (int, error) {
 		top.name, top.colon = nil, false
 	}
 	return a.tree.add(top.node, n), nil
+}
+
+// maxDepth is how deep a card may be nested. Nobody can read one of ten
+// levels; a thousand would only be there to use up our stack.
+const maxDepth = 100
+
+// open begins an object or array.
+func (a *assembler) open(kind byte) error {
+	if len(a.frames) == maxDepth {
+		return a.fault("nested too deeply")
+	}
+	at, err := a.add(node{kind: kind})
+	if err == nil {
+		a.frames = append(a.frames, frame{node: at, kind: kind, under: a.name()})
+	}
+	return err
 }
 
 // comment skips a comment and the values in it.
@@ -381,11 +395,9 @@ func (a *assembler) graft(v hujson.Value, sink string) error {
 		a.fill(hole{value: v.String()}, a.placement(), start)
 		return a.accept(false, a.scratch[start:len(a.scratch):len(a.scratch)])
 	case *hujson.Array:
-		at, err := a.add(node{kind: '['})
-		if err != nil {
+		if err := a.open('['); err != nil {
 			return err
 		}
-		a.frames = append(a.frames, frame{node: at, kind: '[', under: a.name()})
 		for _, element := range v.Elements {
 			if err := a.graft(element, sink); err != nil {
 				return err
@@ -393,11 +405,9 @@ func (a *assembler) graft(v hujson.Value, sink string) error {
 		}
 		a.frames = a.frames[:len(a.frames)-1]
 	case *hujson.Object:
-		at, err := a.add(node{kind: '{'})
-		if err != nil {
+		if err := a.open('{'); err != nil {
 			return err
 		}
-		a.frames = append(a.frames, frame{node: at, kind: '{', under: a.name()})
 		for _, m := range v.Members {
 			name := appendJSON(nil, plainText(m.Name.Value.(hujson.Literal).String()))
 			if name == nil {

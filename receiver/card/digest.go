@@ -20,7 +20,7 @@ type DigestStory struct {
 	Color    string          // of the head's first line
 	Status   string          // "12 critical · 340 warning · 4,480 resolved"
 	Sections []DigestSection // worst first
-	More     string          // "and 4,812 more, counted above"; "" when all are named
+	Hidden   int             // how many groups are not named; {{ more .Digest.Hidden }} says so
 	Preview  string
 	Speak    string
 }
@@ -84,9 +84,7 @@ func tellDigest(in DigestInput, n int) *DigestStory {
 		d.Style, d.Color = severityLooks(alert.Severity(rows[0].Rank))
 	}
 	d.Status = strings.Join(status, " · ")
-	if left := len(rows) - named; left > 0 {
-		d.More = "and " + thousands(left) + " more, counted above"
-	}
+	d.Hidden = max(0, len(rows)-named)
 	d.Preview = shorten("["+strconv.Itoa(len(rows))+" groups] "+d.Status, maxPreview)
 	if len(rows) > 0 {
 		d.Preview = shorten(d.Preview+": "+oneLine(rows[0].Title), maxPreview)

@@ -85,6 +85,9 @@ func TestLinksThatMustNotBeOpenedAreNotOnTheCard(t *testing.T) {
 	}
 	message := define(t, block(button(`{{ .CommonLabels.web }}`))).Render("mine", in, WorkflowLimit)
 	require.Contains(t, string(message.Card), `"https://e.example/a%20b?c=%22d"`, "a label must not end the URL")
+	in.Group.Alerts[0].Labels["png"] = "data:image/png;base64,AAAA"
+	message = define(t, block(`{"type": "Image", "url": "{{ .CommonLabels.png }}"}, {"type": "TextBlock", "text": "t"}`)).Render("mine", in, WorkflowLimit)
+	require.Equal(t, "TextBlock", first(t, message)["type"], "a label must not put a picture on the card")
 	message = define(t, block(`{"type": "Image", "url": "javascript:x"}, {"type": "TextBlock", "text": "t", "selectAction": {"type": "Action.OpenUrl", "url": "vbscript:x"}}`)).Render("mine", in, WorkflowLimit)
 	require.Equal(t, "TextBlock", first(t, message)["type"], "the picture that cannot be had is left out")
 	require.NotContains(t, first(t, message), "selectAction")
@@ -115,6 +118,7 @@ func TestATemplateThatFailsCostsItsLooksAndNotTheAlert(t *testing.T) {
 		"too much text":        {`{{ range 100000 }}{{ template "alert" $ }}{{ end }}`, "mine.tmpl:1: error: the template writes more than any card may hold"},
 		"a number too high":    {`{{ repeat 1000000000 "x" }}`, "mine.tmpl:1: error: "},
 		"a growing variable":   {`{{ $x := "0123456789" }}{{ range 60 }}{{ $x = print $x $x }}{{ end }}`, "mine.tmpl:1: error: a variable grows beyond what a card may hold"},
+		"endless nesting":      {`{{ range 5000 }}[{{ end }}`, "mine.tmpl:1: error: this is not JSON: nested too deeply"},
 		"nothing":              {"", "mine.tmpl"},
 		"no card":              {"[]", "mine.tmpl:1: error: the card is an array, not an object"},
 		"an unknown element":   {block(`{"type": "Container", "items": [{"type": "Blink"}]}`), `mine.tmpl:1: error: body[0].items[0].type: Teams knows no "Blink"`},

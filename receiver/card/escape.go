@@ -197,6 +197,9 @@ func write(text string, how writing, before []byte, escape bool) string {
 	opens := (last == '{' || last == '$') && strings.HasPrefix(text, "{")
 	switch how {
 	case address:
+		if last == 0 && strings.HasPrefix(strings.ToLower(strings.TrimSpace(text)), "data:") {
+			return "" // pictures in the card itself are the template's to make, not the data's
+		}
 		return escapeURL(text)
 	case plain:
 		if text = plainText(text); opens {

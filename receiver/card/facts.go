@@ -208,15 +208,6 @@ func (t *teller) when(m *group.Member) (words, color string) {
 	return "resolved", "Good"
 }
 
-// more says what the rows leave out.
-func (t *teller) more(shown int) string {
-	left := len(t.members) - shown
-	if left <= 0 {
-		return ""
-	}
-	return "and " + thousands(left) + " more"
-}
-
 // thousands writes a number with commas: 4,812.
 func thousands(n int) string {
 	digits := strconv.Itoa(n)

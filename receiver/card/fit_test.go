@@ -100,6 +100,10 @@ func TestWhatIsLeftOutIsSaid(t *testing.T) {
 	require.Contains(t, string(message.Card), `"and 143 more"`)
 	require.Empty(t, message.Folded, "ten rows are how the card is meant, nothing was lost")
 
+	small := set.Render("alert", hot(153), Limit{Bytes: 3600})
+	require.Contains(t, string(small.Card), `"and 150 more"`, "three rows and one count, not two counts")
+	require.Equal(t, 1, strings.Count(string(small.Card), " more\""))
+
 	message = set.Render("mine", hot(1000), WorkflowLimit)
 	require.NoError(t, message.Fault)
 	require.Contains(t, string(message.Card), `"1000 alerts"`, "a count must not lie because rows are cut")

@@ -64,13 +64,7 @@ func (r *render) funcs() template.FuncMap {
 		"now":       func() time.Time { return r.wall.now },
 		"since":     func(t time.Time) time.Duration { return r.wall.now.Sub(t) },
 		"localTime": func(t time.Time) string { return r.wall.timeZone(t) },
-		"more": func() string {
-			r.told = true
-			if r.left == 0 {
-				return ""
-			}
-			return "and " + thousands(r.left) + " more"
-		},
+		"more":      r.more,
 	}
 }
 

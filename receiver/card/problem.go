@@ -8,9 +8,9 @@ import (
 
 // Problem is a mistake in a template file.
 type Problem struct {
-	File    string
-	Line    int  // from 1; 0 when the mistake is in no line
-	Warning bool // the cards can be used all the same
+	File    string // "" when it is in no file
+	Line    int    // from 1; 0 when the mistake is in no line
+	Warning bool   // the cards can be used all the same
 	What    string
 	Do      string // what to do about it
 }
@@ -25,7 +25,10 @@ func (p Problem) String() string {
 	if p.Line > 0 {
 		text += ":" + strconv.Itoa(p.Line)
 	}
-	text += ": " + kind + ": " + p.What
+	if text != "" {
+		text += ": "
+	}
+	text += kind + ": " + p.What
 	if p.Do != "" {
 		text += "; " + p.Do
 	}

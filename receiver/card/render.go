@@ -53,9 +53,9 @@ type render struct {
 	started   time.Time
 
 	wall      wall
-	maxAlerts int // how many rounds a range over alerts makes
-	left      int // how many alerts such a range left out
-	told      bool
+	maxAlerts int  // how many rounds a range over alerts makes
+	left      int  // how many alerts such ranges left out
+	told      bool // the template says so itself
 }
 
 // newRender makes a render of the templates. Renders are kept and used again,
@@ -144,6 +144,20 @@ func (r *render) cut(list reflect.Value) reflect.Value {
 		return list.Slice(0, r.maxAlerts)
 	}
 	return list
+}
+
+// more says how many were left out of the ranges so far, besides those that
+// the template knows to be hidden. "" when none was.
+func (r *render) more(hidden ...int) string {
+	r.told = true
+	left := r.left
+	for _, n := range hidden {
+		left += n
+	}
+	if left <= 0 {
+		return ""
+	}
+	return "and " + thousands(left) + " more"
 }
 
 // bound passes a variable's value on unless it is too large.

@@ -225,7 +225,7 @@ func foldedOf(err error) string {
 // make renders a card, checks it and makes it fit.
 func (s *Set) make(name string, data *Data, preview string, wall wall, limit Limit) (Message, error) {
 	if s.templates.Lookup(name) == nil {
-		return Message{}, Problem{File: "card", What: fmt.Sprintf("there is no card %q", name), Do: "one of " + strings.Join(s.names, ", ")}
+		return Message{}, Problem{What: fmt.Sprintf("there is no card %q", name), Do: "one of " + strings.Join(s.names, ", ")}
 	}
 	w := s.renders.Get().(*worker)
 	defer s.renders.Put(w)

@@ -3,7 +3,6 @@ package card
 import (
 	"cmp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -30,7 +29,7 @@ type Story struct {
 	Notices     []string
 	Facts       []Fact // what else the alerts have in common
 	Rows        []Row  // one for each alert, worst first; none when there is one alert
-	More        string // "and 143 more"; "" when all rows are there
+	Hidden      int    // how many alerts have no row; {{ more .Card.Hidden }} says so
 	History     string // "10:02 fired · 10:05 2 joined"; "" when there is little to tell
 	Links       []Link
 	SmallPrint  string // "Alertmanager · DatacenterTemperature · #k3f9"
@@ -99,7 +98,7 @@ func (t *teller) story(rows int) *Story {
 	s.Notices = t.notices()
 	if len(t.members) > 1 {
 		s.Rows = t.rows(min(rows, maxRows))
-		s.More = t.more(len(s.Rows))
+		s.Hidden = len(t.members) - len(s.Rows)
 	}
 	s.History = t.history()
 	s.Links = t.links(s.State)
@@ -257,95 +256,6 @@ func severityLooks(rank alert.Severity) (style, color string) {
 	return "emphasis", "Default"
 }
 
-// status is the first line of sight: how bad, and what is the matter.
-func (t *teller) status(s *Story) string {
-	if s.State != string(group.Firing) {
-		return t.statusOver(s)
-	}
-	still := ""
-	if t.in.Reminder {
-		still = "still "
-	}
-	state := still + "firing"
-	if len(t.members) > 1 || t.in.Group.Forgotten > 0 {
-		state = thousands(t.count.firing) + " " + state
-	}
-	if t.count.unseen > 0 {
-		state += ", " + thousands(t.count.unseen) + " no news"
-	}
-	if t.count.resolved > 0 {
-		state += ", " + thousands(t.count.resolved) + " resolved"
-	}
-	if s.Severity == "" {
-		return strings.ToUpper(state)
-	}
-	return strings.ToUpper(s.Severity) + " · " + state
-}
-
-// statusOver is the status of a group in which nothing fires.
-func (t *teller) statusOver(s *Story) string {
-	state, counted := "No news", t.count.unseen
-	if s.State == string(group.Resolved) {
-		state, counted = "Resolved", t.count.resolved
-		if s.Duration != "" {
-			state += " " + s.Duration
-		}
-	}
-	var details []string
-	if counted > 1 {
-		details = append(details, alerts(counted))
-	}
-	if s.State == string(group.Unseen) && t.count.resolved > 0 {
-		details = append(details, thousands(t.count.resolved)+" resolved")
-	}
-	if s.Severity != "" {
-		details = append(details, "was "+s.Severity)
-	}
-	if len(details) == 0 {
-		return state
-	}
-	return state + " · " + strings.Join(details, ", ")
-}
-
-func (t *teller) times(state string) (duration, since string) {
-	from := t.since
-	switch state {
-	case string(group.Firing):
-		if from.IsZero() {
-			return "", ""
-		}
-		return "for " + durationWords(t.in.Now.Sub(from)), "since " + t.wall.timeZone(from)
-	case string(group.Unseen):
-		if from.IsZero() {
-			return "", ""
-		}
-		return "", "fired " + t.wall.timeZone(from)
-	}
-	over := t.over()
-	switch {
-	case over.IsZero():
-		return "", ""
-	case from.IsZero() || from.After(over):
-		return "", "resolved " + t.wall.timeZone(over)
-	}
-	return "after " + durationWords(over.Sub(from)),
-		"fired " + t.wall.time(from) + ", resolved " + t.wall.timeZone(over)
-}
-
-// over is when the last alert ended.
-func (t *teller) over() time.Time {
-	over := time.Time{}
-	for _, m := range t.members {
-		if end := t.end(m); end.After(over) {
-			over = end
-		}
-	}
-	if over.IsZero() {
-		return t.in.Group.OverAt
-	}
-	return over
-}
-
 // texts are the common summary and description. An alert without a summary
 // often has the one sentence under another name.
 func (t *teller) texts() (summary, description string) {
@@ -403,151 +313,3 @@ func (t *teller) title(s *Story) string {
 	}
 	return shorten(thousands(len(t.members))+" alerts: "+strings.Join(names, ", "), maxTitle)
 }
-
-// notices are the lines that somebody has to know to read the card rightly.
-func (t *teller) notices() []string {
-	var notices []string
-	add := func(text string) { notices = append(notices, text) }
-	if t.in.Late >= worthSayingLate {
-		add("Delivered " + durationWords(t.in.Late) + " late: Teams could not be reached.")
-	}
-	if t.count.unseen > 0 {
-		heard := time.Time{}
-		for _, m := range t.members {
-			if m.State == group.Unseen && m.SeenAt.After(heard) {
-				heard = m.SeenAt
-			}
-		}
-		text := "No news"
-		if t.count.unseen < len(t.members) {
-			text += " of " + alerts(t.count.unseen)
-		}
-		if !heard.IsZero() {
-			text += " since " + t.wall.timeZone(heard)
-		}
-		add(text + ": silenced, or its source is gone.")
-	}
-	if n := t.in.Group.Truncated; n > 0 {
-		add("Alertmanager left " + alerts(n) + " out of its message.")
-	}
-	return notices
-}
-
-func alerts(n int) string {
-	if n == 1 {
-		return "1 alert"
-	}
-	return thousands(n) + " alerts"
-}
-
-var changeWords = map[group.Change]string{
-	group.FirstFiring: "fired", group.FiresAgain: "fired again", group.SeverityRises: "got worse",
-	group.JoinsCritical: "joined", group.Joins: "joined", group.AllResolved: "resolved",
-	group.PartlyResolved: "resolved", group.Vanishes: "without news",
-}
-
-// history tells what happened since the episode began, in one line. What the
-// head of the card says already (fired, and resolved at the end) is not worth
-// a line.
-func (t *teller) history() string {
-	var lines []string
-	news := 0
-	for _, h := range t.in.Group.History {
-		word := changeWords[h.Change]
-		if word == "" {
-			continue
-		}
-		if h.Change != group.FirstFiring && h.Change != group.AllResolved {
-			news++
-		}
-		if h.Count > 0 && (h.Change != group.FirstFiring && h.Change != group.AllResolved || h.Count > 1) {
-			word = strconv.Itoa(h.Count) + " " + word
-		}
-		lines = append(lines, t.wall.time(h.At)+" "+word)
-	}
-	if news == 0 {
-		return ""
-	}
-	if left := len(lines) - maxHistory; left > 0 {
-		lines = append([]string{"…"}, lines[left:]...)
-	}
-	return strings.Join(lines, " · ")
-}
-
-func (t *teller) smallPrint(s *Story) string {
-	var parts []string
-	switch source := t.in.Group.Spec.Source; source {
-	case "":
-	case "api":
-		parts = append(parts, "API")
-	default:
-		parts = append(parts, capital(source))
-	}
-	if s.Name != "" {
-		parts = append(parts, shorten(oneLine(s.Name), maxTitle))
-	}
-	if t.in.Group.ID > 0 {
-		parts = append(parts, "#"+t.in.Group.ShortID())
-	}
-	return strings.Join(parts, " · ")
-}
-
-// preview is the text of the notification: how bad, what, and where.
-func (t *teller) preview(s *Story) string {
-	word := s.Severity
-	state := s.State
-	switch state {
-	case string(group.Resolved):
-		word, state = "resolved", s.Duration
-	case string(group.Unseen):
-		state = "no news"
-	case string(group.Firing):
-		if t.in.Reminder {
-			state = "still firing"
-		}
-	}
-	if word == "" {
-		word = "firing"
-		state = ""
-	}
-	name := s.Name
-	if name == "" {
-		name = s.Title
-	}
-	text := "[" + strings.ToUpper(word) + "] " + shorten(oneLine(name), 60)
-	if state != "" {
-		text += " " + state
-	}
-	more := len(t.members) - 1
-	summary := s.Summary
-	if summary == "" && len(t.members) > 0 {
-		summary = t.ownSummary(t.members[0])
-	}
-	if summary = spoken(summary); summary != "" && summary != name {
-		text += ": " + shorten(summary, maxPreview/2)
-	}
-	if t.place != "" {
-		text += " (" + shorten(t.place, 30) + ")"
-	}
-	if more > 0 && t.count.firing > 0 && s.Name != "" {
-		text += " +" + strconv.Itoa(more) + " more"
-	}
-	return shorten(text, maxPreview)
-}
-
-func (t *teller) speak(s *Story) string {
-	text := strings.ReplaceAll(s.Status, " · ", ", ") + ": " + s.Title + "."
-	if line := spoken(s.Summary); line != "" {
-		text += " " + line
-	}
-	return shorten(text, 2*maxPreview)
-}
-
-// spoken is the first line of an annotation without the marks of Markdown,
-// which a phone shows and a voice reads as they are.
-func spoken(text string) string { return marks.Replace(firstLine(text)) }
-
-var marks = strings.NewReplacer("**", "", "__", "", "`", "")
-
-// oneLine puts a text on one line with single spaces.
-func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
