@@ -172,6 +172,9 @@ func (t *tx) readdress(p store.Post, address string) error {
 	there, err := t.PostOf(p.GroupID, address)
 	if errors.Is(err, store.ErrNotFound) {
 		p.Address = address
+		if p.State == store.Waiting { // for the old address, whatever it asked for
+			p.NotBefore = p.UpdatedAt
+		}
 		return t.SavePost(&p)
 	}
 	if err != nil {
@@ -179,6 +182,9 @@ func (t *tx) readdress(p store.Post, address string) error {
 	}
 	if p.Want > there.Shown {
 		there.Raise(max(p.Want, there.Want), group.Due{Loud: p.Loud}, p.Rank, p.UpdatedAt)
+		if p.State == store.Dead { // people decide whether it is still wanted
+			there.GiveUp(p.Reason, p.Message, p.UpdatedAt)
+		}
 		if err := t.SavePost(&there); err != nil {
 			return err
 		}

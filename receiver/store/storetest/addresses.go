@@ -201,6 +201,9 @@ func testReaddress(k *kit) {
 				if state != store.Shown && state != store.Accepted {
 					p.Address = "new"
 				}
+				if state == store.Waiting { // for the old address, whatever it asked for
+					p.NotBefore = p.UpdatedAt
+				}
 				require.Equal(k, p, must[store.Post](k)(tx.Post(p.ID)), string(state))
 			}
 			require.Equal(k, foreign, must[store.Post](k)(tx.Post(foreign.ID)))
@@ -209,6 +212,25 @@ func testReaddress(k *kit) {
 			require.Equal(k, 2, must[int](k)(tx.Backlog("new", at(1), 10000)))
 		})
 		require.Zero(k, readdress(k, "ops", "new", "second"), "a second time there is nothing to do")
+	})
+
+	k.run("a dead letter that meets a post of its episode at the new address stays one", func(k *kit) {
+		g := k.saveGroup(anEpisode("k", "o", 1))
+		there := aPost(g, "new")
+		there.State, there.Want, there.Shown = store.Accepted, 1, 1
+		there = k.savePost(there)
+		dead := aPost(g, "old")
+		dead.Want = 2
+		dead.GiveUp("not_found", "the flow was deleted", at(3))
+		k.savePost(dead)
+		require.Equal(k, 1, readdress(k, "ops", "new"))
+		k.lasting(func(tx store.Tx) {
+			now := must[store.Post](k)(tx.Post(there.ID))
+			require.Equal(k, store.Dead, now.State, "people decide whether it is still wanted")
+			require.True(k, now.DeadLetter)
+			require.Equal(k, 2, now.Want)
+			require.Equal(k, "not_found", now.Reason)
+		})
 	})
 
 	k.run("where the episode is at the new address already, it is told there once, and completely", func(k *kit) {
