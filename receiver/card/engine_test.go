@@ -107,22 +107,23 @@ func TestAMentionIsTextAndEntityTogether(t *testing.T) {
 
 func TestATemplateThatFailsCostsItsLooksAndNotTheAlert(t *testing.T) {
 	for name, test := range map[string]struct{ template, want string }{
-		"no JSON":              {"\n{\"type\": oops}", `mine.tmpl:2: error: this is not JSON: "oops" is no value`},
-		"a string without end": {"\n\n{\"type\": \"x", "mine.tmpl:3: error: this is not JSON: a string that does not end"},
-		"JSON after an if":     {"{\"type\": \"AdaptiveCard\",\n{{ if true }}\n\"body\": [],\n{{ end }}\n]", "mine.tmpl:5: error: this is not JSON: a ] that closes nothing"},
-		"a function's error":   {"{\n\"body\": {{ fail \"no\" }}}", "mine.tmpl:2: error: "},
-		"a wrong field":        {"\n\n{{ .Nope }}", "mine.tmpl:3: error: "},
-		"a panic":              {"{{ index .Alerts 99 }}", "mine.tmpl:1: error: "},
-		"an endless call":      {`{{ template "mine" . }}`, "mine.tmpl:1: error: the template does not come to an end"},
-		"an endless loop":      {"{{ range 2000000000 }}{{ range 2000000000 }}{{ end }}{{ end }}", "mine.tmpl:1: error: the template does not come to an end"},
-		"too much text":        {`{{ range 100000 }}{{ template "alert" $ }}{{ end }}`, "mine.tmpl:1: error: the template writes more than any card may hold"},
-		"a number too high":    {`{{ repeat 1000000000 "x" }}`, "mine.tmpl:1: error: "},
-		"a growing variable":   {`{{ $x := "0123456789" }}{{ range 60 }}{{ $x = print $x $x }}{{ end }}`, "mine.tmpl:1: error: a variable grows beyond what a card may hold"},
-		"endless nesting":      {`{{ range 5000 }}[{{ end }}`, "mine.tmpl:1: error: this is not JSON: nested too deeply"},
-		"nothing":              {"", "mine.tmpl"},
-		"no card":              {"[]", "mine.tmpl:1: error: the card is an array, not an object"},
-		"an unknown element":   {block(`{"type": "Container", "items": [{"type": "Blink"}]}`), `mine.tmpl:1: error: body[0].items[0].type: Teams knows no "Blink"`},
-		"a missing property":   {block(`{"type": "TextBlock"}`), "mine.tmpl:1: error: body[0].text: TextBlock needs it"},
+		"no JSON":               {"\n{\"type\": oops}", `mine.tmpl:2: error: this is not JSON: "oops" is no value`},
+		"a string without end":  {"\n\n{\"type\": \"x", "mine.tmpl:3: error: this is not JSON: a string that does not end"},
+		"JSON after an if":      {"{\"type\": \"AdaptiveCard\",\n{{ if true }}\n\"body\": [],\n{{ end }}\n]", "mine.tmpl:5: error: this is not JSON: a ] that closes nothing"},
+		"a function's error":    {"{\n\"body\": {{ fail \"no\" }}}", "mine.tmpl:2: error: "},
+		"a wrong field":         {"\n\n{{ .Nope }}", "mine.tmpl:3: error: "},
+		"a panic":               {"{{ index .Alerts 99 }}", "mine.tmpl:1: error: "},
+		"an endless call":       {`{{ template "mine" . }}`, "mine.tmpl:1: error: the template does not come to an end"},
+		"an endless loop":       {"{{ range 2000000000 }}{{ range 2000000000 }}{{ end }}{{ end }}", "mine.tmpl:1: error: the template does not come to an end"},
+		"too much text":         {`{{ range 100000 }}{{ template "alert" $ }}{{ end }}`, "mine.tmpl:1: error: the template writes more than any card may hold"},
+		"a number too high":     {`{{ repeat 1000000000 "x" }}`, "mine.tmpl:1: error: "},
+		"a growing variable":    {`{{ $x := "0123456789" }}{{ range 60 }}{{ $x = print $x $x }}{{ end }}`, "mine.tmpl:1: error: a variable grows beyond what a card may hold"},
+		"endless nesting":       {`{{ range 5000 }}[{{ end }}`, "mine.tmpl:1: error: this is not JSON: nested too deeply"},
+		"a panic of a function": {`{{ reReplaceAll "(" "" "x" }}`, "mine.tmpl:1: error: "},
+		"nothing":               {"", "mine.tmpl"},
+		"no card":               {"[]", "mine.tmpl:1: error: the card is an array, not an object"},
+		"an unknown element":    {block(`{"type": "Container", "items": [{"type": "Blink"}]}`), `mine.tmpl:1: error: body[0].items[0].type: Teams knows no "Blink"`},
+		"a missing property":    {block(`{"type": "TextBlock"}`), "mine.tmpl:1: error: body[0].text: TextBlock needs it"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			began := time.Now()
@@ -178,15 +179,17 @@ func TestTemplatesSeeNeitherTheMachineNorTheNetwork(t *testing.T) {
 
 func TestAlertmanagersDataAndFunctionsMeanWhatTheyMeanThere(t *testing.T) {
 	in := Sample(now)
+	in.Group.Sender.RouteLabels = map[string]string{"team": "ops"}
 	for template, want := range map[string]string{
-		`{{ .Status }} {{ .Alerts.Firing | len }} {{ .Alerts.Resolved | len }} {{ .Receiver }}`:                "firing 1 1 teams",
-		`{{ .GroupLabels.alertname }} {{ .CommonLabels.site }}`:                                                "DatacenterTemperatureHigh fra1",
-		`{{ range .CommonLabels.SortedPairs }}{{ .Name }}={{ .Value }} {{ end }}`:                              "alertname=DatacenterTemperatureHigh severity=critical site=fra1 team=facilities ",
-		`{{ (.CommonLabels.Remove (stringSlice "site" "team")).Names.Join "," }}`:                              "alertname,severity",
-		`{{ (index .Alerts 0).Labels.rack | toUpper }} {{ join "-" (stringSlice "a" "b") }}`:                   "R1 a-b",
-		`{{ (index .Alerts 0).StartsAt.Format "15:04" }} {{ date "15:04" (index .Alerts 0).StartsAt }}`:        "10:02 10:02",
-		`{{ since (index .Alerts 0).StartsAt | duration }} {{ duration 3900 }} {{ localTime now }}`:            "12 min 1 h 5 min 10:14 UTC",
-		`{{ .Alert.Values.temp_c }} {{ severityStyle "page" }} {{ words "NodeDown" }} {{ .ID }}`:               "33.1 attention Node down fgq8",
+		`{{ .Status }} {{ .Alerts.Firing | len }} {{ .Alerts.Resolved | len }} {{ .Receiver }}`:         "firing 1 1 teams",
+		`{{ .GroupLabels.alertname }} {{ .CommonLabels.site }}`:                                         "DatacenterTemperatureHigh fra1",
+		`{{ range .CommonLabels.SortedPairs }}{{ .Name }}={{ .Value }} {{ end }}`:                       "alertname=DatacenterTemperatureHigh severity=critical site=fra1 team=facilities ",
+		`{{ (.CommonLabels.Remove (stringSlice "site" "team")).Names.Join "," }}`:                       "alertname,severity",
+		`{{ (index .Alerts 0).Labels.rack | toUpper }} {{ join "-" (stringSlice "a" "b") }}`:            "R1 a-b",
+		`{{ (index .Alerts 0).StartsAt.Format "15:04" }} {{ date "15:04" (index .Alerts 0).StartsAt }}`: "10:02 10:02",
+		`{{ since (index .Alerts 0).StartsAt | duration }} {{ duration 3900 }} {{ localTime now }}`:     "12 min 1 h 5 min 10:14 UTC",
+		`{{ .Alert.Values.temp_c }} {{ severityStyle "page" }} {{ words "NodeDown" }} {{ .ID }}`:        "33.1 attention Node down fgq8",
+		`{{ routeLabels "team" }}`: "ops",
 		`{{ .ExternalURL }} {{ reReplaceAll "a+" "b" "caat" }} {{ .CommonLabels.team | default "x" | quote }}`: `https://alertmanager.example.com cbt "facilities"`,
 	} {
 		message := define(t, block(`{"type": "TextBlock", "text": "`+template+`"}`)).Render("mine", in, WorkflowLimit)

@@ -13,11 +13,11 @@ import (
 // mention, or a template expression of Teams.
 //
 // Each of \ ` * _ [ ] ~ gets a backslash, and so does what would make a list, a
-// heading, a quotation or a rule at the start of a line. A "<" that could begin a tag becomes
-// "&lt;", an "&" that could begin an entity "&amp;". Between the braces of "{{"
-// and after the "$" of "${" stands a backslash. A line break becomes two,
-// because Teams shows no single one (teams-platform §7.4); space at the
-// beginning of a line goes, because four make a code block.
+// heading, a quotation or a rule at the start of a line. A "<" that could begin
+// a tag becomes "&lt;", an "&" that could begin an entity "&amp;". Between the
+// braces of "{{" and after the "$" of "${" stands a backslash. A line break
+// becomes two, because Teams shows no single one (teams-platform §7.4); space
+// at the beginning of a line goes, because four make a code block.
 func escapeMarkdown(text string) string { return rewriteMarkdown(text, true, true) }
 
 // keepMarkdown leaves the Markdown of an annotation's author alone, and takes
@@ -27,10 +27,10 @@ func keepMarkdown(text string) string { return rewriteMarkdown(text, false, true
 
 // rewriteMarkdown does the work of both. begins: the text begins a line.
 func rewriteMarkdown(text string, escape, begins bool) string {
-	if !strings.ContainsAny(text, "\\`*_[]~<>&{$\r\n#+-.)") {
-		return strings.ToValidUTF8(text, "\uFFFD")
-	}
 	text = strings.ToValidUTF8(text, "\uFFFD")
+	if !strings.ContainsAny(text, "\\`*_[]~<&{$\r\n") && blockMarker(text) < 0 {
+		return text
+	}
 	text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
 	var out strings.Builder
 	out.Grow(len(text) + len(text)/8)

@@ -65,6 +65,8 @@ func (r *render) funcs() template.FuncMap {
 		"since":     func(t time.Time) time.Duration { return r.wall.now.Sub(t) },
 		"localTime": func(t time.Time) string { return r.wall.timeZone(t) },
 		"more":      r.more,
+
+		"routeLabels": func(name string) string { return r.data.RouteLabels[name] },
 	}
 }
 

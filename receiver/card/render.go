@@ -2,7 +2,6 @@ package card
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"reflect"
 	"text/template"
@@ -52,6 +51,7 @@ type render struct {
 	steps     int
 	started   time.Time
 
+	data      *Data
 	wall      wall
 	maxAlerts int  // how many rounds a range over alerts makes
 	left      int  // how many alerts such ranges left out
@@ -67,15 +67,10 @@ func newRender(templates *template.Template) *render {
 }
 
 // run executes a template and leaves its text and values in r.
-func (r *render) run(name string, data any, wall wall, maxAlerts int) (err error) {
+func (r *render) run(name string, data *Data, wall wall, maxAlerts int) error {
 	r.text, r.holes, r.pieces = r.text[:0], r.holes[:0], r.pieces[:0]
 	r.size, r.steps, r.left, r.told = 0, 0, 0, false
-	r.started, r.wall, r.maxAlerts = time.Now(), wall, maxAlerts
-	defer func() {
-		if fault := recover(); fault != nil {
-			err = fmt.Errorf("the template %q panics: %v", name, fault)
-		}
-	}()
+	r.started, r.data, r.wall, r.maxAlerts = time.Now(), data, wall, maxAlerts
 	return r.templates.ExecuteTemplate(r, name, data)
 }
 

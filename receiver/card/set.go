@@ -251,8 +251,14 @@ func (s *Set) make(name string, data *Data, preview string, wall wall, limit Lim
 	return Message{}, last
 }
 
-// once renders a card with one reduction and checks it.
-func (s *Set) once(w *worker, name string, data *Data, wall wall, reduce reduction) ([]byte, error) {
+// once renders a card with one reduction and checks it. A panic on the way is
+// an error like others: the alert has to be told all the same.
+func (s *Set) once(w *worker, name string, data *Data, wall wall, reduce reduction) (text []byte, err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			text, err = nil, fmt.Errorf("the card %q panics: %v", name, fault)
+		}
+	}()
 	if err := w.render.run(name, data, wall, reduce.rows); err != nil {
 		return nil, err
 	}
