@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/teamsrelay/teamsrelay/receiver/group"
 )
@@ -243,4 +244,9 @@ func spoken(text string) string { return marks.Replace(firstLine(text)) }
 var marks = strings.NewReplacer("**", "", "__", "", "`", "")
 
 // oneLine puts a text on one line with single spaces.
-func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
+func oneLine(text string) string {
+	if !strings.ContainsFunc(text, unicode.IsSpace) {
+		return text // most values of labels
+	}
+	return strings.Join(strings.Fields(text), " ")
+}
