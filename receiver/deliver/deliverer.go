@@ -49,6 +49,8 @@ type Options struct {
 	// anything, and a reload only has to change what it answers and call
 	// WakeAll.
 	Addresses func(id string) (Address, bool)
+	// Configured lists all addresses, for the numbers of each destination.
+	Configured func() []Address
 	// Holder names this process in leases: unique among replicas.
 	Holder string
 	// Location is where the readers' clock is; optional, nil: UTC.
@@ -94,8 +96,8 @@ type place struct {
 // New makes a Deliverer. It does nothing before Run.
 func New(o Options) (*Deliverer, error) {
 	switch {
-	case o.Store == nil, o.Addresses == nil, o.Holder == "":
-		return nil, errors.New("deliver: Store, Addresses and Holder must be set")
+	case o.Store == nil, o.Addresses == nil, o.Configured == nil, o.Holder == "":
+		return nil, errors.New("deliver: Store, Addresses, Configured and Holder must be set")
 	case o.Cards.Render == nil, o.Cards.Minimal == nil, o.Cards.Digest == nil:
 		return nil, errors.New("deliver: every function of Cards must be set")
 	}
@@ -116,7 +118,7 @@ func New(o Options) (*Deliverer, error) {
 	}
 	d.log = d.log.With("component", "deliver")
 	var err error
-	d.metrics, err = newMetrics(o.Metrics, o.Store, o.Addresses, d.now)
+	d.metrics, err = newMetrics(o.Metrics, o.Store, o.Configured, d.now)
 	return d, err
 }
 

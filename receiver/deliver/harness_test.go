@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -201,6 +203,11 @@ func (o *office) options(holder string) Options {
 			defer o.mu.Unlock()
 			a, ok := o.addresses[id]
 			return a, ok
+		},
+		Configured: func() []Address {
+			o.mu.Lock()
+			defer o.mu.Unlock()
+			return slices.Collect(maps.Values(o.addresses))
 		},
 	}
 }

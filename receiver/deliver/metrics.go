@@ -22,7 +22,7 @@ type metrics struct {
 	delay      prometheus.Histogram
 }
 
-func newMetrics(r prometheus.Registerer, s store.Store, addresses func(string) (Address, bool), now func() time.Time) (*metrics, error) {
+func newMetrics(r prometheus.Registerer, s store.Store, configured func() []Address, now func() time.Time) (*metrics, error) {
 	m := &metrics{
 		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "teamsrelay_deliveries_total",
@@ -56,7 +56,7 @@ func newMetrics(r prometheus.Registerer, s store.Store, addresses func(string) (
 	}
 	var errs []error
 	for _, c := range []prometheus.Collector{m.deliveries, m.faults, m.digests, m.seconds, m.delay,
-		&stored{store: s, addresses: addresses, now: now}} {
+		&stored{store: s, configured: configured, now: now}} {
 		errs = append(errs, r.Register(c))
 	}
 	return m, errors.Join(errs...)
@@ -88,9 +88,9 @@ var (
 // stored tells what the store knows, at scrape time. When the store cannot be
 // asked it repeats what it knew.
 type stored struct {
-	store     store.Store
-	addresses func(string) (Address, bool)
-	now       func() time.Time
+	store      store.Store
+	configured func() []Address
+	now        func() time.Time
 
 	mu                    sync.Mutex
 	asked                 time.Time
@@ -137,10 +137,21 @@ func (s *stored) ask() {
 		return
 	}
 	s.waiting, s.dead, s.broken = map[string]float64{}, map[string]float64{}, map[string]float64{}
+	broken := make(map[string]bool, len(rows))
+	for _, row := range rows {
+		broken[row.Address] = row.Broken != ""
+	}
+	// Every destination has all three numbers, also when they are 0: an alert
+	// on one that appears only with the trouble would miss its beginning.
+	for _, a := range s.configured() {
+		s.waiting[a.Destination] += 0
+		s.dead[a.Destination] += 0
+		s.broken[a.Destination] += 0
+		if broken[a.ID] {
+			s.broken[a.Destination] = 1
+		}
+	}
 	for _, c := range counts {
-		// A destination that has posts has both numbers, also when they are 0.
-		s.waiting[c.Destination] += 0
-		s.dead[c.Destination] += 0
 		switch c.State {
 		case store.Due, store.Waiting, store.Sending:
 			s.waiting[c.Destination] += float64(c.Count)
@@ -148,16 +159,5 @@ func (s *stored) ask() {
 		if c.DeadLetter {
 			s.dead[c.Destination] += float64(c.Count)
 		}
-	}
-	for _, row := range rows {
-		address, known := s.addresses(row.Address)
-		if !known {
-			continue
-		}
-		broken := s.broken[address.Destination]
-		if row.Broken != "" {
-			broken = 1
-		}
-		s.broken[address.Destination] = broken
 	}
 }

@@ -145,6 +145,13 @@ func New(o Options, c Config) (*Engine, error) {
 			a, ok := e.current.Load().addresses[id]
 			return a, ok
 		},
+		Configured: func() []deliver.Address {
+			var all []deliver.Address
+			for _, d := range e.Destinations() {
+				all = append(all, d.Addresses...)
+			}
+			return all
+		},
 	})
 	if err != nil {
 		return nil, err

@@ -1,0 +1,283 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+	"github.com/stretchr/testify/require"
+
+	"github.com/teamsrelay/teamsrelay/receiver/config"
+	"github.com/teamsrelay/teamsrelay/receiver/engine"
+	"github.com/teamsrelay/teamsrelay/receiver/store"
+	"github.com/teamsrelay/teamsrelay/receiver/store/sqlite"
+)
+
+const token = "an-admin-token"
+
+// site is a main listener on a real store, with one destination that nobody
+// delivers to: the engine does not run.
+type site struct {
+	t        *testing.T
+	handler  http.Handler
+	engine   *engine.Engine
+	store    *brittle
+	registry *prometheus.Registry
+	reload   error
+}
+
+// brittle is a store that can be told to refuse.
+type brittle struct {
+	store.Store
+	refuse bool
+}
+
+func (b *brittle) Update(ctx context.Context, fn func(store.Tx) error) error {
+	if b.refuse {
+		return store.ErrUnavailable
+	}
+	return b.Store.Update(ctx, fn)
+}
+
+func (b *brittle) Check(ctx context.Context) error {
+	if b.refuse {
+		return store.ErrUnavailable
+	}
+	return b.Store.Check(ctx)
+}
+
+func newSite(t *testing.T) *site {
+	db, err := sqlite.Open(filepath.Join(t.TempDir(), "web.db"), sqlite.Options{})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	c, problems := config.Parse("test.yml", []byte(`
+storage: {url: "sqlite:web.db"}
+destinations:
+  - name: ops
+    workflow: {url: "http://127.0.0.1:9/workflow/ops"}
+    paths: [/old/path]
+route: {destinations: [ops]}
+`), config.Env{})
+	require.False(t, problems.Failed(), "%v", problems)
+	relay, err := c.Engine()
+	require.NoError(t, err)
+	s := &site{t: t, store: &brittle{Store: db}, registry: prometheus.NewRegistry()}
+	s.engine, err = engine.New(engine.Options{Store: s.store, Logger: slog.New(slog.DiscardHandler), Registerer: s.registry}, relay)
+	require.NoError(t, err)
+	s.handler, err = New(Options{
+		Engine: s.engine, Store: s.store, Now: s.engine.Now, Logger: slog.New(slog.DiscardHandler), Registry: s.registry,
+		Path: c.PathDestination, AdminToken: func() string { return token },
+		Reload: func(context.Context) error { return s.reload },
+	})
+	require.NoError(t, err)
+	return s
+}
+
+// ask sends a request over loopback, changed as the test likes.
+func (s *site) ask(method, path, body string, change ...func(*http.Request)) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, "http://127.0.0.1:9097"+path, strings.NewReader(body))
+	r.RemoteAddr = "127.0.0.1:50000"
+	for _, f := range change {
+		f(r)
+	}
+	w := httptest.NewRecorder()
+	s.handler.ServeHTTP(w, r)
+	return w
+}
+
+const firing = `{"version":"4","groupKey":"k","alerts":[{"status":"firing","labels":{"alertname":"DiskFull","severity":"warning"}}]}`
+
+func TestEveryWayInTakesAlerts(t *testing.T) {
+	for name, c := range map[string]struct {
+		path, body string
+		status     int
+		alerts     int
+	}{
+		"the webhook":                          {"/alertmanager", firing, 200, 1},
+		"straight to a destination":            {"/alertmanager/ops", firing, 200, 1},
+		"a path of the configuration":          {"/old/path", firing, 200, 1},
+		"Alertmanager's own API":               {"/api/v2/alerts", `[{"labels":{"alertname":"DiskFull"}}]`, 200, 1},
+		"a body without alerts":                {"/alertmanager", `{"version":"4","alerts":[]}`, 200, 0},
+		"an unknown destination":               {"/alertmanager/nobody", firing, 404, 0},
+		"an unknown path":                      {"/somewhere", firing, 404, 0},
+		"a list where a body belongs":          {"/alertmanager", `[]`, 400, 0},
+		"valid alerts beside an invalid one":   {"/api/v2/alerts", `[{"labels":{}},{"labels":{"alertname":"Good"}}]`, 400, 1},
+		"a path that climbs out of the others": {"/alertmanager/../../etc/passwd", firing, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			w := s.ask("POST", c.path, c.body)
+			if c.status != 0 {
+				require.Equal(t, c.status, w.Code, w.Body)
+			} else {
+				require.NotEqual(t, 200, w.Code)
+			}
+			if c.status >= 400 {
+				var answer struct{ Error, Hint string }
+				require.NoError(t, json.Unmarshal(w.Body.Bytes(), &answer), "a refusal is JSON")
+				require.NotEmpty(t, answer.Error)
+				require.NotEmpty(t, answer.Hint, "a refusal says what to do")
+			}
+			var list struct{ Alerts []Alert }
+			require.NoError(t, json.Unmarshal(s.ask("GET", "/api/v1/alerts", "").Body.Bytes(), &list))
+			require.Len(t, list.Alerts, c.alerts)
+		})
+	}
+}
+
+func TestWhatCannotBeStoredIsNotAcknowledged(t *testing.T) {
+	s := newSite(t)
+	s.store.refuse = true
+	for _, path := range []string{"/alertmanager", "/api/v2/alerts"} {
+		body := firing
+		if path == "/api/v2/alerts" {
+			body = `[{"labels":{"alertname":"DiskFull"}}]`
+		}
+		w := s.ask("POST", path, body)
+		require.Equal(t, http.StatusServiceUnavailable, w.Code, "Alertmanager tries again after a 5xx only")
+		require.NotEmpty(t, w.Header().Get("Retry-After"))
+	}
+	require.Equal(t, http.StatusServiceUnavailable, s.ask("GET", "/-/ready", "").Code)
+	require.Equal(t, http.StatusOK, s.ask("GET", "/-/healthy", "").Code, "the process itself is well")
+	s.store.refuse = false
+	require.Equal(t, http.StatusOK, s.ask("POST", "/alertmanager", firing).Code)
+	require.Equal(t, http.StatusOK, s.ask("GET", "/-/ready", "").Code)
+}
+
+func TestABodyThatIsTooLargeIsRefusedBeforeItIsRead(t *testing.T) {
+	s := newSite(t)
+	read := &countingReader{}
+	r := httptest.NewRequest("POST", "/alertmanager", read)
+	r.ContentLength = 100 << 20
+	w := httptest.NewRecorder()
+	s.handler.ServeHTTP(w, r)
+	require.Equal(t, http.StatusRequestEntityTooLarge, w.Code)
+	require.Zero(t, read.n, "the sender said how large it is")
+
+	r = httptest.NewRequest("POST", "/alertmanager", read)
+	r.ContentLength = -1
+	w = httptest.NewRecorder()
+	s.handler.ServeHTTP(w, r)
+	require.Equal(t, http.StatusRequestEntityTooLarge, w.Code)
+	require.LessOrEqual(t, read.n, 11<<20, "the sender did not say")
+}
+
+// countingReader is an endless body.
+type countingReader struct{ n int }
+
+func (c *countingReader) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = ' '
+	}
+	c.n += len(p)
+	return len(p), nil
+}
+
+func TestOnlyThoseWhoMayChangeThings(t *testing.T) {
+	with := func(header, value string) func(*http.Request) {
+		return func(r *http.Request) { r.Header.Set(header, value) }
+	}
+	from := func(address string) func(*http.Request) { return func(r *http.Request) { r.RemoteAddr = address } }
+	host := func(name string) func(*http.Request) { return func(r *http.Request) { r.Host = name } }
+	for name, c := range map[string]struct {
+		change []func(*http.Request)
+		status int
+	}{
+		"over loopback":                            {nil, 200},
+		"over loopback by name":                    {[]func(*http.Request){host("localhost:9097")}, 200},
+		"over loopback, IPv6":                      {[]func(*http.Request){from("[::1]:5000"), host("[::1]:9097")}, 200},
+		"from elsewhere without a token":           {[]func(*http.Request){from("192.0.2.1:5000")}, 401},
+		"from elsewhere with the token":            {[]func(*http.Request){from("192.0.2.1:5000"), with("Authorization", "Bearer "+token)}, 200},
+		"from elsewhere with a wrong token":        {[]func(*http.Request){from("192.0.2.1:5000"), with("Authorization", "Bearer x"+token)}, 401},
+		"from elsewhere with an empty token":       {[]func(*http.Request){from("192.0.2.1:5000"), with("Authorization", "Bearer ")}, 401},
+		"through a proxy on this machine":          {[]func(*http.Request){with("X-Forwarded-For", "192.0.2.1")}, 401},
+		"through a name that points at loopback":   {[]func(*http.Request){host("evil.example:9097")}, 401},
+		"from a page of another site":              {[]func(*http.Request){with("Sec-Fetch-Site", "cross-site")}, 403},
+		"from a page of another site with a token": {[]func(*http.Request){with("Origin", "https://evil.example"), with("Authorization", "Bearer "+token)}, 403},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newSite(t).ask("POST", "/-/reload", "", c.change...)
+			require.Equal(t, c.status, w.Code, w.Body)
+			require.NotContains(t, w.Body.String(), token)
+		})
+	}
+}
+
+func TestWithoutATokenNobodyFromElsewhereChangesAnything(t *testing.T) {
+	s := &server{Options: Options{AdminToken: func() string { return "" }, Logger: slog.New(slog.DiscardHandler)}}
+	r := httptest.NewRequest("POST", "/-/reload", nil)
+	r.RemoteAddr = "192.0.2.1:5000"
+	r.Header.Set("Authorization", "Bearer ")
+	w := httptest.NewRecorder()
+	s.admin(func(http.ResponseWriter, *http.Request) { t.Error("it was let through") }).ServeHTTP(w, r)
+	require.Equal(t, http.StatusUnauthorized, w.Code)
+}
+
+func TestAReloadThatFailsAnswersWithEveryMistake(t *testing.T) {
+	s := newSite(t)
+	s.reload = errors.New("a.yml:3: error: one\na.yml:9: error: two")
+	w := s.ask("POST", "/-/reload", "")
+	require.Equal(t, http.StatusInternalServerError, w.Code)
+	require.Contains(t, w.Body.String(), "a.yml:9: error: two")
+}
+
+func TestListsAnswerWithinTheirLimits(t *testing.T) {
+	s := newSite(t)
+	for _, name := range []string{"A", "B", "C"} {
+		body := strings.ReplaceAll(strings.Replace(firing, `"k"`, `"`+name+`"`, 1), "DiskFull", name)
+		require.Equal(t, 200, s.ask("POST", "/alertmanager", body).Code)
+	}
+	read := func(query string) (names []string, last int64) {
+		var list struct{ Alerts []Alert }
+		w := s.ask("GET", "/api/v1/alerts"+query, "")
+		require.NoError(t, json.Unmarshal(w.Body.Bytes(), &list), w.Body)
+		for _, a := range list.Alerts {
+			names, last = append(names, a.Labels["alertname"]), a.Group
+		}
+		return names, last
+	}
+	names, last := read("?limit=2")
+	require.Equal(t, []string{"C", "B"}, names, "newest first")
+	names, _ = read("?limit=2&before=" + json.Number(jsonInt(last)).String())
+	require.Equal(t, []string{"A"}, names, "the next page")
+
+	for _, query := range []string{"?limit=all", "?before=-1", "?since=yesterday"} {
+		require.Equal(t, 400, s.ask("GET", "/api/v1/deliveries"+query, "").Code, query)
+	}
+	for _, path := range []string{"/api/v1/deliveries", "/api/v1/dead-letters", "/api/v1/destinations"} {
+		w := s.ask("GET", path, "")
+		require.Equal(t, 200, w.Code)
+		require.NotContains(t, w.Body.String(), "null", "an empty list is a list")
+	}
+	require.Equal(t, 404, s.ask("GET", "/api/v1/deliveries/77", "").Code)
+	require.Equal(t, 404, s.ask("POST", "/api/v1/dead-letters/77/replay", "").Code)
+	require.Equal(t, 404, s.ask("POST", "/api/v1/destinations/nobody/test", "").Code)
+}
+
+func jsonInt(n int64) string { text, _ := json.Marshal(n); return string(text) }
+
+func TestMetricsFollowTheConventions(t *testing.T) {
+	s := newSite(t)
+	w := s.ask("GET", "/metrics", "")
+	require.Equal(t, 200, w.Code)
+	for _, name := range []string{
+		"teamsrelay_alerts_received_total{source=\"alertmanager\"} 0", "teamsrelay_dead_letters{destination=\"ops\"} 0",
+		"teamsrelay_destination_broken{destination=\"ops\"} 0", "teamsrelay_posts_waiting{destination=\"ops\"} 0",
+		"teamsrelay_requests_refused_total{status=\"503\"} 0",
+	} {
+		require.Contains(t, w.Body.String(), name, "an alert on it must see 0, not nothing")
+	}
+	families, err := s.registry.Gather()
+	require.NoError(t, err)
+	problems, err := promlint.NewWithMetricFamilies(families).Lint()
+	require.NoError(t, err)
+	require.Empty(t, problems)
+}
