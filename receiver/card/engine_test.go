@@ -128,7 +128,7 @@ func TestATemplateThatFailsCostsItsLooksAndNotTheAlert(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			began := time.Now()
 			message := define(t, test.template).Render("mine", hot(2), WorkflowLimit)
-			require.Less(t, time.Since(began), 10*time.Second, "the worker hangs, and every address behind it")
+			require.Less(t, time.Since(began), time.Minute, "the worker hangs, and every address behind it")
 			require.ErrorContains(t, message.Fault, test.want)
 			require.Equal(t, Minimal(hot(2), WorkflowLimit).Card, message.Card, "nobody would be told")
 		})

@@ -12,11 +12,11 @@ import (
 // one that writes more than maxOutput or needs more rounds than maxSteps can
 // only be a mistake.
 const (
-	maxOutput  = 512 << 10       // bytes, text and values together
-	maxSteps   = 200_000         // rounds of ranges, calls of templates count 20
-	maxRunTime = 2 * time.Second // of one render, for functions that are slow themselves
-	maxValue   = 1 << 20         // length of a variable, in bytes or elements
-	maxCount   = 10_000          // for functions that make as much as a number says
+	maxOutput  = 512 << 10        // bytes, text and values together
+	maxSteps   = 200_000          // rounds of ranges, calls of templates count 20
+	maxRunTime = 10 * time.Second // of one render: functions that are slow themselves; long, because a busy machine is nobody's mistake
+	maxValue   = 1 << 20          // length of a variable, in bytes or elements
+	maxCount   = 10_000           // for functions that make as much as a number says
 )
 
 var (
