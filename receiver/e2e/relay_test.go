@@ -39,7 +39,7 @@ const fast = "1000/1s"
 
 // destination is an entry of a configuration's destinations.
 func destination(name, url string, pace ...string) string {
-	text := fmt.Sprintf("  - name: %s\n    workflow: {url: %q, timeout: 2s}\n", name, url)
+	text := fmt.Sprintf("  - name: %s\n    workflow: {url: %q}\n", name, url)
 	if len(pace) > 0 {
 		text += "    pace: [" + strings.Join(pace, ", ") + "]\n"
 	}
