@@ -10,11 +10,13 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/group"
 )
 
-// The annotations that hold the one sentence and the longer text. summary and
-// description are Prometheus' convention; message is older mixins' word.
+// The annotations that hold the one sentence, the longer text and what was
+// measured. summary and description are Prometheus' convention; message is
+// older mixins' word.
 var (
 	summaryKeys     = []string{"summary", "message", "title"}
 	descriptionKeys = []string{"description", "message"}
+	valueKeys       = []string{"value", "current_value", "currentValue"}
 )
 
 // whereLabels are the labels that say where something is, from the wide to
@@ -101,7 +103,10 @@ func labelLine(facts []Fact) string {
 		if i > 0 {
 			line.WriteString(" · ")
 		}
-		line.WriteString(escapeMarkdown(fact.Name) + " **" + escapeMarkdown(fact.Value) + "**")
+		if fact.Name != "" {
+			line.WriteString(escapeMarkdown(fact.Name) + " ")
+		}
+		line.WriteString("**" + escapeMarkdown(fact.Value) + "**")
 	}
 	return line.String()
 }
@@ -122,6 +127,9 @@ func (t *teller) rows(n int) []Row {
 			if len(facts) == maxRowFacts {
 				break
 			}
+		}
+		if value := t.ownValue(m); value != "" && !strings.Contains(row.Summary, value) {
+			facts = append(facts, Fact{Value: value}) // a number with its unit needs no name
 		}
 		if len(facts) == 0 && row.Summary == "" && t.rowName(m) == "" {
 			facts = []Fact{{Name: "alert", Value: m.Fingerprint.String()}}
@@ -190,6 +198,18 @@ func (t *teller) ownSummary(m *group.Member) string {
 			strconv.FormatFloat(m.Values[name], 'g', 6, 64))
 	}
 	return strings.Join(parts, ", ")
+}
+
+// ownValue is what an alert's rule says it measured, when the alerts differ
+// in it.
+func (t *teller) ownValue(m *group.Member) string {
+	for _, key := range valueKeys {
+		text := oneLine(m.Annotations[key])
+		if _, same := t.notes[key]; text != "" && !same {
+			return shorten(text, maxLabel)
+		}
+	}
+	return ""
 }
 
 func (t *teller) when(m *group.Member) (words, color string) {

@@ -74,6 +74,11 @@ func goldenCases() map[string]Input {
 	resolved.Group.History = []group.History{
 		{At: at(10, 2), Change: group.FirstFiring, Count: 1}, {At: at(10, 5), Change: group.AllResolved, Count: 1},
 	}
+	measured := hot(3) // one summary for all, and each its own value
+	for i := range measured.Group.Alerts {
+		notes := measured.Group.Alerts[i].Annotations
+		notes["summary"], notes["value"] = "Inlet temperature above 32 °C for 2 minutes", fmt.Sprintf("33.%d °C", i)
+	}
 	merged := hot(3)
 	merged.Group.Phase, merged.First = group.Over, true
 	for i := range merged.Group.Alerts {
@@ -106,6 +111,7 @@ func goldenCases() map[string]Input {
 	return map[string]Input{
 		"firing one":       single,
 		"firing many":      hot(4),
+		"own values":       measured,
 		"partly resolved":  Sample(now),
 		"resolved after":   resolved,
 		"resolved merged":  merged,
