@@ -12,11 +12,11 @@ import (
 
 // postedAlert is one alert of POST /api/v2/alerts.
 type postedAlert struct {
-	Labels       texts   `json:"labels"`
-	Annotations  texts   `json:"annotations"`
-	StartsAt     instant `json:"startsAt"`
-	EndsAt       instant `json:"endsAt"`
-	GeneratorURL scalar  `json:"generatorURL"`
+	Labels       texts  `json:"labels"`
+	Annotations  texts  `json:"annotations"`
+	StartsAt     scalar `json:"startsAt"`
+	EndsAt       scalar `json:"endsAt"`
+	GeneratorURL scalar `json:"generatorURL"`
 }
 
 // ParseAlerts reads what Prometheus and its like post to an Alertmanager. An
@@ -59,7 +59,7 @@ func parsePosted(raw []byte, resolveTimeout time.Duration, now time.Time) (inges
 		return ingest.Posted{}, fmt.Errorf("%d labels and %d annotations; at most %d of each are taken",
 			len(in.Labels), len(in.Annotations), maxLabels)
 	}
-	starts, ends := time.Time(in.StartsAt), time.Time(in.EndsAt)
+	starts, ends := instant(string(in.StartsAt)), instant(string(in.EndsAt))
 	if starts.IsZero() {
 		if starts = ends; ends.IsZero() || ends.After(now) {
 			starts = now

@@ -74,26 +74,24 @@ func (n *numbers) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// instant is a time; what cannot be read as one is the zero time.
-type instant time.Time
-
 // layouts are the ways in which times are written by those who do not write
 // RFC 3339.
 var layouts = []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999Z07:00", "2006-01-02 15:04:05"}
 
-func (t *instant) UnmarshalJSON(data []byte) error {
-	*t = instant{}
-	var text string
-	if data[0] != '"' || json.Unmarshal(data, &text) != nil {
-		return nil
+// instant reads a time; what cannot be read as one is the zero time.
+func instant(text string) time.Time {
+	if text == "" {
+		return time.Time{}
 	}
 	for _, layout := range layouts {
 		parsed, err := time.Parse(layout, text)
 		// Years outside four digits cannot be written as JSON again.
 		if err == nil && parsed.Year() > 1 && parsed.Year() <= 9999 {
-			*t = instant(parsed.UTC())
-			return nil
+			return parsed.UTC()
+		}
+		if err == nil {
+			break
 		}
 	}
-	return nil
+	return time.Time{}
 }

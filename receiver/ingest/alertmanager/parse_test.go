@@ -97,7 +97,7 @@ func TestWhatCanNeverBecomeRightIsRefusedInWords(t *testing.T) {
 		{"another program's JSON", `{"text":"hello"}`, `no field "alerts"`},
 		{"an unknown version", `{"version":"5","alerts":[]}`, `version "5" is not known`},
 		{"alerts that is text", `{"alerts":"all"}`, "alerts is a JSON string"},
-		{"an alert that is a number", `{"alerts":[7]}`, "alerts[0]"},
+		{"an alert that is a number", `{"alerts":[7]}`, "alerts is a JSON number"},
 		{"more labels than anybody has", `{"alerts":[{"labels":{` + manyLabels(10_000) + `}}]}`, "10000 labels"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -31,29 +31,31 @@ const (
 const repeatReason = "repeat interval elapsed"
 
 // webhook is the body. Everything is optional, and unknown fields are welcome.
-type webhook struct {
-	Version            scalar             `json:"version"`
-	GroupKey           scalar             `json:"groupKey"` // a number in version 3
-	Receiver           scalar             `json:"receiver"`
-	Status             scalar             `json:"status"`
-	Alerts             *[]json.RawMessage `json:"alerts"`
-	GroupLabels        texts              `json:"groupLabels"`
-	CommonLabels       texts              `json:"commonLabels"`
-	CommonAnnotations  texts              `json:"commonAnnotations"`
-	RouteLabels        texts              `json:"routeLabels"`
-	ExternalURL        scalar             `json:"externalURL"`
-	TruncatedAlerts    json.Number        `json:"truncatedAlerts"`
-	NotificationReason scalar             `json:"notification_reason"`
+// With plain types it is what Alertmanager sends; with lenient ones it is what
+// many others do.
+type webhook[S ~string, M ~map[string]string] struct {
+	Version            S                     `json:"version"`
+	GroupKey           S                     `json:"groupKey"` // a number in version 3
+	Receiver           S                     `json:"receiver"`
+	Status             S                     `json:"status"`
+	Alerts             *[]webhookAlert[S, M] `json:"alerts"`
+	GroupLabels        M                     `json:"groupLabels"`
+	CommonLabels       M                     `json:"commonLabels"`
+	CommonAnnotations  M                     `json:"commonAnnotations"`
+	RouteLabels        M                     `json:"routeLabels"`
+	ExternalURL        S                     `json:"externalURL"`
+	TruncatedAlerts    json.Number           `json:"truncatedAlerts"`
+	NotificationReason S                     `json:"notification_reason"`
 }
 
 // webhookAlert is one alert of a body.
-type webhookAlert struct {
-	Status       scalar  `json:"status"`
-	Labels       texts   `json:"labels"`
-	Annotations  texts   `json:"annotations"`
-	StartsAt     instant `json:"startsAt"`
-	EndsAt       instant `json:"endsAt"`
-	GeneratorURL scalar  `json:"generatorURL"`
+type webhookAlert[S ~string, M ~map[string]string] struct {
+	Status       S       `json:"status"`
+	Labels       M       `json:"labels"`
+	Annotations  M       `json:"annotations"`
+	StartsAt     S       `json:"startsAt"`
+	EndsAt       S       `json:"endsAt"`
+	GeneratorURL S       `json:"generatorURL"`
 	Values       numbers `json:"values"`
 }
 
@@ -61,10 +63,18 @@ type webhookAlert struct {
 // without alerts, which is nothing to do. Errors can never become right by
 // sending the body again.
 func ParseWebhook(body []byte, now time.Time) (ingest.Snapshot, error) {
-	var w webhook
-	if err := decode(body, &w); err != nil {
+	var plain webhook[string, map[string]string]
+	if json.Unmarshal(body, &plain) == nil {
+		return plain.snapshot(now)
+	}
+	var lenient webhook[scalar, texts] // costs twice as much
+	if err := decode(body, &lenient); err != nil {
 		return ingest.Snapshot{}, err
 	}
+	return lenient.snapshot(now)
+}
+
+func (w *webhook[S, M]) snapshot(now time.Time) (ingest.Snapshot, error) {
 	switch w.Version {
 	case "4", "3", "1", "":
 	default:
@@ -87,12 +97,8 @@ func ParseWebhook(body []byte, now time.Time) (ingest.Snapshot, error) {
 		s.Truncated = int(n)
 	}
 	place := make(map[alert.Fingerprint]int, len(*w.Alerts))
-	for i, raw := range *w.Alerts {
-		var wa webhookAlert
-		if err := json.Unmarshal(raw, &wa); err != nil {
-			return ingest.Snapshot{}, fmt.Errorf("alerts[%d]: %s", i, explain(raw, err))
-		}
-		a, err := w.alert(&wa, now)
+	for i := range *w.Alerts {
+		a, err := w.alert(&(*w.Alerts)[i], now)
 		if err != nil {
 			return ingest.Snapshot{}, fmt.Errorf("alerts[%d]: %w", i, err)
 		}
@@ -109,7 +115,7 @@ func ParseWebhook(body []byte, now time.Time) (ingest.Snapshot, error) {
 }
 
 // alert makes one of ours, filling in what the sender left out.
-func (w *webhook) alert(wa *webhookAlert, now time.Time) (alert.Alert, error) {
+func (w *webhook[S, M]) alert(wa *webhookAlert[S, M], now time.Time) (alert.Alert, error) {
 	if len(wa.Labels) > maxLabels || len(wa.Annotations) > maxLabels {
 		return alert.Alert{}, fmt.Errorf("%d labels and %d annotations; at most %d of each are taken",
 			len(wa.Labels), len(wa.Annotations), maxLabels)
@@ -123,7 +129,7 @@ func (w *webhook) alert(wa *webhookAlert, now time.Time) (alert.Alert, error) {
 	a := alert.Alert{
 		Fingerprint: alert.FingerprintOf(wa.Labels),
 		Labels:      wa.Labels, Annotations: wa.Annotations,
-		StartsAt: time.Time(wa.StartsAt), EndsAt: time.Time(wa.EndsAt),
+		StartsAt: instant(string(wa.StartsAt)), EndsAt: instant(string(wa.EndsAt)),
 		GeneratorURL: string(wa.GeneratorURL), Values: wa.Values,
 	}
 	ended := !a.EndsAt.IsZero() && !a.EndsAt.After(now)
@@ -156,7 +162,7 @@ func status(word string) alert.Status {
 
 // groupKey is Alertmanager's key, or one made of the group labels (else of the
 // alerts' names) for those who send none.
-func (w *webhook) groupKey(alerts []alert.Alert) string {
+func (w *webhook[S, M]) groupKey(alerts []alert.Alert) string {
 	if w.GroupKey != "" {
 		return string(w.GroupKey)
 	}
