@@ -40,11 +40,12 @@ func killAgainAndAgain(t *testing.T, r *relay, destinations []string) []string {
 			time.Sleep(rand.N(50 * time.Millisecond))
 		}
 		r.kill()
+		l.nowhere()
 		r.again()
 	}
 	r.listen()
 	acknowledged := l.end(t)
-	require.Greater(t, len(acknowledged), 3*kills(), "there was hardly any load")
+	require.Greater(t, len(acknowledged), kills(), "there was hardly any load")
 	return acknowledged
 }
 
@@ -72,12 +73,8 @@ func TestKilledAHundredTimesEveryAcknowledgedGroupHasItsCard(t *testing.T) {
 	teams, url := startTeams(t, teamstest.Options{Keep: 100_000})
 	// The card is there before we hear of it, so that kills fall in between.
 	teams.Fault(teamstest.AnyWebhook, teamstest.Fault{Latency: 30 * time.Millisecond, Times: -1})
-	names := []string{"ops", "web", "net"}
-	var entries []string
-	for _, name := range names {
-		entries = append(entries, destination(name, url+"/workflow/"+name, fast))
-	}
-	r := serve(t, plainProgram(t), t.TempDir(), configuration(entries...)) // the race detector would take minutes to start so often
+	names, config := threeDestinations(url)
+	r := serve(t, plainProgram(t), t.TempDir(), config) // the race detector would take minutes to start so often
 	acknowledged := killAgainAndAgain(t, r, names)
 	r.settled(afterCutOff + 2*patience)
 	require.Zero(t, r.stop())
@@ -106,6 +103,9 @@ func TestKilledAHundredTimesEveryAcknowledgedGroupHasItsCard(t *testing.T) {
 }
 
 func TestKilledAHundredTimesInAStormDigestsTellWhatWasAcknowledged(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: what comes in between a few kills is no storm")
+	}
 	t.Parallel()
 	teams, url := startTeams(t, teamstest.Options{Keep: 100_000, Throttle: teamstest.RealThrottle})
 	// The default pace, but with its five minutes made thirty seconds, so that

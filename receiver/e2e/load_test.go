@@ -30,6 +30,17 @@ type load struct {
 	refused      map[int]int // other answers, by status
 }
 
+// threeDestinations are what a load is spread over, so that several attempts
+// are under way at once: an address has only one.
+func threeDestinations(url string) (names []string, config string) {
+	var entries []string
+	for _, name := range []string{"ops", "web", "net"} {
+		names = append(names, name)
+		entries = append(entries, destination(name, url+"/workflow/"+name, fast))
+	}
+	return names, configuration(entries...)
+}
+
 // startLoad posts to the destinations in turn with so many senders, each with
 // a breath between its posts.
 func startLoad(destinations []string, senders int, breath time.Duration) *load {
@@ -73,6 +84,10 @@ func (l *load) post(client *http.Client, destinations []string) {
 
 // to says where to post from now on.
 func (l *load) to(url string) { l.relay.Store(&url) }
+
+// nowhere stops posting for now: somebody else's server may get the port of a
+// process that has ended.
+func (l *load) nowhere() { l.relay.Store(nil) }
 
 // taken is how many groups have been acknowledged so far.
 func (l *load) taken() int {

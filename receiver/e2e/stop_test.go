@@ -15,18 +15,15 @@ func TestAStopUnderLoadLosesNoRequestAndCutsNoAttemptOff(t *testing.T) {
 	t.Parallel()
 	teams, url := startTeams(t, teamstest.Options{Keep: 100_000})
 	teams.Fault(teamstest.AnyWebhook, teamstest.Fault{Latency: 300 * time.Millisecond, Times: -1})
-	names := []string{"ops", "web", "net"}
-	var entries []string
-	for _, name := range names {
-		entries = append(entries, destination(name, url+"/workflow/"+name, fast))
-	}
-	r := startRelay(t, configuration(entries...))
+	names, config := threeDestinations(url)
+	r := startRelay(t, config)
 	l := startLoad(names, 4, 20*time.Millisecond)
 	defer l.stop()
 	for range 5 {
 		l.to(r.url)
 		time.Sleep(500*time.Millisecond + rand.N(300*time.Millisecond))
 		require.Zero(t, r.stop(), "a stop is no failure")
+		l.nowhere()
 		r.again()
 		r.listen()
 	}
