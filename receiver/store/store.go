@@ -48,7 +48,7 @@ type GroupTx interface {
 	// Group returns one episode; ErrNotFound.
 	Group(id int64) (group.Group, error)
 	// SaveGroup stores an episode. ID 0 inserts it, as the latest of its key,
-	// and sets ID.
+	// and sets ID. Episodes of a key are numbered from 1 without a gap.
 	SaveGroup(g *group.Group) error
 	// DueGroups returns the ids of latest episodes whose DueAt is not after
 	// now, the longest due first.

@@ -31,7 +31,13 @@ func main() {
 	clients := flag.Int("clients", 32, "senders at a time")
 	span := flag.Duration("span", 10*time.Second, "how long each load lasts")
 	active := flag.Int("active", 100_000, "active alerts for the memory reading")
+	proxy := flag.String("proxy", "", "internal: be the proxy to compare with, at this address")
+	proxyTo := flag.String("proxy-to", "", "internal: where the proxy posts")
 	flag.Parse()
+	if *proxy != "" {
+		fmt.Fprintln(os.Stderr, runProxy(*proxy, *proxyTo))
+		os.Exit(1)
+	}
 	b := &bench{program: *program, clients: *clients, span: *span}
 	fmt.Printf("%s, %s/%s, %d cores, %d clients, state on the disk of %s\n\n",
 		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), b.clients, os.TempDir())
@@ -51,44 +57,71 @@ type bench struct {
 	span    time.Duration
 }
 
-// webhooks is durable webhooks a second, each a group of its own with one alert.
+// webhooks is durable webhooks a second, each a group of its own with one
+// alert, beside the proxy that stores nothing.
 func (b *bench) webhooks() error {
-	return b.load("webhooks, 1 alert each, Teams answers at once", 1, "/alertmanager", 0, webhook)
+	ours, err := b.load("webhooks, 1 alert each, Teams answers at once", 1, "/alertmanager", 0, webhook, b.receiver)
+	if err != nil {
+		return err
+	}
+	theirs, err := b.load("  the same, a proxy that stores nothing", 1, "/alertmanager", 0, webhook, b.proxy)
+	if err == nil {
+		fmt.Printf("  ours / the proxy's: %.2f\n", ours/theirs)
+	}
+	return err
 }
 
 // slowTeams is the same while every send takes 200 ms.
 func (b *bench) slowTeams() error {
-	return b.load("webhooks, 1 alert each, Teams takes 200 ms", 1, "/alertmanager", 200*time.Millisecond, webhook)
+	const slow = 200 * time.Millisecond
+	ours, err := b.load("webhooks, 1 alert each, Teams takes 200 ms", 1, "/alertmanager", slow, webhook, b.receiver)
+	if err != nil {
+		return err
+	}
+	theirs, err := b.load("  the same, a proxy that stores nothing", 1, "/alertmanager", slow, webhook, b.proxy)
+	if err == nil {
+		fmt.Printf("  ours / the proxy's: %.2f\n", ours/theirs)
+	}
+	return err
 }
 
 // bigGroups is alerts a second at 100 in a group.
 func (b *bench) bigGroups() error {
-	return b.load("webhooks, 100 alerts each", 100, "/alertmanager", 0, webhook)
+	_, err := b.load("webhooks, 100 alerts each", 100, "/alertmanager", 0, webhook, b.receiver)
+	return err
 }
 
 // posted is what a Prometheus sends, in batches of 64 (its own default).
 func (b *bench) posted() error {
-	return b.load("POST /api/v2/alerts, 64 new alerts each", 64, "/api/v2/alerts", 0, list)
+	_, err := b.load("POST /api/v2/alerts, 64 new alerts each", 64, "/api/v2/alerts", 0, list, b.receiver)
+	return err
 }
 
-func (b *bench) load(name string, alerts int, path string, slow time.Duration, body func(group, alerts int) []byte) error {
+// load returns requests a second.
+func (b *bench) load(name string, alerts int, path string, slow time.Duration, body func(group, alerts int) []byte,
+	start func(teams string) (*receiver, error)) (float64, error) {
 	teams := newTeams(slow)
 	defer teams.Close()
-	r, err := b.start(teams.URL, "")
+	r, err := start(teams.URL)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	defer r.stop()
+	stopped := false
+	defer func() {
+		if !stopped {
+			r.stop()
+		}
+	}()
 	var (
 		sent  atomic.Int64
 		took  = make([][]time.Duration, b.clients)
 		work  sync.WaitGroup
 		errs  = make(chan error, b.clients)
-		start = time.Now()
+		begin = time.Now()
 	)
 	for i := range b.clients {
 		work.Go(func() {
-			for time.Since(start) < b.span {
+			for time.Since(begin) < b.span {
 				began := time.Now()
 				if err := r.post(path, body(int(sent.Add(1)), alerts)); err != nil {
 					errs <- err
@@ -99,18 +132,21 @@ func (b *bench) load(name string, alerts int, path string, slow time.Duration, b
 		})
 	}
 	work.Wait()
-	elapsed := time.Since(start)
+	elapsed := time.Since(begin)
 	select {
 	case err := <-errs:
-		return err
+		return 0, err
 	default:
 	}
 	all := slices.Concat(took...)
 	slices.Sort(all)
 	rate := float64(len(all)) / elapsed.Seconds()
-	fmt.Printf("%-48s %8.0f requests/s %9.0f alerts/s   p50 %s  p99 %s   %d messages to Teams\n",
-		name, rate, rate*float64(alerts), ms(at(all, 0.5)), ms(at(all, 0.99)), teams.count.Load())
-	return nil
+	stopped = true
+	r.stop()
+	used := (r.cmd.ProcessState.UserTime() + r.cmd.ProcessState.SystemTime()) / time.Duration(max(1, len(all)))
+	fmt.Printf("%-48s %6.0f requests/s %7.0f alerts/s  p50 %s  p99 %s  CPU %s a request  %d messages to Teams\n",
+		name, rate, rate*float64(alerts), ms(at(all, 0.5)), ms(at(all, 0.99)), used.Round(time.Microsecond), teams.count.Load())
+	return rate, nil
 }
 
 // latency is the time from our 200 to the card's arrival at an idle Teams.
@@ -174,7 +210,7 @@ func (b *bench) memory(active int) error {
 	return nil
 }
 
-// receiver is a running teamsrelay serve.
+// receiver is a running teamsrelay serve, or the proxy.
 type receiver struct {
 	cmd    *exec.Cmd
 	base   string
@@ -183,18 +219,38 @@ type receiver struct {
 	output bytes.Buffer
 }
 
+// receiver starts a receiver at the default pace.
+func (b *bench) receiver(teams string) (*receiver, error) { return b.start(teams, "") }
+
+// start starts a receiver; pace is the destination's, "" the default.
 func (b *bench) start(teams, pace string) (*receiver, error) {
-	dir, err := os.MkdirTemp("", "relaybench")
-	if err != nil {
-		return nil, err
-	}
 	if pace != "" {
 		pace = "\n    pace: " + pace
 	}
-	file := filepath.Join(dir, "teamsrelay.yml")
 	config := fmt.Sprintf("storage: {url: \"sqlite:bench.db\"}\ndestinations:\n  - name: ops\n    workflow: {url: %q}%s\nroute: {destinations: [ops], group_by: [alertname, group], group_wait: 1s}\n",
 		teams+"/workflow/ops", pace)
-	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+	return b.run(func(dir, address string) (*exec.Cmd, error) {
+		file := filepath.Join(dir, "teamsrelay.yml")
+		err := os.WriteFile(file, []byte(config), 0o600)
+		return exec.Command(b.program, "serve", "--config.file="+file, "--web.listen-address="+address, "--log.level=error"), err
+	})
+}
+
+// proxy starts the proxy to compare with.
+func (b *bench) proxy(teams string) (*receiver, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	return b.run(func(_, address string) (*exec.Cmd, error) {
+		return exec.Command(self, "-proxy", address, "-proxy-to", teams+"/workflow/ops"), nil
+	})
+}
+
+// run starts a process and waits until it is ready.
+func (b *bench) run(command func(dir, address string) (*exec.Cmd, error)) (*receiver, error) {
+	dir, err := os.MkdirTemp("", "relaybench")
+	if err != nil {
 		return nil, err
 	}
 	port, err := freePort()
@@ -205,7 +261,9 @@ func (b *bench) start(teams, pace string) (*receiver, error) {
 		dir: dir, base: "http://127.0.0.1:" + port,
 		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: b.clients}, Timeout: 30 * time.Second},
 	}
-	r.cmd = exec.Command(b.program, "serve", "--config.file="+file, "--web.listen-address=127.0.0.1:"+port, "--log.level=warn")
+	if r.cmd, err = command(dir, "127.0.0.1:"+port); err != nil {
+		return nil, err
+	}
 	r.cmd.Stderr = &r.output
 	if err := r.cmd.Start(); err != nil {
 		return nil, err
@@ -217,7 +275,7 @@ func (b *bench) start(teams, pace string) (*receiver, error) {
 		time.Sleep(50 * time.Millisecond)
 	}
 	r.stop()
-	return nil, fmt.Errorf("the receiver does not start: %w\n%s", err, r.output.String())
+	return nil, fmt.Errorf("it does not start: %w\n%s", err, r.output.String())
 }
 
 func (r *receiver) stop() {

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -26,8 +27,8 @@ func TestOpenOfWhatIsNotAStore(t *testing.T) {
 	good := func(t *testing.T, path string) {
 		s, err := Open(path, Options{})
 		require.NoError(t, err)
-		for range 50 {
-			require.NoError(t, s.Update(ctx, save(t.Name(), nil)))
+		for i := range 50 {
+			require.NoError(t, s.Update(ctx, save(fmt.Sprint(t.Name(), i), nil)))
 		}
 		require.NoError(t, s.Close())
 	}

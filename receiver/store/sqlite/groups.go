@@ -68,8 +68,10 @@ func (t *tx) SaveGroup(g *group.Group) error {
 		return t.update(`UPDATE groups SET rev = ?, phase = ?, due_at = ?, changed_at = ?, data = ? WHERE id = ?`,
 			int64(g.Rev), string(g.Phase), nanos(g.DueAt), nanos(changedAt(g)), data, g.ID)
 	}
-	if _, err := t.write(`UPDATE groups SET latest = 0 WHERE origin = ? AND key = ? AND latest`, g.Origin, g.Key); err != nil {
-		return err
+	if g.Episode > 1 { // else there is none before it
+		if _, err := t.write(`UPDATE groups SET latest = 0 WHERE origin = ? AND key = ? AND latest`, g.Origin, g.Key); err != nil {
+			return err
+		}
 	}
 	g.ID, err = t.insert(`INSERT INTO groups (key, origin, episode, rev, phase, latest, due_at, changed_at, data)
 		VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?)`,

@@ -2,9 +2,9 @@
 // in WAL mode, with one connection that writes and a few that read.
 //
 // Durability is paid for once for many: requests that wait at the same time
-// share a commit, each inside a savepoint, and are answered after it
-// (writer.go). Readers see a snapshot and hold up nobody. The file belongs to
-// one process, which a lock beside it ensures (lock.go).
+// share a commit, and are answered after it (writer.go). Readers see a snapshot
+// and hold up nobody. The file belongs to one process, which a lock beside it
+// ensures (file.go).
 package sqlite
 
 import (

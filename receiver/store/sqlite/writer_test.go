@@ -52,10 +52,11 @@ func together(t *testing.T, s *Store, updates ...func(store.Tx) error) []error {
 	t.Helper()
 	errs := make([]error, len(updates))
 	entered, queued := make(chan struct{}), make(chan struct{})
+	enter := sync.OnceFunc(func() { close(entered) }) // it may run twice
 	var wait sync.WaitGroup
 	wait.Go(func() {
 		errs[0] = s.Update(ctx, func(tx store.Tx) error {
-			close(entered)
+			enter()
 			<-queued
 			return updates[0](tx)
 		})
@@ -108,11 +109,21 @@ func TestUpdatesThatWaitShareOneCommit(t *testing.T) {
 	require.Equal(t, 1, count["COMMIT"], "each commit waits for the disk")
 }
 
-func TestAnUpdateThatIsAlonePaysForNoSavepoint(t *testing.T) {
+func TestUpdatesPayForSavepointsOnlyWhenOneHasFailed(t *testing.T) {
 	s := openAt(t, filepath.Join(t.TempDir(), "x.db"))
 	count := statements(s, nil)
-	require.NoError(t, s.Update(ctx, save("a", nil)))
+	for _, err := range together(t, s, save("a", nil), save("b", nil), save("c", nil)) {
+		require.NoError(t, err)
+	}
 	require.Zero(t, count["SAVEPOINT"])
+
+	ran, mine := 0, errors.New("mine")
+	counted := func() error { ran++; return nil }
+	errs := together(t, s, save("d", counted), save("e", counted), save("f", func() error { return mine }), save("g", counted))
+	require.Equal(t, []error{nil, nil, mine, nil}, errs)
+	require.Equal(t, 2+2+1, ran, "those before the one that failed run again, once")
+	require.Equal(t, []string{"a", "b", "c", "d", "e", "g"}, stored(t, s))
+	require.Equal(t, 2, count["COMMIT"], "each commit waits for the disk")
 }
 
 func TestWhenTheCommitFailsNobodyIsToldThatItIsStored(t *testing.T) {
@@ -129,7 +140,9 @@ func TestWhenTheCommitFailsNobodyIsToldThatItIsStored(t *testing.T) {
 			})
 			keys := []string{"a", "b", "c"}
 			want := []string{"before"}
-			for i, err := range together(t, s, save("a", nil), save("b", nil), save("c", nil)) {
+			mine := errors.New("mine") // after which the others are in savepoints
+			errs := together(t, s, save("mine", func() error { return mine }), save("a", nil), save("b", nil), save("c", nil))
+			for i, err := range errs[1:] {
 				if err == nil {
 					want = append(want, keys[i])
 				} else {
