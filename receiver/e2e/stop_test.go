@@ -38,8 +38,14 @@ func TestAStopUnderLoadLosesNoRequestAndCutsNoAttemptOff(t *testing.T) {
 	}
 	told := 0
 	for _, d := range r.deliveries() {
-		require.Equal(t, store.DeliveryAccepted, d.State, "an attempt was cut off: %+v", d)
-		told++
+		switch d.State {
+		case store.DeliveryAccepted:
+			told++
+		case store.DeliveryRetry: // given back before Teams could see it
+			require.Zero(t, d.Took, "an attempt was cut off: %+v", d)
+		default:
+			require.Fail(t, "an attempt has no end in the log", "%+v", d)
+		}
 	}
 	require.Equal(t, len(teams.Messages("")), told, "Teams has seen attempts that the log does not have")
 	for name, times := range tellings(teams.Shown("")) {
