@@ -15,6 +15,7 @@ import (
 
 	"github.com/teamsrelay/teamsrelay/receiver/card"
 	"github.com/teamsrelay/teamsrelay/receiver/deliver"
+	"github.com/teamsrelay/teamsrelay/receiver/ingest/alertmanager"
 	"github.com/teamsrelay/teamsrelay/receiver/route"
 	"github.com/teamsrelay/teamsrelay/receiver/teams/workflow"
 )
@@ -30,6 +31,9 @@ type Config struct {
 	// ResolveTimeout is how long an alert of POST /api/v2/alerts without
 	// endsAt fires when it is not sent again.
 	ResolveTimeout time.Duration
+	// Alertmanagers are asked which alerts they have, so that no group of
+	// theirs stays open for ever.
+	Alertmanagers []*alertmanager.API
 	// AdminToken is asked of those who change something and do not come over
 	// loopback; "": nobody else may.
 	AdminToken Secret

@@ -30,6 +30,9 @@ func (c *Config) Engine() (engine.Config, error) {
 			}},
 		})
 	}
+	for _, a := range c.Alertmanagers {
+		out.Alertmanagers = append(out.Alertmanagers, engine.Alertmanager{URL: a.URL(), Known: a.Known})
+	}
 	return out, nil
 }
 

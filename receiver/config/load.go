@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/teamsrelay/teamsrelay/receiver/card"
+	"github.com/teamsrelay/teamsrelay/receiver/ingest/alertmanager"
 	"github.com/teamsrelay/teamsrelay/receiver/route"
 )
 
@@ -72,7 +73,26 @@ func (d *document) config(f *file) *Config {
 	set, names := d.cards(f.TemplateFiles)
 	c.Cards = set
 	c.Tree = d.tree(f, names)
+	c.Alertmanagers = d.alertmanagers(f.Alertmanagers)
 	return c
+}
+
+func (d *document) alertmanagers(sections []alertmanagerSection) []*alertmanager.API {
+	var made []*alertmanager.API
+	for i, s := range sections {
+		at := fmt.Sprintf("alertmanagers[%d]", i)
+		api, err := alertmanager.NewAPI(s.URL)
+		switch {
+		case err == nil:
+			made = append(made, api)
+		case d.faulty(at), d.faulty(at + ".url"):
+		case !d.has(at + ".url"):
+			d.wrong(at, "the Alertmanager has no URL", "add url: http://alertmanager:9093")
+		default:
+			d.wrong(at+".url", oneLine(err.Error()), "write it like http://alertmanager:9093, as this machine reaches it")
+		}
+	}
+	return made
 }
 
 // positive is a time of the file that must not be 0, or else the default.

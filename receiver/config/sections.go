@@ -11,15 +11,20 @@ import (
 
 // file is the configuration file as it is written.
 type file struct {
-	Storage        storageSection       `yaml:"storage"`
-	Destinations   []destinationSection `yaml:"destinations"`
-	Route          *route.Route         `yaml:"route"`
-	TimeIntervals  []route.Interval     `yaml:"time_intervals"`
-	InhibitRules   []route.InhibitRule  `yaml:"inhibit_rules"`
-	TemplateFiles  []string             `yaml:"template_files"`
-	ResolveTimeout *time.Duration       `yaml:"resolve_timeout"`
-	AdminToken     Secret               `yaml:"admin_token"`
-	AdminTokenFile string               `yaml:"admin_token_file"`
+	Storage        storageSection        `yaml:"storage"`
+	Destinations   []destinationSection  `yaml:"destinations"`
+	Route          *route.Route          `yaml:"route"`
+	TimeIntervals  []route.Interval      `yaml:"time_intervals"`
+	InhibitRules   []route.InhibitRule   `yaml:"inhibit_rules"`
+	TemplateFiles  []string              `yaml:"template_files"`
+	ResolveTimeout *time.Duration        `yaml:"resolve_timeout"`
+	Alertmanagers  []alertmanagerSection `yaml:"alertmanagers"`
+	AdminToken     Secret                `yaml:"admin_token"`
+	AdminTokenFile string                `yaml:"admin_token_file"`
+}
+
+type alertmanagerSection struct {
+	URL string `yaml:"url"`
 }
 
 type storageSection struct {
@@ -47,7 +52,7 @@ type workflowSection struct {
 // later are keys that the design has and this version does not carry out.
 // Accepting them would promise something; an empty list promises nothing.
 var later = map[reflect.Type][]string{
-	reflect.TypeFor[file]():               {"subscriptions", "rule_files", "influxdb", "events", "alertmanagers", "microsoft"},
+	reflect.TypeFor[file]():               {"subscriptions", "rule_files", "influxdb", "events", "microsoft"},
 	reflect.TypeFor[storageSection]():     {"encryption_key_file"},
 	reflect.TypeFor[destinationSection](): {"channel", "chat", "users", "group", "actions", "fallback"},
 	reflect.TypeFor[route.Route]():        {"escalate"},

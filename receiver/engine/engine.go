@@ -47,6 +47,8 @@ type Config struct {
 	Routes       *route.Tree
 	Destinations []Destination
 	Cards        *card.Set
+	// Alertmanagers are asked which alerts they have.
+	Alertmanagers []Alertmanager
 	// ResolveTimeout is how long an alert that was posted without an end goes
 	// on if it is not sent again.
 	ResolveTimeout time.Duration
@@ -186,9 +188,9 @@ func compile(c Config) *compiled {
 
 // Run works until ctx ends, and then until what is under way is recorded.
 func (e *Engine) Run(ctx context.Context) error {
-	e.moved <- struct{}{}
+	e.move()
 	var work sync.WaitGroup
-	for _, part := range []func(context.Context){e.runTimers, e.runExpiry, e.runPrune, e.runReaddress} {
+	for _, part := range []func(context.Context){e.runTimers, e.runExpiry, e.runPrune, e.runReaddress, e.runReconcile} {
 		work.Go(func() { part(ctx) })
 	}
 	err := e.deliver.Run(ctx)
@@ -208,11 +210,16 @@ func (e *Engine) Reload(ctx context.Context, c Config) error {
 		return err
 	}
 	e.current.Store(next)
+	e.move()
+	return nil
+}
+
+// move asks for posts to be moved to the addresses that there are now.
+func (e *Engine) move() {
 	select {
 	case e.moved <- struct{}{}:
 	default: // it is about to be done
 	}
-	return nil
 }
 
 // runReaddress moves what waits to the addresses that the configuration has

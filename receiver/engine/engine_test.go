@@ -462,3 +462,67 @@ func TestTheEndsOfAlertsComeInOrder(t *testing.T) {
 	require.Equal(t, 1000, ended, "every alert ends once")
 	require.Empty(t, table.alerts)
 }
+
+func TestGroupsThatAlertmanagerForgetsDoNotHangForEver(t *testing.T) {
+	// set gives the engine an Alertmanager that has what has says.
+	set := func(r *rig, has func() (map[alert.Fingerprint]struct{}, error)) {
+		r.t.Helper()
+		c := r.config(base)
+		c.Alertmanagers = []Alertmanager{{URL: "http://am:9093/", Known: func(context.Context) (map[alert.Fingerprint]struct{}, error) { return has() }}}
+		require.NoError(r.t, r.engine.Reload(context.Background(), c))
+	}
+	a, b := labeled("DiskFull", "warning", "host", "db1"), labeled("DiskFull", "warning", "host", "db2")
+	both := map[alert.Fingerprint]struct{}{a.Fingerprint: {}, b.Fingerprint: {}}
+
+	test(t, "an alert that is silenced and then ends is resolved though nobody says so", func(r *rig) {
+		r.start(base)
+		defer r.stop()
+		has := both
+		set(r, func() (map[alert.Fingerprint]struct{}, error) { return has, nil })
+		r.send(a, b)
+		r.expect("ops: DiskFull firing")
+		r.send(a)       // b is silenced
+		r.send(over(a)) // and a is over
+		r.expect("ops: DiskFull")
+		time.Sleep(time.Hour)
+		r.expect() // silenced is not over
+		has = nil
+		time.Sleep(9 * time.Minute)
+		r.expect() // an Alertmanager that was restarted has nothing for a while
+		time.Sleep(5 * time.Minute)
+		r.expect("ops: DiskFull resolved")
+	})
+	test(t, "what another sender sent is none of Alertmanager's business", func(r *rig) {
+		r.start(base)
+		defer r.stop()
+		set(r, func() (map[alert.Fingerprint]struct{}, error) { return nil, nil })
+		r.send(a)
+		r.expect("ops: DiskFull firing")
+		time.Sleep(time.Hour)
+		r.expect()
+	})
+	test(t, "what it sent itself is, even if it was forgotten before it could be asked", func(r *rig) {
+		r.start(base)
+		defer r.stop()
+		set(r, func() (map[alert.Fingerprint]struct{}, error) { return nil, nil })
+		s := snapshot(a)
+		s.Sender.ExternalURL = "http://am:9093"
+		require.NoError(r.t, r.engine.Snapshot(context.Background(), s))
+		r.expect("ops: DiskFull firing")
+		time.Sleep(15 * time.Minute)
+		r.expect("ops: DiskFull resolved")
+	})
+	test(t, "one that does not answer decides nothing", func(r *rig) {
+		r.start(base)
+		defer r.stop()
+		var down error
+		has := both
+		set(r, func() (map[alert.Fingerprint]struct{}, error) { return has, down })
+		r.send(a)
+		r.expect("ops: DiskFull firing")
+		time.Sleep(5 * time.Minute)
+		down, has = store.ErrUnavailable, nil
+		time.Sleep(time.Hour)
+		r.expect()
+	})
+}
