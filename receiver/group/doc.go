@@ -2,9 +2,9 @@
 // to be told, and whether the telling is loud or quiet. It does no I/O and
 // reads no clock; whoever brings a fact brings the time with it.
 //
-// A fact is either news from a source (Receive) or time that has passed
-// (Tick). Receive only takes note and says when the group wants a Tick; Tick
-// compares what was last told with what is so now, and tells the difference.
+// A fact is either news from a source (Receive) or time that has passed (a Tick,
+// through Advance). Receive only takes note and says when the group wants a Tick;
+// Advance compares what was last told with what is so now, and tells the difference.
 // So ten changes between two ticks are one telling, and a crash between a
 // Receive and its Tick loses nothing.
 //
@@ -13,21 +13,26 @@
 //	phase      fact                               next phase   wants a Tick at
 //	---------  ---------------------------------  -----------  ------------------------------------------
 //	(none)     something fires                    gathering    now + group_wait; at once if Ready
-//	over       something fires (a new episode)    gathering    the resolve's telling + group_interval if
+//	over       something fires (a new episode)    gathering    the latest telling + group_interval if
 //	                                                           that is to come, else now + group_wait;
 //	                                                           at once if Ready
+//	over       something fires before the end     open         as open
+//	           could be told (muted)
 //	(none),    only resolved alerts, never heard  over         at once; ignored unless Ready
 //	over
 //	gathering  Tick: told                         open         next change, or told + repeat_interval
 //	gathering, the last firing alert is resolved  over         at once
 //	open
+//	gathering, nothing to tell, but an inhibited  unchanged    next multiple of group_interval
+//	open       alert fires
 //	open       anything else                      open         next multiple of group_interval after the
 //	                                                           first telling; at once if Ready
 //	open       the last firing alert is resolved, unheard      at once
 //	           others are unseen
 //	unheard    an unseen alert fires              open         as open
 //	unheard    the last unseen alert is resolved  over         at once
-//	any        Tick while the route is muted      unchanged    when the mute may be over
+//	any        Tick while the route is muted      unchanged    next multiple of group_interval, in a minute
+//	                                                           if Ready; never, if over and never told
 //
 // Ready groups are Alertmanager's: it has waited, repeated and inhibited
 // already, so every change is told at once.
@@ -37,10 +42,12 @@
 //	change            when                                                      loud   a message of its own
 //	----------------  --------------------------------------------------------  -----  --------------------
 //	fired             the first firing alert of an episode                      yes    yes
-//	fired_again       nothing fired any more, some were unseen, one fires       yes    yes
+//	fired_again       nothing fired any more, one fires: others are unseen,     yes    yes
+//	                  inhibited, or the end could not be told (muted)
 //	severity_rose     the worst severity is worse than in the last telling      yes    yes
 //	joined_critical   alerts joined, and a critical one was firing already      yes    yes
-//	resolved          the last firing alert is resolved                         *      yes
+//	resolved          the last firing alert is resolved; once more if unseen    *      yes
+//	                  ones are resolved after that
 //	reminder          nothing changed for repeat_interval (if Ready: the        yes    yes
 //	                  sender repeated itself, and the last telling is over ten
 //	                  minutes old)

@@ -36,8 +36,8 @@ const (
 // first that fires to the last that is resolved. The zero value is a group
 // that never was.
 //
-// Groups are values: Apply returns a new one and leaves its argument alone,
-// except that maps and the alerts themselves are shared.
+// Groups are values: Receive and Advance return a new one and leave their
+// argument alone; maps and the alerts themselves are shared.
 type Group struct {
 	ID      int64  `json:"-"` // the store's number for this episode, 0 before it is stored
 	Key     string `json:"-"` // identity of the group: origin and route
@@ -119,7 +119,8 @@ type Member struct {
 	State State `json:"x"`
 	// Told is the state in the latest telling, "" while it was in none.
 	Told State `json:"y,omitempty"`
-	// Inhibited: another alert makes this one not worth telling.
+	// Inhibited: another alert makes this one not worth telling. Its end is,
+	// if it was ever told.
 	Inhibited bool      `json:"i,omitempty"`
 	SeenAt    time.Time `json:"n,omitzero"` // when a source last brought news of it
 }

@@ -180,6 +180,25 @@ func TestAlertmanagersGroupIsToldAtOnceAndOnlyWhenSomethingChanged(t *testing.T)
 			{at: 2, resolved: "a", muted: true, phase: Over, next: 3},
 			{at: 3, tick: true, told: AllResolved, quiet: true, phase: Over},
 		},
+		"what fires again before the mute lets its end through goes on, and people hear of both": {
+			{at: 1, firing: "a", told: FirstFiring, phase: Open},
+			{at: 2, resolved: "a", muted: true, phase: Over, next: 3},
+			{at: 2.5, firing: "a", muted: true, phase: Open, next: 3.5},
+			{at: 3.5, tick: true, told: FiresAgain, phase: Open},
+			{at: 9, resolved: "a", told: AllResolved, quiet: true, phase: Over},
+		},
+		"a reminder that was muted is not waited for when nothing fires any more": {
+			{at: 1, firing: "ab", told: FirstFiring, phase: Open},
+			{at: 2, firing: "a", told: Vanishes, quiet: true, phase: Open},
+			{at: 3, resolved: "a", told: AllResolved, quiet: true, phase: Unheard},
+			{at: 4, firing: "c", muted: true, phase: Open, next: 5},
+			{at: 20, firing: "c", repeats: true, muted: true, phase: Open, next: 21},
+			{at: 20.5, resolved: "c", muted: true, phase: Unheard},
+		},
+		"an alert that is twice in a body is there once": {
+			{at: 1, firing: "aa", told: FirstFiring, phase: Open},
+			{at: 2, resolved: "a", told: AllResolved, quiet: true, phase: Over},
+		},
 	} {
 		t.Run(name, func(t *testing.T) { play(t, theirs, story) })
 	}
@@ -247,6 +266,28 @@ func TestOurGroupKeepsAlertmanagersTiming(t *testing.T) {
 			{at: 0, firing: "a", inhibit: "a", phase: Gathering, next: 0.5},
 			{at: 0.2, resolved: "a", inhibit: "a", phase: Over},
 		},
+		"an alert that is inhibited beside others is told as soon as it is not inhibited any more": {
+			{at: 0, firing: "ab", phase: Gathering, next: 0.5},
+			{at: 0.5, tick: true, inhibit: "b", told: FirstFiring, phase: Open, next: 5.5},
+			{at: 5.5, tick: true, inhibit: "b", phase: Open, next: 10.5},
+			{at: 10.5, tick: true, told: Joins, quiet: true, phase: Open, next: 70.5},
+		},
+		"the end of what was told is told though it was inhibited later": {
+			{at: 0, firing: "a", phase: Gathering, next: 0.5},
+			{at: 0.5, tick: true, told: FirstFiring, phase: Open, next: 60.5},
+			{at: 60.5, tick: true, inhibit: "a", phase: Open, next: 65.5},
+			{at: 61, resolved: "a", inhibit: "a", told: AllResolved, quiet: true, phase: Over},
+		},
+		"the end comes as an end though the last alerts were inhibited": {
+			{at: 0, firing: "ab", phase: Gathering, next: 0.5},
+			{at: 0.5, tick: true, inhibit: "b", told: FirstFiring, phase: Open, next: 5.5},
+			{at: 1, resolved: "a", inhibit: "b", phase: Open, next: 5.5},
+			{at: 5.5, tick: true, inhibit: "b", told: PartlyResolved, quiet: true, phase: Open, next: 10.5},
+			{at: 6, resolved: "b", inhibit: "b", told: AllResolved, quiet: true, phase: Over},
+		},
+		"an alert that fires and ends in one body is told to be over": {
+			{at: 0, firing: "a", resolved: "a", told: AllResolved, quiet: true, phase: Over},
+		},
 		"muting holds back until the next group_interval after it": {
 			{at: 0, firing: "a", phase: Gathering, next: 0.5},
 			{at: 0.5, tick: true, muted: true, phase: Gathering, next: 5.5},
@@ -255,6 +296,19 @@ func TestOurGroupKeepsAlertmanagersTiming(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { play(t, ours, story) })
 	}
+}
+
+func TestAClockThatIsSetBackIsNotWaitedFor(t *testing.T) {
+	g, _ := Receive(Group{Key: "key"}, Received{Spec: ours, Alerts: []alert.Alert{named("a", alert.Firing, minute(0))}}, minute(0))
+	const day = -24 * 60
+	g.DueAt = minute(day + 0.5) // as the store moves it
+	g, _ = Receive(g, Received{Spec: ours, Alerts: []alert.Alert{named("b", alert.Firing, minute(0))}}, minute(day+0.1))
+	require.Equal(t, minute(day+0.6), g.DueAt, "who joins must not hold the first telling back for a day")
+	g, due := Advance(g, Tick{}, minute(day+1))
+	require.NotEmpty(t, due)
+
+	g, _ = Receive(g, Received{Spec: ours, Alerts: []alert.Alert{named("C", alert.Firing, minute(0))}}, minute(2*day))
+	require.Equal(t, minute(2*day+5), g.DueAt, "what joins is told a group_interval later")
 }
 
 func TestTheRouteCanMakeTheEndLoud(t *testing.T) {
@@ -295,6 +349,17 @@ func TestALongEpisodeStaysSmall(t *testing.T) {
 	require.LessOrEqual(t, len(g.Alerts), maxResolved+2, "alerts kept")
 	require.LessOrEqual(t, len(g.History), maxHistory, "lines of history kept")
 	require.Equal(t, FirstFiring, g.History[0].Change, "the beginning stays")
+
+	labels := map[string]string{"alertname": "Test", "pod": "0"}
+	again := alert.Alert{Fingerprint: alert.FingerprintOf(labels), Labels: labels, Status: alert.Resolved}
+	_, changed := Receive(g, Received{Spec: theirs, Alerts: []alert.Alert{again}}, minute(rounds))
+	require.False(t, changed, "the other Alertmanager tells an end that was told and forgotten; it counts once")
+	keep := named("keep", alert.Resolved, minute(0))
+	g, _ = Receive(g, Received{Spec: theirs, Alerts: []alert.Alert{keep}, Snapshot: true}, minute(rounds))
+	g, _ = Advance(g, Tick{}, minute(rounds))
+	require.Equal(t, Over, g.Phase)
+	_, changed = Receive(g, Received{Spec: theirs, Alerts: []alert.Alert{again}}, minute(rounds+1))
+	require.False(t, changed, "nor does it make an episode of its own")
 }
 
 func TestFactsNeverChangeTheGroupTheyAreAppliedTo(t *testing.T) {

@@ -34,11 +34,12 @@ const reminderAge = 10 * time.Minute
 // Receive takes note of news. It reports false, and the group is as it was, if
 // the news brought nothing that has to be remembered.
 func Receive(g Group, r Received, now time.Time) (Group, bool) {
-	if g.Phase == "" || g.Phase == Over {
+	if g.Phase == "" || g.Phase == Over && !g.endWaits() {
 		return begin(g, r, now)
 	}
 	next := g
 	next.Alerts = slices.Clone(g.Alerts)
+	next.notLater(now)
 	changed := next.merge(r, now)
 	if r.Snapshot && r.Truncated == 0 && next.missing(r.Alerts) {
 		changed = true
@@ -70,20 +71,28 @@ func begin(last Group, r Received, now time.Time) (Group, bool) {
 		Phase: Gathering, Spec: r.Spec, Sender: r.Sender, Truncated: r.Truncated,
 		OpenedAt: now, HeardAt: now,
 	}
+	heard := last // unchanged, should the news be worth nothing
+	last.notLater(now)
 	known := last.index()
 	firing := false
+	here := make(map[alert.Fingerprint]int, len(r.Alerts))
 	for _, a := range r.Alerts {
+		if i, twice := here[a.Fingerprint]; twice {
+			next.Alerts[i] = join(a, now) // the last word counts
+			continue
+		}
 		if a.Status == alert.Firing {
 			firing = true
-		} else if i, ok := known[a.Fingerprint]; ok && !a.StartsAt.After(last.OverAt) && last.Alerts[i].State == Resolved {
+		} else if _, ok := known[a.Fingerprint]; (ok || last.Forgotten > 0) && !a.StartsAt.After(last.OverAt) {
 			continue // the end of the last episode, told again
 		} else if !r.Spec.Ready {
 			continue // the end of something that we never heard of, and nobody was told
 		}
+		here[a.Fingerprint] = len(next.Alerts)
 		next.Alerts = append(next.Alerts, join(a, now))
 	}
 	if len(next.Alerts) == 0 {
-		return last, false
+		return heard, false
 	}
 	if firing && !r.Spec.Ready && !last.ToldAt.IsZero() {
 		next.NotBefore = last.ToldAt.Add(r.Spec.Timing.Interval)
@@ -108,8 +117,8 @@ func (g *Group) merge(r Received, now time.Time) (changed bool) {
 	for _, a := range r.Alerts {
 		i, ok := known[a.Fingerprint]
 		if !ok {
-			if a.Status == alert.Resolved && !g.Spec.Ready {
-				continue
+			if a.Status == alert.Resolved && (!g.Spec.Ready || g.Forgotten > 0) {
+				continue // never told to fire, or told, counted and forgotten
 			}
 			known[a.Fingerprint] = len(g.Alerts)
 			g.Alerts = append(g.Alerts, join(a, now))
@@ -130,6 +139,9 @@ func (g *Group) merge(r Received, now time.Time) (changed bool) {
 		}
 		if m.State != State(a.Status) {
 			m.State = State(a.Status)
+			if m.Told != "" { // who was told of it must hear how it goes on
+				m.Inhibited = false
+			}
 			changed = true
 		}
 		if !sameWords(&m.Alert, &a) {
@@ -187,6 +199,25 @@ func (g *Group) settle(now time.Time) {
 	default:
 		g.Phase = Over
 		g.OverAt = now
+	}
+	g.Remind = g.Remind && g.Phase == Open
+}
+
+// endWaits says that a group is over and that those who were told of it have
+// not heard so yet, because the route is muted. Until they have, the episode
+// can go on.
+func (g *Group) endWaits() bool {
+	change, _ := g.change()
+	return g.Phase == Over && !g.ToldAt.IsZero() && change != Nothing
+}
+
+// notLater takes back times that lie ahead: the clock was set back since, and
+// to wait for them would be silence.
+func (g *Group) notLater(now time.Time) {
+	for _, t := range []*time.Time{&g.OpenedAt, &g.ToldAt, &g.FirstToldAt, &g.OverAt} {
+		if t.After(now) {
+			*t = now
+		}
 	}
 }
 

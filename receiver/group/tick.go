@@ -12,7 +12,7 @@ type Tick struct {
 	// Muted: the route's time intervals let nothing through now.
 	Muted bool
 	// Inhibited says whether another alert makes this one not worth telling.
-	// nil: none is. Not asked for Ready groups.
+	// nil: none does. Not asked for Ready groups.
 	Inhibited func(*alert.Alert) bool
 }
 
@@ -35,6 +35,7 @@ func Advance(g Group, t Tick, now time.Time) (Group, []Due) {
 	}
 	next := g
 	next.Alerts = slices.Clone(g.Alerts)
+	next.notLater(now)
 	next.inhibit(t.Inhibited)
 	change, count := next.change()
 	if change == Nothing && next.reminderDue(now) {
@@ -108,7 +109,7 @@ func (g *Group) change() (Change, int) {
 	switch {
 	case firing > 0 && g.ToldAt.IsZero():
 		return FirstFiring, firing
-	case firing > 0 && toldFiring == 0:
+	case firing > 0 && (toldFiring == 0 || g.OverAt.After(g.ToldAt)):
 		return FiresAgain, firing
 	case joined+back > 0 && worst > toldWorst:
 		return SeverityRises, joined + back
@@ -118,6 +119,8 @@ func (g *Group) change() (Change, int) {
 		return AllResolved, cameAndWent
 	case firing == 0 && resolved > 0 && g.quiet():
 		return AllResolved, resolved
+	case g.Phase == Over && !g.ToldAt.IsZero() && !g.endTold():
+		return AllResolved, 0 // the last ones were inhibited, and nobody knew of them
 	case joined+back > 0:
 		return Joins, joined + back
 	case resolved > 0:
@@ -131,6 +134,12 @@ func (g *Group) change() (Change, int) {
 // quiet says that nothing fires, inhibited alerts included.
 func (g *Group) quiet() bool { return g.Phase == Over || g.Phase == Unheard }
 
+// endTold says that the latest telling, reminders apart, was of an end.
+func (g *Group) endTold() bool {
+	n := len(g.History)
+	return n > 0 && g.History[n-1].Change == AllResolved
+}
+
 func (g *Group) reminderDue(now time.Time) bool {
 	if g.Phase != Open {
 		return false
@@ -143,12 +152,12 @@ func (g *Group) reminderDue(now time.Time) bool {
 
 // anyVisible says whether an alert fires that is not inhibited.
 func (g *Group) anyVisible() bool {
-	for i := range g.Alerts {
-		if g.Alerts[i].State == Firing && !g.Alerts[i].Inhibited {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(g.Alerts, func(m Member) bool { return m.State == Firing && !m.Inhibited })
+}
+
+// anyInhibited says whether an alert fires that is.
+func (g *Group) anyInhibited() bool {
+	return slices.ContainsFunc(g.Alerts, func(m Member) bool { return m.State == Firing && m.Inhibited })
 }
 
 // tell makes what is so what was told, and says what is due where.
@@ -237,7 +246,7 @@ func (g *Group) due(now time.Time) time.Time {
 		return g.check(now)
 	case !g.anyFiring():
 		return time.Time{}
-	case !g.anyVisible(): // inhibited: that may end without news of this group
+	case g.anyInhibited(): // that may end without news of this group
 		return g.check(now)
 	case timing.Repeat > 0:
 		if at := g.ToldAt.Add(timing.Repeat); at.After(now) {
@@ -262,14 +271,17 @@ func (g *Group) check(now time.Time) time.Time {
 }
 
 // flush is the first moment after t that is a whole number of group_intervals
-// from the first telling, or from the beginning while nothing was told.
+// from the first telling, or from the end of group_wait while nothing was told.
 func (g *Group) flush(t time.Time) time.Time {
 	from, interval := g.FirstToldAt, g.Spec.Timing.Interval
 	if from.IsZero() {
 		from = g.OpenedAt.Add(g.Spec.Timing.Wait)
 	}
-	if interval <= 0 || t.Before(from) {
-		return from.Add(interval)
+	switch {
+	case interval <= 0:
+		return t.Add(1)
+	case t.Before(from):
+		return from
 	}
 	return from.Add((t.Sub(from)/interval + 1) * interval)
 }
