@@ -35,6 +35,10 @@ type Post struct {
 	// Rank orders the posts of an address, a higher one goes first:
 	// RankLoudCritical, RankLoud, RankQuiet.
 	Rank int
+	// SendingLoud and SendingRank are those of the attempt under way; Loud and
+	// Rank then speak of what was raised since.
+	SendingLoud bool
+	SendingRank int
 
 	Since     time.Time // the oldest change that is not there yet
 	NotBefore time.Time // when it may be sent
@@ -73,6 +77,8 @@ func (p *Post) Raise(rev int, due group.Due, rank int, now time.Time) {
 // Begin records that an attempt starts.
 func (p *Post) Begin(now time.Time) {
 	p.State = Sending
+	p.SendingLoud, p.SendingRank = p.Loud, p.Rank
+	p.Loud, p.Rank = false, RankQuiet
 	p.Attempts++
 	p.UpdatedAt = now
 }
@@ -90,6 +96,7 @@ func (p *Post) Delivered(rev int, messageID string, editable bool, now time.Time
 	}
 	p.Reason, p.Message, p.DeadLetter = "", "", false
 	p.Attempts = 0
+	p.SendingLoud, p.SendingRank = false, RankQuiet
 	p.UpdatedAt = now
 	if p.Want > rev { // something new came in while it was under way
 		p.State, p.NotBefore, p.Since = Due, now, now
@@ -100,13 +107,22 @@ func (p *Post) Delivered(rev int, messageID string, editable bool, now time.Time
 
 // Retry records that the attempt failed and when the next one may start.
 func (p *Post) Retry(at time.Time, reason, message string, now time.Time) {
+	p.unsent()
 	p.State, p.NotBefore = Waiting, at
 	p.Reason, p.Message = reason, message
 	p.UpdatedAt = now
 }
 
+// unsent takes back what an attempt did not tell.
+func (p *Post) unsent() {
+	p.Loud = p.Loud || p.SendingLoud
+	p.Rank = max(p.Rank, p.SendingRank)
+	p.SendingLoud, p.SendingRank = false, RankQuiet
+}
+
 // GiveUp makes the post a dead letter.
 func (p *Post) GiveUp(reason, message string, now time.Time) {
+	p.unsent()
 	p.State, p.DeadLetter = Dead, true
 	p.Reason, p.Message = reason, message
 	p.UpdatedAt = now

@@ -178,6 +178,31 @@ func TestDelivered(t *testing.T) {
 	})
 }
 
+func TestAQuietChangeDuringALoudAttemptIsNotToldLoudly(t *testing.T) {
+	begin := func() store.Post {
+		p := in(store.Due)
+		p.Raise(3, group.Due{Loud: true}, store.RankLoudCritical, earlier)
+		p.Begin(now)
+		p.Raise(4, group.Due{}, store.RankQuiet, now)
+		return p
+	}
+	p := begin()
+	p.Delivered(3, "m2", true, later)
+	require.Equal(t, store.Due, p.State)
+	require.False(t, p.Loud, "people have heard of what was loud")
+	require.Equal(t, store.RankQuiet, p.Rank)
+
+	p = begin()
+	p.Retry(later, "timeout", "no answer", now)
+	require.True(t, p.Loud, "nobody has heard of it yet")
+	require.Equal(t, store.RankLoudCritical, p.Rank)
+
+	p = begin()
+	p.GiveUp("not_found", "the flow was deleted", now)
+	p.Replay(later)
+	require.True(t, p.Loud, "a replay tells what was not told")
+}
+
 func TestRetryAndGiveUpSayWhy(t *testing.T) {
 	p := in(store.Sending)
 	p.Retry(later, "timeout", "no answer", now)

@@ -9,7 +9,7 @@ import (
 )
 
 const postColumns = `id, group_id, address, destination, card, title, state, want, shown, loud, rank,
-	since, not_before, attempts, message_id, reason, message, dead_letter, updated_at`
+	since, not_before, attempts, message_id, reason, message, dead_letter, updated_at, sending_loud, sending_rank`
 
 // queued are the posts that wait to be sent, sending those under way. The
 // words are those of the partial indices, or SQLite would not use them.
@@ -39,6 +39,8 @@ func scanPost(row []driver.Value) store.Post {
 		Message:     row[16].(string),
 		DeadLetter:  row[17].(int64) != 0,
 		UpdatedAt:   moment(row[18]),
+		SendingLoud: row[19].(int64) != 0,
+		SendingRank: int(row[20].(int64)),
 	}
 }
 
@@ -76,21 +78,23 @@ func (t *tx) Post(id int64) (store.Post, error) {
 func (t *tx) SavePost(p *store.Post) (err error) {
 	if p.ID == 0 {
 		p.ID, err = t.insert(`INSERT INTO posts (group_id, address, destination, card, title, state, want, shown, loud, rank,
-			since, not_before, attempts, message_id, reason, message, dead_letter, updated_at)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			since, not_before, attempts, message_id, reason, message, dead_letter, updated_at, sending_loud, sending_rank)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			p.GroupID, p.Address, p.Destination, p.Card, p.Title, string(p.State),
 			int64(p.Want), int64(p.Shown), flag(p.Loud), int64(p.Rank),
 			nanos(p.Since), nanos(p.NotBefore), int64(p.Attempts), p.MessageID,
-			p.Reason, p.Message, flag(p.DeadLetter), nanos(p.UpdatedAt))
+			p.Reason, p.Message, flag(p.DeadLetter), nanos(p.UpdatedAt), flag(p.SendingLoud), int64(p.SendingRank))
 		return err
 	}
 	return t.update(`UPDATE posts SET group_id = ?, address = ?, destination = ?, card = ?, title = ?, state = ?,
 		want = ?, shown = ?, loud = ?, rank = ?, since = ?, not_before = ?, attempts = ?, message_id = ?,
-		reason = ?, message = ?, dead_letter = ?, updated_at = ? WHERE id = ?`,
+		reason = ?, message = ?, dead_letter = ?, updated_at = ?,
+		sending_loud = ?, sending_rank = ? WHERE id = ?`,
 		p.GroupID, p.Address, p.Destination, p.Card, p.Title, string(p.State),
 		int64(p.Want), int64(p.Shown), flag(p.Loud), int64(p.Rank),
 		nanos(p.Since), nanos(p.NotBefore), int64(p.Attempts), p.MessageID,
-		p.Reason, p.Message, flag(p.DeadLetter), nanos(p.UpdatedAt), p.ID)
+		p.Reason, p.Message, flag(p.DeadLetter), nanos(p.UpdatedAt),
+		flag(p.SendingLoud), int64(p.SendingRank), p.ID)
 }
 
 // ready are the posts of an address that may be sent at a time. A post without

@@ -41,7 +41,9 @@ CREATE TABLE posts (
     reason      TEXT    NOT NULL,
     message     TEXT    NOT NULL,
     dead_letter INTEGER NOT NULL,
-    updated_at  INTEGER
+    updated_at  INTEGER,
+    sending_loud INTEGER NOT NULL, -- of the attempt under way
+    sending_rank INTEGER NOT NULL
 );
 CREATE UNIQUE INDEX posts_group ON posts (group_id, address);
 -- The order in which an address is worked, with all that decides whether a
