@@ -9,6 +9,10 @@ import (
 	"strings"
 )
 
+// AdminTokenHeader may carry the admin token instead of Authorization, which
+// belongs to --web.config.file when that asks for a password.
+const AdminTokenHeader = "X-Admin-Token"
+
 // admin guards what changes something: other sites' pages never may, whoever
 // comes over loopback may, everybody else needs the admin token.
 func (s *server) admin(next http.HandlerFunc) http.Handler {
@@ -19,7 +23,7 @@ func (s *server) admin(next http.HandlerFunc) http.Handler {
 		}
 		s.Logger.Warn("Refused an administrative request", "path", r.URL.Path, "from", r.RemoteAddr)
 		w.Header().Set("WWW-Authenticate", `Bearer realm="teamsrelay"`)
-		hint := "send the admin token: Authorization: Bearer TOKEN"
+		hint := "send the admin token: Authorization: Bearer TOKEN, or " + AdminTokenHeader + ": TOKEN; on the command line --admin-token-file=FILE"
 		if s.AdminToken() == "" {
 			hint = "set admin_token_file in the configuration and send the token, or come over loopback"
 		}
@@ -30,7 +34,10 @@ func (s *server) admin(next http.HandlerFunc) http.Handler {
 func (s *server) hasToken(r *http.Request) bool {
 	token := s.AdminToken()
 	given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if token == "" || !ok {
+	if !ok {
+		given = r.Header.Get(AdminTokenHeader)
+	}
+	if token == "" {
 		return false
 	}
 	// Hashes have one length, so the comparison tells nothing of the token's.

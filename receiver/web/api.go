@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/teamsrelay/teamsrelay/receiver/alert"
@@ -267,7 +268,7 @@ func (s *server) page(w http.ResponseWriter, r *http.Request) (page, bool) {
 		}
 		n, err := strconv.ParseInt(text, 10, 64)
 		if err != nil || n < 0 {
-			refuse(w, http.StatusBadRequest, name+" is not a number", "use what a list gave as id")
+			refuse(w, http.StatusBadRequest, name+" is not a number", "write digits only; before and group take what a list shows")
 			return false
 		}
 		*into = n
@@ -308,8 +309,14 @@ func (s *server) done(w http.ResponseWriter, r *http.Request, err error, what st
 
 func (s *server) fail(w http.ResponseWriter, r *http.Request, err error, what string) {
 	switch {
-	case errors.Is(err, store.ErrNotFound), errors.Is(err, engine.ErrUnknownDestination):
-		refuse(w, http.StatusNotFound, "there is no such "+what, "GET the list to see what there is")
+	case errors.Is(err, engine.ErrUnknownDestination):
+		var names []string
+		for _, d := range s.Engine.Destinations() {
+			names = append(names, d.Name)
+		}
+		refuse(w, http.StatusNotFound, "there is no destination "+strconv.Quote(r.PathValue("name")), "use one of "+strings.Join(names, ", "))
+	case errors.Is(err, store.ErrNotFound):
+		refuse(w, http.StatusNotFound, "there is no "+what+" "+r.PathValue("id"), "take the id from the list; it may be gone since")
 	default:
 		s.Logger.Error("The API could not answer", "path", r.URL.Path, "err", err)
 		w.Header().Set("Retry-After", "5")

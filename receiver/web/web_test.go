@@ -191,11 +191,15 @@ func TestOnlyThoseWhoMayChangeThings(t *testing.T) {
 		change []func(*http.Request)
 		status int
 	}{
-		"over loopback":                            {nil, 200},
-		"over loopback by name":                    {[]func(*http.Request){host("localhost:9097")}, 200},
-		"over loopback, IPv6":                      {[]func(*http.Request){from("[::1]:5000"), host("[::1]:9097")}, 200},
-		"from elsewhere without a token":           {[]func(*http.Request){from("192.0.2.1:5000")}, 401},
-		"from elsewhere with the token":            {[]func(*http.Request){from("192.0.2.1:5000"), with("Authorization", "Bearer "+token)}, 200},
+		"over loopback":                  {nil, 200},
+		"over loopback by name":          {[]func(*http.Request){host("localhost:9097")}, 200},
+		"over loopback, IPv6":            {[]func(*http.Request){from("[::1]:5000"), host("[::1]:9097")}, 200},
+		"from elsewhere without a token": {[]func(*http.Request){from("192.0.2.1:5000")}, 401},
+		"from elsewhere with the token":  {[]func(*http.Request){from("192.0.2.1:5000"), with("Authorization", "Bearer "+token)}, 200},
+		"from elsewhere with a password and the token": {[]func(*http.Request){
+			from("192.0.2.1:5000"), with("Authorization", "Basic b3BzOm9wcw=="), with(AdminTokenHeader, token)}, 200},
+		"from elsewhere with a password and a wrong token": {[]func(*http.Request){
+			from("192.0.2.1:5000"), with("Authorization", "Basic b3BzOm9wcw=="), with(AdminTokenHeader, "x"+token)}, 401},
 		"from elsewhere with a wrong token":        {[]func(*http.Request){from("192.0.2.1:5000"), with("Authorization", "Bearer x"+token)}, 401},
 		"from elsewhere with an empty token":       {[]func(*http.Request){from("192.0.2.1:5000"), with("Authorization", "Bearer ")}, 401},
 		"through a proxy on this machine":          {[]func(*http.Request){with("X-Forwarded-For", "192.0.2.1")}, 401},

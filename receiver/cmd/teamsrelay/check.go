@@ -16,6 +16,13 @@ const maxStdin = 16 << 20
 
 func addCheckConfig(k *kingpin.Application, p *program) {
 	cmd := k.Command("check-config", "Report every mistake in configurations, one a line: FILE:LINE: error|warning: what; what to do. Exit code 1 if there is an error.")
+	cmd.HelpLong(`Examples:
+  teamsrelay check-config /etc/teamsrelay/teamsrelay.yml
+  teamsrelay check-config < teamsrelay.yml
+
+It reads what the configuration names too (files with URLs, templates, the
+environment), and renders every card for groups of every kind. It neither
+opens the store nor talks to Teams. Warnings alone are exit code 0.`)
 	files := cmd.Arg("file", "The configurations; standard input when none is given.").Strings()
 	cmd.Action(func(*kingpin.ParseContext) error {
 		failed := false

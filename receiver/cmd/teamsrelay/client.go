@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,16 +11,21 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
+	promconfig "github.com/prometheus/common/config"
+
+	"github.com/teamsrelay/teamsrelay/receiver/web"
 )
 
 // client talks to a running receiver.
 type client struct {
 	base  *string
+	http  *string
 	token *string
 }
 
@@ -26,7 +33,8 @@ type client struct {
 func addClient(cmd *kingpin.CmdClause) *client {
 	return &client{
 		base:  cmd.Flag("relay.url", "The running receiver.").Default("http://127.0.0.1:9097").Envar("TEAMSRELAY_URL").String(),
-		token: cmd.Flag("admin-token-file", "File with the receiver's admin token; needed for changes that do not come over loopback.").String(),
+		http:  cmd.Flag("http.config.file", "How to talk to it, when it runs with --web.config.file: basic_auth, tls_config and the like, as in amtool.").PlaceHolder("FILE").String(),
+		token: cmd.Flag("admin-token-file", "File with the receiver's admin token; needed for changes that do not come over loopback.").PlaceHolder("FILE").String(),
 	}
 }
 
@@ -39,8 +47,12 @@ const maxAnswer = 64 << 20
 // call makes one request and reads the JSON answer into out.
 func (c *client) call(ctx context.Context, method, path string, query url.Values, out any) error {
 	base, err := url.Parse(strings.TrimSuffix(*c.base, "/"))
-	if err != nil || base.Host == "" {
-		return fmt.Errorf("--relay.url must be a URL such as http://127.0.0.1:9097")
+	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
+		return errors.New("--relay.url must be a URL such as http://127.0.0.1:9097")
+	}
+	transport, err := c.transport()
+	if err != nil {
+		return err
 	}
 	base.Path += path
 	base.RawQuery = query.Encode()
@@ -53,17 +65,13 @@ func (c *client) call(ctx context.Context, method, path string, query url.Values
 	if *c.token != "" {
 		token, err := os.ReadFile(*c.token)
 		if err != nil {
-			return err
+			return fmt.Errorf("the admin token cannot be read: %w", err)
 		}
-		request.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
+		request.Header.Set(web.AdminTokenHeader, strings.TrimSpace(string(token)))
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := transport.Do(request)
 	if err != nil {
-		var wrapped *url.Error
-		if errors.As(err, &wrapped) {
-			err = wrapped.Err
-		}
-		return fmt.Errorf("no receiver answers at %s (%w); start one with teamsrelay serve, or name it with --relay.url", base.Host, err)
+		return unreachable(base.Host, err)
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
@@ -75,12 +83,61 @@ func (c *client) call(ctx context.Context, method, path string, query url.Values
 		if json.Unmarshal(body, &refused) == nil && refused.Error != "" {
 			return fmt.Errorf("%s; %s", refused.Error, refused.Hint)
 		}
-		return fmt.Errorf("%s answers %s; is it a teamsrelay?", base.Host, response.Status)
+		return unexpected(base.Host, response, body)
 	}
 	if err := json.Unmarshal(body, out); err != nil {
-		return fmt.Errorf("the answer of %s is not ours: %w", base.Host, err)
+		return fmt.Errorf("%s does not answer like a teamsrelay; correct --relay.url", base.Host)
 	}
 	return nil
+}
+
+// transport is how requests travel: as the user's file says, if there is one.
+func (c *client) transport() (*http.Client, error) {
+	if *c.http == "" {
+		return http.DefaultClient, nil
+	}
+	text, err := os.ReadFile(*c.http)
+	if err != nil {
+		return nil, fmt.Errorf("--http.config.file cannot be read: %w", err)
+	}
+	settings, err := promconfig.LoadHTTPConfig(string(text))
+	if err != nil {
+		return nil, fmt.Errorf("--http.config.file %s: %w", *c.http, err)
+	}
+	settings.SetDirectory(filepath.Dir(*c.http))
+	transport, err := promconfig.NewClientFromConfig(*settings, "teamsrelay")
+	if err != nil {
+		return nil, fmt.Errorf("--http.config.file %s: %w", *c.http, err)
+	}
+	return transport, nil
+}
+
+// unreachable says what to do when there is no answer.
+func unreachable(host string, err error) error {
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		err = wrapped.Err
+	}
+	var certificate *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &certificate):
+		return fmt.Errorf("the certificate of %s is not trusted (%w); name its CA in --http.config.file (tls_config: {ca_file: …})", host, certificate.Err)
+	case errors.Is(err, http.ErrSchemeMismatch):
+		return fmt.Errorf("%s speaks no TLS; write --relay.url=http://%s", host, host)
+	}
+	return fmt.Errorf("no receiver answers at %s (%w); start one with teamsrelay serve, or name it with --relay.url", host, err)
+}
+
+// unexpected says what to do when the answer is not one of ours: it comes from
+// what --web.config.file put before the receiver, or from somebody else.
+func unexpected(host string, response *http.Response, body []byte) error {
+	switch {
+	case response.StatusCode == http.StatusUnauthorized:
+		return fmt.Errorf("%s wants a user and a password; give them in --http.config.file (basic_auth: {username: …, password_file: …})", host)
+	case response.StatusCode == http.StatusBadRequest && bytes.Contains(body, []byte("HTTPS server")):
+		return fmt.Errorf("%s speaks TLS; write --relay.url=https://%s", host, host)
+	}
+	return fmt.Errorf("%s answers %s, which is not like a teamsrelay; correct --relay.url", host, response.Status)
 }
 
 // output is how a list is printed.

@@ -16,6 +16,13 @@ func addDeliveries(k *kingpin.Application, p *program) {
 	cmd := k.Command("deliveries", "The delivery log of a running receiver: every attempt.")
 
 	list := cmd.Command("list", "List attempts, newest first.").Default()
+	list.HelpLong(`Examples:
+  teamsrelay deliveries list --destination=ops --since=2h
+  teamsrelay deliveries list --state=dead --output=json
+
+States: sending (under way), delivered, accepted (a webhook took it and says no
+more), retry (tried again later), dead (given up, see dead-letters),
+interrupted (teamsrelay was killed meanwhile, so it was sent again).`)
 	relay, format := addClient(list), addOutput(list)
 	destination := list.Flag("destination", "Only to this destination.").String()
 	state := list.Flag("state", "Only in this state.").Enum("sending", "delivered", "accepted", "retry", "dead", "interrupted")
@@ -43,7 +50,7 @@ func addDeliveries(k *kingpin.Application, p *program) {
 					title = fmt.Sprintf("digest of %d", d.Digest)
 				}
 				line(d.ID, moment(d.At), d.Destination, d.State, d.Attempt, orDash(d.Reason),
-					fmt.Sprintf("%.0f ms", d.TookMS), orDash(d.Alert), title)
+					fmt.Sprintf("%.1f ms", d.TookMS), orDash(d.Alert), title)
 			}
 		})
 	})

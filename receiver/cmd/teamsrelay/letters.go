@@ -16,6 +16,9 @@ func addDeadLetters(k *kingpin.Application, p *program) {
 	cmd := k.Command("dead-letters", "What a running receiver could not deliver: see why, mend it, replay it.")
 
 	list := cmd.Command("list", "List dead letters, newest first.").Default()
+	list.HelpLong(`A dead letter is a message that was given up: its destination's URL is wrong,
+Teams does not take the card, or it has waited for too long. MESSAGE says what
+to do. Afterwards: teamsrelay dead-letters replay --all`)
 	relay, format := addClient(list), addOutput(list)
 	list.Action(func(*kingpin.ParseContext) error {
 		letters, err := relay.deadLetters(p)
@@ -30,6 +33,12 @@ func addDeadLetters(k *kingpin.Application, p *program) {
 	})
 
 	replay := cmd.Command("replay", "Deliver dead letters again. Each leaves the list when it has arrived.")
+	replay.HelpLong(`Examples:
+  teamsrelay dead-letters replay 17 21
+  teamsrelay dead-letters replay --all
+
+What is told is the truth of now: a group that is over since is told as over.
+What is refused again comes back into the list with its reason.`)
 	relayOfReplay := addClient(replay)
 	replayIDs := replay.Arg("id", "Numbers in the list.").Int64List()
 	all := replay.Flag("all", "All of them.").Bool()
@@ -91,7 +100,7 @@ func each(p *program, done string, ids []int64, do func(int64) error) error {
 	for i, id := range ids {
 		if err := do(id); err != nil {
 			failed++
-			fmt.Fprintf(p.err, "teamsrelay: %d: %v\n", id, err)
+			fmt.Fprintln(p.err, "teamsrelay:", err)
 		}
 		if n := i + 1; n%100 == 0 && n < len(ids) {
 			fmt.Fprintf(p.err, "%d of %d\n", n, len(ids))

@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strconv"
+	"strings"
 	"syscall"
 	_ "time/tzdata" // time intervals name zones, and not every machine knows them
 
@@ -16,6 +18,8 @@ import (
 	"github.com/prometheus/common/promslog"
 	promslogflag "github.com/prometheus/common/promslog/flag"
 	"github.com/prometheus/common/version"
+
+	"github.com/teamsrelay/teamsrelay/receiver/config"
 )
 
 const help = `Carries alerts between Prometheus, Alertmanager and Microsoft Teams.
@@ -43,13 +47,31 @@ type program struct {
 // errFailed ends a command with exit code 1 after it has said why itself.
 var errFailed = errors.New("failed")
 
+// terminated is how kingpin ends run after --help and --version. It must not
+// come back from there: kingpin would go on and do what the command does.
+type terminated struct{ code int }
+
+// examples stand at the end of what kingpin says of a command.
+const examples = `{{with .Context.SelectedCommand}}{{with .HelpLong}}{{.}}
+{{end}}{{end}}`
+
 // run is main without the process: it returns the exit code.
 func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) (code int) {
+	defer func() {
+		if end := recover(); end != nil {
+			ended, ok := end.(terminated)
+			if !ok {
+				panic(end)
+			}
+			code = ended.code
+		}
+	}()
 	app := kingpin.New("teamsrelay", help)
-	app.Version(version.Print("teamsrelay")).UsageWriter(out).ErrorWriter(errOut)
+	app.Version(version.Print("teamsrelay")).UsageWriter(out).ErrorWriter(errOut).UsageTemplate(kingpin.DefaultUsageTemplate + examples)
 	app.HelpFlag.Short('h')
-	terminated := false
-	app.Terminate(func(status int) { code, terminated = status, true })
+	app.Terminate(func(status int) { panic(terminated{status}) })
+	understood := false
+	app.Action(func(*kingpin.ParseContext) error { understood = true; return nil })
 	logging := &promslog.Config{Writer: errOut}
 	promslogflag.AddFlags(app, logging)
 	p := &program{ctx: ctx, in: in, out: out, err: errOut, logger: func() *slog.Logger { return promslog.New(logging) }}
@@ -59,14 +81,36 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 		add(app, p)
 	}
 	_, err := app.Parse(args)
+	var problems config.Problems
 	switch {
-	case terminated:
-		return code
+	case err == nil:
+		return 0
 	case errors.Is(err, errFailed):
-		return 1
-	case err != nil:
+	case errors.As(err, &problems):
+		fmt.Fprintln(errOut, problems) // each names its file and line
+	case !understood:
+		fmt.Fprintf(errOut, "teamsrelay: %s; see teamsrelay %s--help\n", misunderstood(err), selected(app, args))
+	default:
 		fmt.Fprintln(errOut, "teamsrelay:", err)
-		return 1
 	}
-	return 0
+	return 1
+}
+
+// misunderstood says what is wrong with the arguments in words, where kingpin
+// hands on what Go's parsers say.
+func misunderstood(err error) string {
+	var number *strconv.NumError
+	if errors.As(err, &number) {
+		return fmt.Sprintf("%q is not a number", number.Num)
+	}
+	return strings.TrimPrefix(err.Error(), "time: ")
+}
+
+// selected is the command that the arguments name, with a space after it.
+func selected(app *kingpin.Application, args []string) string {
+	context, _ := app.ParseContext(args)
+	if context == nil || context.SelectedCommand == nil {
+		return ""
+	}
+	return context.SelectedCommand.FullCommand() + " "
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -34,6 +35,13 @@ const samplePayload = `{
 
 func addRender(k *kingpin.Application, p *program) {
 	cmd := k.Command("render", "Print the message for an Alertmanager payload as it goes over the wire.")
+	cmd.HelpLong(`Examples:
+  teamsrelay render --indent
+  teamsrelay render --config.file=teamsrelay.yml --card=rack --data=payload.json
+
+payload.json is what Alertmanager posts to a webhook. The message goes to
+standard output. Exit code 1 if the template fails: standard error then has
+its file and line, and the message is the minimal card that would be sent.`)
 	file := cmd.Flag("config.file", "Use the templates of this configuration.").String()
 	name := cmd.Flag("card", "The card: a shipped one or a define of a template file.").Default(card.Default).String()
 	data := cmd.Flag("data", "The payload, as Alertmanager's webhook sends it; - is standard input. A sample if not given.").String()
@@ -45,7 +53,8 @@ func addRender(k *kingpin.Application, p *program) {
 			return err
 		}
 		if !set.Has(*name) {
-			return fmt.Errorf("there is no card %q; there are %q", *name, set.Names())
+			return fmt.Errorf("there is no card %q; use one of %s, or name the file that defines it under template_files: and that configuration with --config.file",
+				*name, strings.Join(set.Names(), ", "))
 		}
 		payload, err := p.payload(*data)
 		if err != nil {
@@ -98,7 +107,7 @@ func (p *program) payload(name string) ([]byte, error) {
 	default:
 		f, err := os.Open(name)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("the payload cannot be read: %w", err)
 		}
 		defer f.Close()
 		from = f

@@ -14,6 +14,11 @@ import (
 
 func addSendTest(k *kingpin.Application, p *program) {
 	cmd := k.Command("send-test", "Send a card that says it is a test to a destination of a running receiver, and wait for what comes of it.")
+	cmd.HelpLong(`Example:
+  teamsrelay send-test ops
+
+The card goes the way of every other: pace, retries, delivery log. Exit code 0
+when Teams took it, 1 when it was refused or nothing was decided in time.`)
 	relay := addClient(cmd)
 	destination := cmd.Arg("destination", "The destination's name.").Required().String()
 	patience := cmd.Flag("timeout", "How long to wait.").Default("30s").Duration()
@@ -38,10 +43,10 @@ func addSendTest(k *kingpin.Application, p *program) {
 				last = d.ID
 				switch d.State {
 				case "accepted":
-					fmt.Fprintf(p.out, "accepted after %.0f ms (HTTP %d). A webhook says no more than that: look for the card in the channel.\n", d.TookMS, d.Status)
+					fmt.Fprintf(p.out, "accepted after %.1f ms (HTTP %d). A webhook says no more than that: look for the card in the channel.\n", d.TookMS, d.Status)
 					return nil
 				case "delivered":
-					fmt.Fprintf(p.out, "delivered after %.0f ms\n", d.TookMS)
+					fmt.Fprintf(p.out, "delivered after %.1f ms\n", d.TookMS)
 					return nil
 				case "dead":
 					fmt.Fprintf(p.out, "not delivered: %s: %s\n", d.Reason, d.Message)

@@ -13,6 +13,14 @@ import (
 
 func addServe(k *kingpin.Application, p *program) {
 	cmd := k.Command("serve", "Take alerts and deliver them to Teams until stopped. SIGHUP reloads the configuration.")
+	cmd.HelpLong(`Examples:
+  teamsrelay serve --config.file=/etc/teamsrelay/teamsrelay.yml
+  teamsrelay serve --web.listen-address=:9097 --web.config.file=web.yml
+
+It takes alerts at /alertmanager, /alertmanager/DESTINATION and /api/v2/alerts.
+A configuration with mistakes is not served; at a reload the old one goes on.
+SIGTERM and Ctrl-C stop it; what was taken is on disk and is told after the
+next start.`)
 	file := cmd.Flag("config.file", "The configuration.").Default("teamsrelay.yml").String()
 	flags := kingpinflag.AddFlags(cmd, "127.0.0.1:9097")
 	cmd.Action(func(*kingpin.ParseContext) error {
