@@ -34,7 +34,8 @@ type attempt struct {
 // perform makes the card that should be there now and sends it.
 func (d *Deliverer) perform(ctx context.Context, a *attempt) {
 	var g group.Group
-	err := d.store.View(ctx, func(tx store.Tx) (err error) {
+	// It has begun, so a stop does not end it here: only sending can be cut off.
+	err := d.store.View(context.WithoutCancel(ctx), func(tx store.Tx) (err error) {
 		g, err = tx.Group(a.post.GroupID)
 		return err
 	})

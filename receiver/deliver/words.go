@@ -2,21 +2,26 @@ package deliver
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/teamsrelay/teamsrelay/receiver/teams"
 )
 
 // deadLetter is what the list of dead letters says: which alert, where to,
-// why, and what to do.
+// why, and what to do. Where the sender has said what to do, that stands.
 func deadLetter(title, destination string, reason teams.Reason, why string) string {
 	if title == "" {
 		title = "an alert"
 	}
 	text := fmt.Sprintf("%q was not told to %s (%s)", title, destination, reason)
 	if why != "" {
-		text += ": " + why
+		text += ": " + strings.TrimRight(why, ". ")
 	}
-	return text + ". " + advice(reason)
+	text += "."
+	if why == "" || !breaking(reason) {
+		text += " " + advice(reason)
+	}
+	return text
 }
 
 // advice is what an operator can do about a reason.
