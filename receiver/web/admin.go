@@ -23,11 +23,15 @@ func (s *server) admin(next http.HandlerFunc) http.Handler {
 		}
 		s.Logger.Warn("Refused an administrative request", "path", r.URL.Path, "from", r.RemoteAddr)
 		w.Header().Set("WWW-Authenticate", `Bearer realm="teamsrelay"`)
+		what := "this needs the admin token"
+		if r.Header.Get("Authorization") != "" || r.Header.Get(AdminTokenHeader) != "" {
+			what = "this needs the admin token, and what was sent is another"
+		}
 		hint := "send the admin token: Authorization: Bearer TOKEN, or " + AdminTokenHeader + ": TOKEN; on the command line --admin-token-file=FILE"
 		if s.AdminToken() == "" {
 			hint = "set admin_token_file in the configuration and send the token, or come over loopback"
 		}
-		refuse(w, http.StatusUnauthorized, "this needs the admin token", hint)
+		refuse(w, http.StatusUnauthorized, what, hint)
 	}))
 }
 

@@ -25,6 +25,9 @@ to do. Afterwards: teamsrelay dead-letters replay --all`)
 		if err != nil {
 			return err
 		}
+		if len(letters) == 0 && *format.format == "table" {
+			fmt.Fprintln(p.err, "There are no dead letters.")
+		}
 		return format.print(p.out, "dead-letters", letters, "ID\tSINCE\tDESTINATION\tSTATE\tREASON\tALERT\tTITLE\tMESSAGE", func(line func(...any)) {
 			for _, l := range letters {
 				line(l.ID, moment(l.Since), l.Destination, l.State, l.Reason, l.Alert, l.Title, l.Message)

@@ -34,7 +34,7 @@ func addSimulate(k *kingpin.Application, p *program) {
 		}
 		listener, err := net.Listen("tcp", *address)
 		if err != nil {
-			return fmt.Errorf("%w; stop what listens there or choose another --listen-address", err)
+			return fmt.Errorf("%w; --listen-address must be HOST:PORT on this machine, and nothing else may listen there", err)
 		}
 		teams := teamstest.New(options)
 		server := &http.Server{Handler: teams, ReadHeaderTimeout: 10 * time.Second}
