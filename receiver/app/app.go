@@ -70,6 +70,11 @@ type reloadMetrics struct {
 // wrong with what the user wrote is wrong here.
 func New(o Options) (*App, error) {
 	a := &App{options: o, log: o.Logger}
+	if file := *o.Web.WebConfigFile; file != "" {
+		if err := toolkit.Validate(file); err != nil {
+			return nil, fmt.Errorf("--web.config.file %s: %w", file, err)
+		}
+	}
 	c, err := a.read()
 	if err != nil {
 		return nil, err
@@ -191,6 +196,7 @@ func (a *App) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	a.log.Info("Starting teamsrelay", "version", version.Version, "config", a.options.ConfigFile, "store", a.database)
 	working, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	done := make(chan error, 2)
@@ -244,7 +250,7 @@ func (a *App) listen() ([]net.Listener, error) {
 			for _, open := range listeners {
 				_ = open.Close()
 			}
-			return nil, fmt.Errorf("%w; stop what listens there or choose another --web.listen-address", err)
+			return nil, fmt.Errorf("%w; --web.listen-address must be HOST:PORT on this machine, and nothing else may listen there", err)
 		}
 		listeners = append(listeners, listener)
 	}
