@@ -19,7 +19,7 @@ build: page ## bin/teamsrelay
 
 .PHONY: run
 run: build ## the main job with a simulated Teams: fires an alert, shows the cards, goes on until Ctrl-C
-	@$(GO) run ./receiver/cmd/quickstart
+	@$(GO) build -o .cache/quickstart ./receiver/cmd/quickstart && .cache/quickstart
 
 .PHONY: page
 page: $(PAGE)/site/vendor/adaptivecards.min.js ## Microsoft's card renderer for the simulator's page; without npm the page shows JSON

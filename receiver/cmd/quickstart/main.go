@@ -217,7 +217,9 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// payload is a group of three alerts as Alertmanager's webhook sends it.
+// payload is a group of three alerts as Alertmanager's webhook sends it. The
+// group is this run's own: what a run that was stopped early left firing in the
+// store is no news of it.
 func payload(status string, start, end time.Time) []byte {
 	type object = map[string]any
 	var alerts []object
@@ -239,7 +241,7 @@ func payload(status string, start, end time.Time) []byte {
 	}
 	body, err := json.Marshal(object{
 		"version": "4", "receiver": "teamsrelay", "status": status,
-		"groupKey":    `{}:{alertname="DatacenterTemperatureHigh", site="fra1"}`,
+		"groupKey":    fmt.Sprintf(`{}/{run="%d"}:{alertname="DatacenterTemperatureHigh", site="fra1"}`, start.UnixNano()),
 		"groupLabels": object{"alertname": "DatacenterTemperatureHigh", "site": "fra1"},
 		"externalURL": "http://alertmanager.example.com:9093",
 		"alerts":      alerts,
