@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"hash/maphash"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,6 +26,11 @@ type active struct {
 	ends    endHeap
 	inhibit *route.Inhibitor
 	seed    maphash.Seed
+	// busy are the alerts of which news is on its way to the store. Whoever
+	// has more of them waits until it is free, so that this table and the
+	// store hear of an alert in the same order.
+	busy map[alert.Fingerprint]struct{}
+	free *sync.Cond
 }
 
 type activeAlert struct {
@@ -47,7 +53,7 @@ type newsItem struct {
 // ends that are known already stay.
 func (e *Engine) remember(ctx context.Context, c *compiled) error {
 	now := e.clock.now()
-	t := &e.active
+	t := e.active
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	next := newActive(c.Routes.NewInhibitor())
@@ -83,7 +89,12 @@ func (e *Engine) remember(ctx context.Context, c *compiled) error {
 }
 
 func newActive(inhibit *route.Inhibitor) *active {
-	return &active{alerts: make(map[alert.Fingerprint]*activeAlert), inhibit: inhibit, seed: maphash.MakeSeed()}
+	t := &active{
+		alerts: make(map[alert.Fingerprint]*activeAlert), inhibit: inhibit, seed: maphash.MakeSeed(),
+		busy: make(map[alert.Fingerprint]struct{}),
+	}
+	t.free = sync.NewCond(&t.mu)
+	return t
 }
 
 func (t *active) add(entry *activeAlert) {
@@ -97,10 +108,14 @@ func (t *active) remove(entry *activeAlert) {
 	t.inhibit.Remove(entry.fp)
 }
 
-// news returns what has to be stored, and takes note of the rest.
+// news returns what has to be stored, and takes note of the rest. What it
+// returns must go to learn or forget.
 func (t *active) news(posted []ingest.Posted) []newsItem {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	for slices.ContainsFunc(posted, func(p ingest.Posted) bool { return t.isBusy(p.Fingerprint) }) {
+		t.free.Wait()
+	}
 	var news []newsItem
 	for _, p := range posted {
 		entry := t.alerts[p.Fingerprint]
@@ -114,9 +129,23 @@ func (t *active) news(posted []ingest.Posted) []newsItem {
 			t.extend(entry, p.Until)
 			continue
 		}
+		t.busy[p.Fingerprint] = struct{}{}
 		news = append(news, newsItem{alert: p, origins: entry.origins})
 	}
 	return news
+}
+
+func (t *active) isBusy(fp alert.Fingerprint) bool {
+	_, busy := t.busy[fp]
+	return busy
+}
+
+// release lets others bring news of these alerts.
+func (t *active) release(news []newsItem) {
+	for i := range news {
+		delete(t.busy, news[i].alert.Fingerprint)
+	}
+	t.free.Broadcast()
 }
 
 func (t *active) extend(entry *activeAlert, until time.Time) {
@@ -130,6 +159,7 @@ func (t *active) extend(entry *activeAlert, until time.Time) {
 func (t *active) learn(news []newsItem) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	defer t.release(news)
 	for _, n := range news {
 		entry := t.alerts[n.alert.Fingerprint]
 		if entry == nil {
@@ -155,6 +185,7 @@ func (t *active) learn(news []newsItem) {
 func (t *active) forget(news []newsItem) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	defer t.release(news)
 	for _, n := range news {
 		if entry := t.alerts[n.alert.Fingerprint]; entry != nil && !entry.stored && len(entry.origins) == 0 {
 			t.remove(entry)
@@ -163,25 +194,31 @@ func (t *active) forget(news []newsItem) {
 }
 
 // expired returns, as resolved, up to limit alerts whose time is over, and
-// when the next one's will be.
+// when the next one's will be. What it returns must go to learn or forget.
 func (t *active) expired(now time.Time, limit int) (news []newsItem, next time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for len(t.ends) > 0 && len(news) < limit {
 		entry := t.ends[0]
-		if entry.until.After(now) {
-			return news, entry.until
+		until := entry.until
+		if until.After(now) {
+			return news, until
 		}
+		// Should storing the end fail, or news be on its way, it is looked at
+		// again.
+		entry.until = now.Add(expiryRetry)
+		heap.Fix(&t.ends, 0)
+		if t.isBusy(entry.fp) {
+			continue
+		}
+		t.busy[entry.fp] = struct{}{}
 		news = append(news, newsItem{
 			alert: ingest.Posted{
-				Alert: alert.Alert{Fingerprint: entry.fp, Status: alert.Resolved, EndsAt: entry.until},
-				Until: entry.until,
+				Alert: alert.Alert{Fingerprint: entry.fp, Status: alert.Resolved, EndsAt: until},
+				Until: until,
 			},
 			origins: entry.origins,
 		})
-		// Should storing the end fail, it is tried again.
-		entry.until = now.Add(expiryRetry)
-		heap.Fix(&t.ends, 0)
 	}
 	if len(t.ends) > 0 {
 		next = t.ends[0].until

@@ -77,7 +77,7 @@ type Engine struct {
 	current atomic.Pointer[compiled]
 
 	// active are the posted alerts that fire. It is guarded by its own lock.
-	active active
+	active *active
 }
 
 // compiled is a Config with what follows from it.
@@ -130,6 +130,7 @@ func New(o Options, c Config) (*Engine, error) {
 		e.metrics.received.WithLabelValues(source)
 	}
 	e.current.Store(compile(c))
+	e.active = newActive(c.Routes.NewInhibitor())
 	var err error
 	e.deliver, err = deliver.New(deliver.Options{
 		Store: o.Store, Logger: o.Logger, Metrics: o.Registerer, Now: e.clock.now,

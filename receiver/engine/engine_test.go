@@ -45,6 +45,8 @@ type counting struct {
 	store.Store
 	updates atomic.Int64
 	refuse  atomic.Bool
+	// before and after, if set, run once around the next transaction.
+	before, after atomic.Pointer[func()]
 }
 
 func (c *counting) Update(ctx context.Context, fn func(store.Tx) error) error {
@@ -52,7 +54,14 @@ func (c *counting) Update(ctx context.Context, fn func(store.Tx) error) error {
 		return store.ErrUnavailable
 	}
 	c.updates.Add(1)
-	return c.Store.Update(ctx, fn)
+	if before := c.before.Swap(nil); before != nil {
+		(*before)()
+	}
+	err := c.Store.Update(ctx, fn)
+	if after := c.after.Swap(nil); after != nil {
+		(*after)()
+	}
+	return err
 }
 
 // base is the routing of most tests: everything to ops, critical alerts also
@@ -464,11 +473,16 @@ func TestTheEndsOfAlertsComeInOrder(t *testing.T) {
 }
 
 func TestGroupsThatAlertmanagerForgetsDoNotHangForEver(t *testing.T) {
-	// set gives the engine an Alertmanager that has what has says.
+	// set gives the engine an Alertmanager that has what has says, which it is
+	// asked under the lock.
 	set := func(r *rig, has func() (map[alert.Fingerprint]struct{}, error)) {
 		r.t.Helper()
 		c := r.config(base)
-		c.Alertmanagers = []Alertmanager{{URL: "http://am:9093/", Known: func(context.Context) (map[alert.Fingerprint]struct{}, error) { return has() }}}
+		c.Alertmanagers = []Alertmanager{{URL: "http://am:9093/", Known: func(context.Context) (map[alert.Fingerprint]struct{}, error) {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			return has()
+		}}}
 		require.NoError(r.t, r.engine.Reload(context.Background(), c))
 	}
 	a, b := labeled("DiskFull", "warning", "host", "db1"), labeled("DiskFull", "warning", "host", "db2")
@@ -486,7 +500,9 @@ func TestGroupsThatAlertmanagerForgetsDoNotHangForEver(t *testing.T) {
 		r.expect("ops: DiskFull")
 		time.Sleep(time.Hour)
 		r.expect() // silenced is not over
+		r.mu.Lock()
 		has = nil
+		r.mu.Unlock()
 		time.Sleep(9 * time.Minute)
 		r.expect() // an Alertmanager that was restarted has nothing for a while
 		time.Sleep(5 * time.Minute)
@@ -521,7 +537,9 @@ func TestGroupsThatAlertmanagerForgetsDoNotHangForEver(t *testing.T) {
 		r.send(a)
 		r.expect("ops: DiskFull firing")
 		time.Sleep(5 * time.Minute)
+		r.mu.Lock()
 		down, has = store.ErrUnavailable, nil
+		r.mu.Unlock()
 		time.Sleep(time.Hour)
 		r.expect()
 	})

@@ -22,10 +22,10 @@ import (
 func (e *Engine) Snapshot(ctx context.Context, s ingest.Snapshot) error {
 	now, release := e.clock.hold()
 	defer release()
-	c := e.current.Load()
 	var done after
 	err := e.store.Update(ctx, func(tx store.Tx) error {
 		done = after{}
+		c := e.current.Load()
 		known, err := tx.Groups(s.Origin)
 		if err != nil {
 			return err
@@ -38,7 +38,7 @@ func (e *Engine) Snapshot(ctx context.Context, s ingest.Snapshot) error {
 			if !changed {
 				continue
 			}
-			if err := e.save(tx, c, next, now, &done); err != nil {
+			if err := e.save(tx, next, now, &done); err != nil {
 				return err
 			}
 		}
@@ -63,14 +63,18 @@ type part struct {
 func (c *compiled) assign(known []group.Group, s ingest.Snapshot) []part {
 	parts := make([]part, len(known), len(known)+1)
 	byKey := make(map[string]int, len(known)+1)
+	members := make([]map[alert.Fingerprint]struct{}, len(known)) // of those that are open
 	for i, g := range known {
 		parts[i] = part{group: g, spec: g.Spec}
 		byKey[g.Key] = i
+		if g.Phase != group.Over {
+			members[i] = fingerprints(&g)
+		}
 	}
 	for _, a := range s.Alerts {
 		member := false
-		for i := range known {
-			if g := &known[i]; g.Phase != group.Over && has(g, a.Fingerprint) {
+		for i := range members {
+			if _, here := members[i][a.Fingerprint]; here {
 				parts[i].alerts = append(parts[i].alerts, a)
 				member = true
 			}
@@ -104,8 +108,12 @@ func (c *compiled) nodes(destination string, labels map[string]string) []*route.
 	return c.Routes.Match(labels)
 }
 
-func has(g *group.Group, fp alert.Fingerprint) bool {
-	return slices.ContainsFunc(g.Alerts, func(m group.Member) bool { return m.Fingerprint == fp })
+func fingerprints(g *group.Group) map[alert.Fingerprint]struct{} {
+	set := make(map[alert.Fingerprint]struct{}, len(g.Alerts))
+	for i := range g.Alerts {
+		set[g.Alerts[i].Fingerprint] = struct{}{}
+	}
+	return set
 }
 
 // Posted takes alerts that we group ourselves. When it returns nil, everything
@@ -132,7 +140,7 @@ func (e *Engine) posted(ctx context.Context, news []newsItem) error {
 		return func(tx store.Tx) error {
 			done = after{}
 			for _, p := range parts {
-				if err := e.receivePart(tx, c, *p, now, &done); err != nil {
+				if err := e.receivePart(tx, *p, now, &done); err != nil {
 					return err
 				}
 			}
@@ -140,9 +148,11 @@ func (e *Engine) posted(ctx context.Context, news []newsItem) error {
 		}
 	}
 	err := e.store.Update(ctx, work(c.collect(news)))
-	if err == errEpisodeGone {
-		for i := range news {
-			news[i].origins = nil
+	for gone := (episodeGone{}); errors.As(err, &gone); {
+		for i := range news { // only these: others stay where people were told of them
+			if slices.Contains(news[i].origins, gone.origin) {
+				news[i].origins = nil
+			}
 		}
 		err = e.store.Update(ctx, work(c.collect(news)))
 	}
@@ -155,12 +165,14 @@ func (e *Engine) posted(ctx context.Context, news []newsItem) error {
 	return nil
 }
 
-// errEpisodeGone: an alert was part of an episode that is not open any more,
-// so it has to be routed anew.
-var errEpisodeGone = errors.New("the episode is not open any more")
+// episodeGone: an alert was part of an episode that is not open any more, so
+// it has to be routed anew.
+type episodeGone struct{ origin string }
+
+func (episodeGone) Error() string { return "the episode is not open any more" }
 
 // receivePart applies the news of one group.
-func (e *Engine) receivePart(tx store.Tx, c *compiled, p part, now time.Time, done *after) error {
+func (e *Engine) receivePart(tx store.Tx, p part, now time.Time, done *after) error {
 	known, err := tx.Groups(p.group.Origin)
 	if err != nil {
 		return err
@@ -170,7 +182,7 @@ func (e *Engine) receivePart(tx store.Tx, c *compiled, p part, now time.Time, do
 	}
 	if p.spec.Route == "" {
 		if open := p.group.Phase != "" && p.group.Phase != group.Over; !open && firing(p.alerts) {
-			return errEpisodeGone
+			return episodeGone{p.group.Origin}
 		}
 		p.spec = p.group.Spec
 	}
@@ -178,7 +190,7 @@ func (e *Engine) receivePart(tx store.Tx, c *compiled, p part, now time.Time, do
 	if !changed {
 		return nil
 	}
-	return e.save(tx, c, next, now, done)
+	return e.save(tx, next, now, done)
 }
 
 func firing(alerts []alert.Alert) bool {
@@ -230,8 +242,11 @@ func (e *Engine) follow(done after) {
 	e.timers.set(done.due)
 }
 
-// save tells what is due now, and stores the group and its posts.
-func (e *Engine) save(tx store.Tx, c *compiled, g group.Group, now time.Time, done *after) error {
+// save tells what is due now, and stores the group and its posts. It takes the
+// configuration inside the transaction: after a reload nothing may be stored
+// for an address whose posts were moved already.
+func (e *Engine) save(tx store.Tx, g group.Group, now time.Time, done *after) error {
+	c := e.current.Load()
 	g, due := group.Advance(g, group.Tick{
 		Muted:     c.Routes.Muted(g.Spec, now),
 		Inhibited: e.active.inhibited,

@@ -88,7 +88,7 @@ func (e *Engine) reconcile(ctx context.Context, r *reconciler) error {
 		return err
 	}
 	for id, fps := range gone {
-		if err := e.end(ctx, c, id, fps); err != nil {
+		if err := e.end(ctx, id, fps); err != nil {
 			return err
 		}
 	}
@@ -150,7 +150,7 @@ func (c *compiled) sentBy(externalURL string) bool {
 }
 
 // end resolves alerts of one episode.
-func (e *Engine) end(ctx context.Context, c *compiled, id int64, fps []alert.Fingerprint) error {
+func (e *Engine) end(ctx context.Context, id int64, fps []alert.Fingerprint) error {
 	now, release := e.clock.hold()
 	defer release()
 	var done after
@@ -168,7 +168,7 @@ func (e *Engine) end(ctx context.Context, c *compiled, id int64, fps []alert.Fin
 		if !changed {
 			return nil
 		}
-		return e.save(tx, c, next, now, &done)
+		return e.save(tx, next, now, &done)
 	})
 	if err == nil {
 		e.log.Info("Ended alerts that Alertmanager does not have any more", "alert", alert.ShortID(id), "count", len(fps))

@@ -99,7 +99,6 @@ func (e *Engine) tick(ctx context.Context) (more bool, next time.Time, err error
 	if err != nil || next.IsZero() || next.After(now) {
 		return false, next, err
 	}
-	c := e.current.Load()
 	var done after
 	err = e.store.Update(ctx, func(tx store.Tx) error {
 		done = after{}
@@ -112,7 +111,7 @@ func (e *Engine) tick(ctx context.Context) (more bool, next time.Time, err error
 			if err != nil {
 				return err
 			}
-			if err := e.save(tx, c, g, now, &done); err != nil {
+			if err := e.save(tx, g, now, &done); err != nil {
 				return err
 			}
 		}
@@ -129,8 +128,9 @@ func (e *Engine) tick(ctx context.Context) (more bool, next time.Time, err error
 func (e *Engine) runExpiry(ctx context.Context) {
 	const batch = 200
 	for ctx.Err() == nil {
-		now := e.Now()
+		now, release := e.clock.hold() // ends move with the clock
 		news, next := e.active.expired(now, batch)
+		release()
 		if len(news) > 0 {
 			if err := e.posted(ctx, news); err != nil && ctx.Err() == nil {
 				e.log.Error("The end of alerts could not be stored; trying again", "alerts", len(news), "err", err)
