@@ -18,7 +18,7 @@ func deadLetter(title, destination string, reason teams.Reason, why string) stri
 		text += ": " + strings.TrimRight(why, ". ")
 	}
 	text += "."
-	if why == "" || !breaking(reason) {
+	if !strings.Contains(why, "replay") { // the last step of all advice
 		text += " " + advice(reason)
 	}
 	return text
