@@ -184,8 +184,11 @@ func (a *App) tryReload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := a.engine.Reload(ctx, relay); err != nil {
+		return err
+	}
 	a.live.Store(c)
-	return a.engine.Reload(ctx, relay)
+	return nil
 }
 
 // Run serves until ctx ends. Then it takes no more requests, answers those
