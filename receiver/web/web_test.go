@@ -4,12 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
@@ -168,6 +170,17 @@ func TestABodyThatIsTooLargeIsRefusedBeforeItIsRead(t *testing.T) {
 	s.handler.ServeHTTP(w, r)
 	require.Equal(t, http.StatusRequestEntityTooLarge, w.Code)
 	require.LessOrEqual(t, read.n, 11<<20, "the sender did not say")
+}
+
+func TestABodyThatBreaksOffIsSentAgain(t *testing.T) {
+	s := newSite(t)
+	for _, path := range []string{"/alertmanager", "/api/v2/alerts"} {
+		r := httptest.NewRequest("POST", path, io.MultiReader(strings.NewReader(firing[:40]), iotest.ErrReader(errors.New("i/o timeout"))))
+		w := httptest.NewRecorder()
+		s.handler.ServeHTTP(w, r)
+		require.Equal(t, http.StatusServiceUnavailable, w.Code, "Alertmanager gives an alert up after a 4xx")
+		require.NotEmpty(t, w.Header().Get("Retry-After"))
+	}
 }
 
 // countingReader is an endless body.

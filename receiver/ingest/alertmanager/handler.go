@@ -104,7 +104,10 @@ func (h *Handler) read(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
 			h.tooLarge(w, r)
 			return nil, false
 		case err != nil:
-			h.refuse(w, r, http.StatusBadRequest, errors.New("the body broke off"), "send it again")
+			// Whole it may be right, and only after a 5xx it is sent again. A
+			// proxy in between can wait for an answer that the sender cannot.
+			w.Header().Set("Retry-After", "5")
+			h.refuse(w, r, http.StatusServiceUnavailable, errors.New("the body broke off"), "send it again")
 			return nil, false
 		}
 		if len(body) == cap(body) {
