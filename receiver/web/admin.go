@@ -24,7 +24,7 @@ func (s *server) admin(next http.HandlerFunc) http.Handler {
 		s.Logger.Warn("Refused an administrative request", "path", r.URL.Path, "from", r.RemoteAddr)
 		w.Header().Set("WWW-Authenticate", `Bearer realm="teamsrelay"`)
 		what := "this needs the admin token"
-		if r.Header.Get("Authorization") != "" || r.Header.Get(AdminTokenHeader) != "" {
+		if tokenOf(r) != "" {
 			what = "this needs the admin token, and what was sent is another"
 		}
 		hint := "send the admin token: Authorization: Bearer TOKEN, or " + AdminTokenHeader + ": TOKEN; on the command line --admin-token-file=FILE"
@@ -36,17 +36,20 @@ func (s *server) admin(next http.HandlerFunc) http.Handler {
 }
 
 func (s *server) hasToken(r *http.Request) bool {
-	token := s.AdminToken()
-	given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if !ok {
-		given = r.Header.Get(AdminTokenHeader)
-	}
+	token, given := s.AdminToken(), tokenOf(r)
 	if token == "" {
 		return false
 	}
 	// Hashes have one length, so the comparison tells nothing of the token's.
 	a, b := sha256.Sum256([]byte(token)), sha256.Sum256([]byte(given))
 	return subtle.ConstantTimeCompare(a[:], b[:]) == 1
+}
+
+func tokenOf(r *http.Request) string {
+	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+		return token
+	}
+	return r.Header.Get(AdminTokenHeader)
 }
 
 // overLoopback says whether a request comes from this machine and was meant
