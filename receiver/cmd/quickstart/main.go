@@ -11,6 +11,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -49,6 +50,14 @@ func run(ctx context.Context, program, config string, pause time.Duration, once 
 			c.stop()
 		}
 	}()
+	// The alert must not go to a receiver that somebody relies on.
+	for _, url := range []string{teams, relay} {
+		if free, err := net.Listen("tcp", strings.TrimPrefix(url, "http://")); err != nil {
+			return fmt.Errorf("something listens at %s already; stop it first, it may be another make run", url)
+		} else if err := free.Close(); err != nil {
+			return err
+		}
+	}
 	for _, args := range [][]string{
 		{"simulate"},
 		{"serve", "--config.file=" + config, "--log.level=warn"},
@@ -139,8 +148,7 @@ func (c *child) stop() {
 // answers waits until a URL answers 200.
 func answers(ctx context.Context, url string) error {
 	for range 100 {
-		if body, err := get(ctx, url); err == nil {
-			_ = body
+		if _, err := get(ctx, url); err == nil {
 			return nil
 		}
 		if err := sleep(ctx, 100*time.Millisecond); err != nil {

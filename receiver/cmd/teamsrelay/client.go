@@ -120,6 +120,8 @@ func unreachable(host string, err error) error {
 	}
 	var certificate *tls.CertificateVerificationError
 	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%s has not answered for %s; look into the receiver's log", host, clientTimeout)
 	case errors.As(err, &certificate):
 		return fmt.Errorf("the certificate of %s is not trusted (%w); name its CA in --http.config.file (tls_config: {ca_file: …})", host, certificate.Err)
 	case errors.Is(err, http.ErrSchemeMismatch):

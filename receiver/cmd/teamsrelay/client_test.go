@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"encoding/pem"
@@ -171,6 +172,19 @@ func TestAnAnswerThatIsNotOursIsSaidToBeNone(t *testing.T) {
 			require.Contains(t, got.err, "correct --relay.url")
 		})
 	}
+}
+
+func TestACommandThatIsStoppedSaysSo(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	site := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		stop()
+		<-r.Context().Done()
+	}))
+	defer site.Close()
+	var out, errOut bytes.Buffer
+	code := run(ctx, []string{"deliveries", "show", "1", "--relay.url=" + site.URL}, strings.NewReader(""), &out, &errOut)
+	require.Equal(t, 1, code)
+	require.Equal(t, "teamsrelay: stopped before it was done\n", errOut.String(), "it is nobody's fault, least of all the receiver's")
 }
 
 func TestEveryDeadLetterIsReplayedAlsoWhenThereAreManyPages(t *testing.T) {

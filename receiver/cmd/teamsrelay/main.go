@@ -30,8 +30,9 @@ Start with these three:
   teamsrelay serve --config.file=teamsrelay.yml       take alerts and deliver them`
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// Whoever presses Ctrl-C twice means it; a SIGTERM after it changes nothing.
+	context.AfterFunc(ctx, func() { signal.Reset(os.Interrupt) })
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
@@ -86,6 +87,8 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	case err == nil:
 		return 0
 	case errors.Is(err, errFailed):
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		fmt.Fprintln(errOut, "teamsrelay: stopped before it was done")
 	case errors.As(err, &problems):
 		fmt.Fprintln(errOut, problems) // each names its file and line
 	case !understood:
