@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"syscall"
@@ -30,6 +31,9 @@ Start with these three:
   teamsrelay serve --config.file=teamsrelay.yml       take alerts and deliver them`
 
 func main() {
+	if info, ok := debug.ReadBuildInfo(); ok && version.Version == "" { // built without make: go install
+		version.Version = info.Main.Version
+	}
 	ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// Whoever presses Ctrl-C twice means it; a SIGTERM after it changes nothing.
 	context.AfterFunc(ctx, func() { signal.Reset(os.Interrupt) })
