@@ -131,7 +131,7 @@ func (d *Deliverer) Run(ctx context.Context) error {
 
 	scan := time.NewTicker(scanEvery)
 	defer scan.Stop()
-	if err := d.recoverDigests(ctx); err != nil {
+	if err := d.recoverDigests(ctx); err != nil && ctx.Err() == nil {
 		d.log.Error("Digests that were cut off could not be looked for; one may come twice", "err", err)
 	}
 	d.scan(ctx)

@@ -83,7 +83,7 @@ func (t *turn) record(a *attempt, log store.Delivery) error {
 		}
 		if log.State == store.DeliveryDelivered || log.State == store.DeliveryAccepted {
 			t.d.log.Info("Delivered", "destination", log.Destination, "title", log.Title, "state", log.State,
-				"digest", log.Digest, "attempt", log.Attempt, "took", log.Took, "delivery", log.ID)
+				"attempt", log.Attempt, "took", log.Took, "delivery", log.ID)
 		}
 	})
 	if !a.sent {

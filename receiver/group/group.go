@@ -196,6 +196,9 @@ func (g *Group) Title() string {
 	title := g.Name()
 	if title == "" {
 		title = strconv.Itoa(len(g.Alerts)) + " alerts"
+		if len(g.Alerts) == 1 {
+			title = "an alert without a name"
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(g.Spec.Labels)) {
 		if value := g.Spec.Labels[name]; name != alert.NameLabel && value != "" {

@@ -91,6 +91,8 @@ func TestCommandsSayWhatARunningReceiverDid(t *testing.T) {
 	got = say(t, "send-test", "ops")
 	require.Equal(t, 1, got.code, "a test that did not arrive is a failure")
 	require.Contains(t, got.out, "not delivered: not_found: ")
+	got = say(t, "destinations")
+	require.Regexp(t, `(?m)^ops +broken +0 +1 +not_found +.*Create a new webhook`, got.out, "who is woken sees what to mend")
 
 	var letters struct {
 		List []web.DeadLetter `json:"dead-letters"`

@@ -86,7 +86,7 @@ func TestWhatIsWrongWithTheArgumentsIsSaidInWords(t *testing.T) {
 func TestHelpOnlyHelps(t *testing.T) {
 	asked := newRemote(t)
 	for _, command := range []string{
-		"", "serve", "check-config", "render", "send-test", "send-test ops", "deliveries", "deliveries list", "deliveries show 1",
+		"", "serve", "check-config", "render", "send-test", "send-test ops", "deliveries", "deliveries list", "deliveries show 1", "destinations",
 		"dead-letters", "dead-letters list", "dead-letters replay --all", "dead-letters drop 1", "simulate",
 	} {
 		t.Run("teamsrelay "+command, func(t *testing.T) {
