@@ -271,11 +271,12 @@ func (c *compiled) raise(tx store.Tx, g *group.Group, due group.Due, now time.Ti
 	if !known {
 		return lostDestination(tx, g, due, now)
 	}
+	title := g.Title()
 	for _, a := range addresses {
 		if !due.Message && !a.Editable {
 			continue // waits for the next change that is a message of its own
 		}
-		post := newPost(g, due, a.ID)
+		post := newPost(g, due, a.ID, title)
 		if g.Rev > 1 || len(g.Spec.Targets) > 1 { // else it cannot be there yet
 			switch there, err := tx.PostOf(g.ID, a.ID); {
 			case err == nil:
@@ -284,7 +285,7 @@ func (c *compiled) raise(tx store.Tx, g *group.Group, due group.Due, now time.Ti
 				return err
 			}
 		}
-		post.Title = g.Title()
+		post.Title = title
 		post.Raise(g.Rev, due, rank(g, due), now)
 		if err := tx.SavePost(&post); err != nil {
 			return err
@@ -294,9 +295,9 @@ func (c *compiled) raise(tx store.Tx, g *group.Group, due group.Due, now time.Ti
 	return nil
 }
 
-func newPost(g *group.Group, due group.Due, address string) store.Post {
+func newPost(g *group.Group, due group.Due, address, title string) store.Post {
 	return store.Post{
-		GroupID: g.ID, Address: address, Title: g.Title(),
+		GroupID: g.ID, Address: address, Title: title,
 		Destination: due.Target.Destination, Card: due.Target.Card,
 	}
 }
@@ -312,7 +313,7 @@ func lostDestination(tx store.Tx, g *group.Group, due group.Due, now time.Time) 
 		return err
 	}
 	if len(posts) == 0 {
-		posts = []store.Post{newPost(g, due, "none:"+due.Target.Destination)}
+		posts = []store.Post{newPost(g, due, "none:"+due.Target.Destination, g.Title())}
 	}
 	for i := range posts {
 		posts[i].Raise(g.Rev, due, rank(g, due), now)

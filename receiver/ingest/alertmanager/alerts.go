@@ -11,42 +11,55 @@ import (
 )
 
 // postedAlert is one alert of POST /api/v2/alerts.
-type postedAlert struct {
-	Labels       texts  `json:"labels"`
-	Annotations  texts  `json:"annotations"`
-	StartsAt     scalar `json:"startsAt"`
-	EndsAt       scalar `json:"endsAt"`
-	GeneratorURL scalar `json:"generatorURL"`
+type postedAlert[S ~string, M ~map[string]string] struct {
+	Labels       M `json:"labels"`
+	Annotations  M `json:"annotations"`
+	StartsAt     S `json:"startsAt"`
+	EndsAt       S `json:"endsAt"`
+	GeneratorURL S `json:"generatorURL"`
 }
 
 // ParseAlerts reads what Prometheus and its like post to an Alertmanager. An
 // alert without an end ends resolveTimeout from now. The error tells of every
 // alert that cannot be taken; the others are returned all the same.
 func ParseAlerts(body []byte, resolveTimeout time.Duration, now time.Time) ([]ingest.Posted, error) {
-	var raw []json.RawMessage
+	var plain []postedAlert[string, map[string]string]
+	if json.Unmarshal(body, &plain) == nil {
+		return parseEach(len(plain), func(i int) (ingest.Posted, error) {
+			return plain[i].posted(resolveTimeout, now)
+		})
+	}
+	var raw []json.RawMessage // one that is wrong must not cost the others
 	if err := decode(body, &raw); err != nil {
 		return nil, err
 	}
-	posted := make([]ingest.Posted, 0, len(raw))
-	var errs []error
-	for i := range raw {
-		p, err := parsePosted(raw[i], resolveTimeout, now)
-		if err != nil {
-			if len(errs) < 10 {
-				errs = append(errs, fmt.Errorf("alert %d: %w", i, err))
-			}
-			continue
+	return parseEach(len(raw), func(i int) (ingest.Posted, error) {
+		var lenient postedAlert[scalar, texts]
+		if err := json.Unmarshal(raw[i], &lenient); err != nil {
+			return ingest.Posted{}, errors.New(explain(raw[i], err))
 		}
-		posted = append(posted, p)
+		return lenient.posted(resolveTimeout, now)
+	})
+}
+
+// parseEach collects n alerts, and the errors of the first few that are wrong.
+func parseEach(n int, parse func(i int) (ingest.Posted, error)) ([]ingest.Posted, error) {
+	const most = 10
+	posted := make([]ingest.Posted, 0, n)
+	var errs []error
+	for i := range n {
+		p, err := parse(i)
+		switch {
+		case err == nil:
+			posted = append(posted, p)
+		case len(errs) < most:
+			errs = append(errs, fmt.Errorf("alert %d: %w", i, err))
+		}
 	}
 	return posted, errors.Join(errs...)
 }
 
-func parsePosted(raw []byte, resolveTimeout time.Duration, now time.Time) (ingest.Posted, error) {
-	var in postedAlert
-	if err := json.Unmarshal(raw, &in); err != nil {
-		return ingest.Posted{}, errors.New(explain(raw, err))
-	}
+func (in *postedAlert[S, M]) posted(resolveTimeout time.Duration, now time.Time) (ingest.Posted, error) {
 	for name, value := range in.Labels { // as Alertmanager does: an empty label is no label
 		if value == "" {
 			delete(in.Labels, name)

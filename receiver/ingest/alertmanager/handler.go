@@ -78,7 +78,11 @@ func (h *Handler) Alerts(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if invalid != nil {
-		h.refuse(w, r, http.StatusBadRequest, invalid, fmt.Sprintf("%d valid alerts of this request were taken", len(posted)))
+		hint := fmt.Sprintf("%d valid alerts of this request were taken", len(posted))
+		if len(posted) == 0 {
+			hint = "send a list of alerts with labels, as Prometheus does; Alertmanager's webhook belongs to /alertmanager"
+		}
+		h.refuse(w, r, http.StatusBadRequest, invalid, hint)
 		return
 	}
 	h.accepted(w)
