@@ -1,7 +1,9 @@
 package sqlite
 
 import (
+	"crypto/sha256"
 	"database/sql/driver"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -43,7 +45,8 @@ func (t *tx) groups(sql string, args ...any) ([]group.Group, error) {
 
 // Groups implements store.GroupTx.
 func (t *tx) Groups(origin string) ([]group.Group, error) {
-	return t.groups(`SELECT `+groupColumns+` FROM groups WHERE origin = ? AND latest ORDER BY key`, origin)
+	return t.groups(`SELECT `+groupColumns+` FROM groups WHERE origin_hash = ? AND latest AND origin = ? ORDER BY key`,
+		hash(origin), origin)
 }
 
 // Group implements store.GroupTx.
@@ -69,14 +72,20 @@ func (t *tx) SaveGroup(g *group.Group) error {
 			int64(g.Rev), string(g.Phase), nanos(g.DueAt), nanos(changedAt(g)), data, g.ID)
 	}
 	if g.Episode > 1 { // else there is none before it
-		if _, err := t.write(`UPDATE groups SET latest = 0 WHERE origin = ? AND key = ? AND latest`, g.Origin, g.Key); err != nil {
+		if _, err := t.write(`UPDATE groups SET latest = 0 WHERE origin_hash = ? AND key_hash = ? AND latest`, hash(g.Origin), hash(g.Key)); err != nil {
 			return err
 		}
 	}
-	g.ID, err = t.insert(`INSERT INTO groups (key, origin, episode, rev, phase, latest, due_at, changed_at, data)
-		VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?)`,
-		g.Key, g.Origin, int64(g.Episode), int64(g.Rev), string(g.Phase), nanos(g.DueAt), nanos(changedAt(g)), data)
+	g.ID, err = t.insert(`INSERT INTO groups (key, origin, key_hash, origin_hash, episode, rev, phase, latest, due_at, changed_at, data)
+		VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?)`,
+		g.Key, g.Origin, hash(g.Key), hash(g.Origin), int64(g.Episode), int64(g.Rev), string(g.Phase), nanos(g.DueAt), nanos(changedAt(g)), data)
 	return err
+}
+
+// hash stands for a long text in an index.
+func hash(text string) int64 {
+	sum := sha256.Sum256([]byte(text))
+	return int64(binary.BigEndian.Uint64(sum[:]))
 }
 
 // changedAt is the latest of a group's own times, 1970 when it has none.

@@ -9,6 +9,10 @@ CREATE TABLE groups (
     id         INTEGER PRIMARY KEY AUTOINCREMENT, -- people type it: never used twice
     key        TEXT    NOT NULL,
     origin     TEXT    NOT NULL,
+    -- 64 bits of SHA-256 each: an index of the texts would be ten times as
+    -- large, and every new group would touch a page of it that is nowhere near.
+    key_hash    INTEGER NOT NULL,
+    origin_hash INTEGER NOT NULL,
     episode    INTEGER NOT NULL,
     rev        INTEGER NOT NULL,
     phase      TEXT    NOT NULL,
@@ -17,7 +21,7 @@ CREATE TABLE groups (
     changed_at INTEGER NOT NULL, -- the latest of the group's own times
     data       BLOB    NOT NULL
 );
-CREATE UNIQUE INDEX groups_latest ON groups (origin, key) WHERE latest;
+CREATE UNIQUE INDEX groups_latest ON groups (origin_hash, key_hash) WHERE latest;
 CREATE INDEX groups_due ON groups (due_at) WHERE due_at IS NOT NULL AND latest;
 CREATE INDEX groups_open ON groups (id) WHERE latest AND phase <> 'over';
 CREATE INDEX groups_done ON groups (changed_at) WHERE phase IN ('over', 'unheard');
@@ -42,7 +46,8 @@ CREATE TABLE posts (
     message     TEXT    NOT NULL,
     dead_letter INTEGER NOT NULL,
     updated_at  INTEGER,
-    sending_loud INTEGER NOT NULL, -- of the attempt under way
+    -- of the attempt under way
+    sending_loud INTEGER NOT NULL,
     sending_rank INTEGER NOT NULL
 );
 CREATE UNIQUE INDEX posts_group ON posts (group_id, address);
