@@ -28,13 +28,15 @@ const NameLabel = "alertname"
 // Alert is one alert. The maps are shared between copies and must not be
 // changed once the alert has been handed on.
 type Alert struct {
-	Fingerprint  Fingerprint       `json:"fp"`
-	Status       Status            `json:"st"`
-	Labels       map[string]string `json:"l"`
-	Annotations  map[string]string `json:"a,omitempty"`
-	StartsAt     time.Time         `json:"s,omitzero"`
-	EndsAt       time.Time         `json:"e,omitzero"` // zero while firing
-	GeneratorURL string            `json:"g,omitempty"`
+	Fingerprint Fingerprint       `json:"fp"`
+	Status      Status            `json:"st"`
+	Labels      map[string]string `json:"l"`
+	Annotations map[string]string `json:"a,omitempty"`
+	StartsAt    time.Time         `json:"s,omitzero"`
+	// EndsAt is when it was resolved. While it fires it is zero, or when it
+	// will end by itself, if its source said a time far off.
+	EndsAt       time.Time `json:"e,omitzero"`
+	GeneratorURL string    `json:"g,omitempty"`
 	// Values are the numbers behind the alert, by name; nil where the source
 	// has none to give.
 	Values map[string]float64 `json:"v,omitempty"`

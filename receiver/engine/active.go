@@ -70,6 +70,9 @@ func (e *Engine) remember(ctx context.Context, c *compiled) error {
 				entry, ok := next.alerts[m.Fingerprint]
 				if !ok {
 					entry = &activeAlert{fp: m.Fingerprint, until: now.Add(c.ResolveTimeout)}
+					if m.EndsAt.After(entry.until) { // its source said so, and may not say it again
+						entry.until = m.EndsAt
+					}
 					if old, ok := t.alerts[m.Fingerprint]; ok {
 						entry.until = old.until
 					}

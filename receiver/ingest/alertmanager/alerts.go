@@ -93,8 +93,11 @@ func (in *postedAlert[S, M]) posted(resolveTimeout time.Duration, now time.Time)
 		},
 		Until: until,
 	}
-	if !until.After(now) {
+	switch {
+	case !until.After(now):
 		p.Status, p.EndsAt = alert.Resolved, until
+	case until.After(now.Add(resolveTimeout)):
+		p.EndsAt = until // of somebody who posts once: kept over a restart
 	}
 	return p, nil
 }

@@ -128,10 +128,13 @@ func TestPostedAlertsFollowAlertmanagersRules(t *testing.T) {
 		{"labels":{"alertname":"NoTimes"}},
 		{"labels":{"alertname":"Given"},"startsAt":"2026-11-21T09:50:00Z","endsAt":"2026-11-21T10:04:00Z"},
 		{"labels":{"alertname":"Over"},"startsAt":"2026-11-21T09:50:00Z","endsAt":"2026-11-21T09:59:00Z"},
-		{"labels":{"alertname":"Emptied","x":""}}]`
+		{"labels":{"alertname":"Emptied","x":""}},
+		{"labels":{"alertname":"FarOff"},"endsAt":"2026-11-21T13:00:00Z"}]`
 	posted, err := ParseAlerts([]byte(body), 5*time.Minute, now)
 	require.NoError(t, err)
-	require.Len(t, posted, 4)
+	require.Len(t, posted, 5)
+	require.Equal(t, now.Add(3*time.Hour), posted[4].EndsAt, "a time far off has to be kept over a restart")
+	require.Zero(t, posted[1].EndsAt, "one that a resend will move is not news")
 	require.Equal(t, now.Add(5*time.Minute), posted[0].Until, "without an end: resolve_timeout")
 	require.Equal(t, now, posted[0].StartsAt)
 	require.Equal(t, now.Add(4*time.Minute), posted[1].Until, "an end as given")
