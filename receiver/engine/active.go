@@ -91,6 +91,13 @@ func (e *Engine) remember(ctx context.Context, c *compiled) error {
 	return nil
 }
 
+// inhibitBy takes new inhibition rules that need not know what fires.
+func (t *active) inhibitBy(rules *route.Inhibitor) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.inhibit = rules
+}
+
 func newActive(inhibit *route.Inhibitor) *active {
 	t := &active{
 		alerts: make(map[alert.Fingerprint]*activeAlert), inhibit: inhibit, seed: maphash.MakeSeed(),

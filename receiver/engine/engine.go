@@ -207,7 +207,9 @@ func (e *Engine) Reload(ctx context.Context, c Config) error {
 	e.reload.Lock()
 	defer e.reload.Unlock()
 	next := compile(c)
-	if err := e.remember(ctx, next); err != nil {
+	if !c.Routes.Inhibits() {
+		e.active.inhibitBy(c.Routes.NewInhibitor())
+	} else if err := e.remember(ctx, next); err != nil { // the rules are about all that fires
 		return err
 	}
 	e.current.Store(next)

@@ -29,15 +29,16 @@ import (
 
 // rig is an engine on a real store, with destinations that note what arrives.
 type rig struct {
-	t       *testing.T
-	file    string
-	store   *counting
-	engine  *Engine
-	stop    func()
-	now     func() time.Time
-	skew    atomic.Int64 // of the wall clock
-	mu      sync.Mutex
-	arrived []string // "destination: summary"
+	t        *testing.T
+	file     string
+	store    *counting
+	engine   *Engine
+	stop     func()
+	now      func() time.Time
+	skew     atomic.Int64 // of the wall clock
+	tolerant bool         // no inhibition rules
+	mu       sync.Mutex
+	arrived  []string // "destination: summary"
 }
 
 // counting counts transactions, and refuses them when told to.
@@ -116,9 +117,11 @@ func (r *rig) config(routes string, names ...string) Config {
 	require.Empty(r.t, problems)
 	o := route.Options{Destinations: names, Cards: cards.Names()}
 	require.NoError(r.t, yaml.Unmarshal([]byte(routes), &o.Route))
-	o.InhibitRules = []route.InhibitRule{{
-		SourceMatchers: []string{`alertname="SiteDown"`}, TargetMatchers: []string{`alertname!="SiteDown"`}, Equal: []string{"site"},
-	}}
+	if !r.tolerant {
+		o.InhibitRules = []route.InhibitRule{{
+			SourceMatchers: []string{`alertname="SiteDown"`}, TargetMatchers: []string{`alertname!="SiteDown"`}, Equal: []string{"site"},
+		}}
+	}
 	var morning timeinterval.TimeInterval
 	require.NoError(r.t, yaml.Unmarshal([]byte("times: [{start_time: '00:00', end_time: '01:00'}]"), &morning))
 	o.TimeIntervals = []route.Interval{{Name: "first-hour", TimeIntervals: []timeinterval.TimeInterval{morning}}}
@@ -385,6 +388,24 @@ func TestPostedAlerts(t *testing.T) {
 		}
 		r.post(over(down), disk)
 		r.expect("sre: SiteDown resolved")
+	})
+	test(t, "are told when a reload takes the inhibition rules away, and are as before when it brings them back", func(r *rig) {
+		r.start(base)
+		defer r.stop()
+		down, disk := labeled("SiteDown", "critical", "site", "fra1"), labeled("DiskFull", "warning", "site", "fra1")
+		r.post(down, disk)
+		time.Sleep(time.Minute)
+		r.expect("sre: SiteDown")
+		r.tolerant = true
+		require.NoError(r.t, r.engine.Reload(context.Background(), r.config(base)))
+		r.post(down, disk)
+		time.Sleep(4*time.Minute + 50*time.Second)
+		r.post(down, disk)
+		r.expect("ops: DiskFull firing")
+		r.tolerant = false
+		require.NoError(r.t, r.engine.Reload(context.Background(), r.config(base)))
+		time.Sleep(6 * time.Minute)
+		r.expect("sre: SiteDown resolved", "ops: DiskFull resolved")
 	})
 	test(t, "are not told while their route is muted, and are afterwards", func(r *rig) {
 		// synctest's clock starts at midnight UTC, in the first hour.

@@ -58,6 +58,9 @@ type ruleIndex struct {
 	sourceOnly, bothSides map[string]int
 }
 
+// Inhibits says whether the tree has inhibition rules at all.
+func (t *Tree) Inhibits() bool { return len(t.rules) > 0 }
+
 // NewInhibitor makes an Inhibitor that knows of no alert yet.
 func (t *Tree) NewInhibitor() *Inhibitor {
 	in := &Inhibitor{sources: make(map[alert.Fingerprint]map[string]string)}
