@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/teamsrelay/teamsrelay/receiver/alert"
+	ingest "github.com/teamsrelay/teamsrelay/receiver/ingest/alertmanager"
 	"github.com/teamsrelay/teamsrelay/receiver/teamstest"
 	"github.com/teamsrelay/teamsrelay/receiver/web"
 )
@@ -19,7 +21,8 @@ import (
 // alertmanager is a real one.
 type alertmanager struct {
 	*process
-	url string
+	url      string
+	silenced string // the id of the silence
 }
 
 func startAlertmanager(t *testing.T, program, webhook string) *alertmanager {
@@ -84,6 +87,31 @@ func (a *alertmanager) notified(t *testing.T) int {
 		metric(t, answer.body, `alertmanager_notification_requests_failed_total{integration="webhook"`)
 }
 
+// silence makes Alertmanager leave out what has this label, until unsilence.
+func (a *alertmanager) silence(t *testing.T, name, value string) {
+	t.Helper()
+	text, err := json.Marshal(map[string]any{
+		"matchers": []any{map[string]any{"name": name, "value": value, "isRegex": false, "isEqual": true}},
+		"startsAt": time.Now().UTC(), "endsAt": time.Now().Add(time.Hour).UTC(), "createdBy": "e2e", "comment": "e2e",
+	})
+	require.NoError(t, err)
+	made, err := ask(http.MethodPost, a.url+"/api/v2/silences", strings.NewReader(string(text)), "Content-Type", "application/json")
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, made.status, made.body)
+	var silence struct {
+		ID string `json:"silenceID"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(made.body), &silence))
+	a.silenced = silence.ID
+}
+
+func (a *alertmanager) unsilence(t *testing.T) {
+	t.Helper()
+	ended, err := ask(http.MethodDelete, a.url+"/api/v2/silence/"+a.silenced, nil)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, ended.status, ended.body)
+}
+
 func TestAnAlertOfARealAlertmanagerIsACardThatFiresAndOneThatIsResolved(t *testing.T) {
 	program := alertmanagerProgram(t)
 	t.Parallel()
@@ -99,6 +127,18 @@ func TestAnAlertOfARealAlertmanagerIsACardThatFiresAndOneThatIsResolved(t *testi
 		require.Contains(t, string(firing.Card), words)
 	}
 	require.NotContains(t, strings.ToLower(string(firing.Card)), "resolved")
+
+	// What we ask when alertmanagers: is configured, a silenced alert included.
+	am.silence(t, "instance", "db1:9100")
+	api, err := ingest.NewAPI(am.url)
+	require.NoError(t, err)
+	known, err := api.Known(t.Context())
+	require.NoError(t, err)
+	require.Len(t, known, 2)
+	for _, a := range []posted{db1, db2} {
+		require.Contains(t, known, alert.FingerprintOf(a.Labels), "its groups would be taken for ended")
+	}
+	am.unsilence(t)
 
 	require.Equal(t, http.StatusOK, postAlerts(t, am.url, db1.ended(), db2.ended()).status)
 	shown := cards(t, teams, "ops", 2)
@@ -124,13 +164,13 @@ func TestTwoAlertmanagersThatSendTheSameGroupAreOneCard(t *testing.T) {
 		startAlertmanager(t, program, relay.url+"/alertmanager"),
 		startAlertmanager(t, program, relay.url+"/alertmanager"),
 	}
-	alert := diskAlert("db1")
+	disk := diskAlert("db1")
 	for round := range 2 {
 		if round == 1 {
-			alert = alert.ended()
+			disk = disk.ended()
 		}
 		for _, am := range pair {
-			require.Equal(t, http.StatusOK, postAlerts(t, am.url, alert).status)
+			require.Equal(t, http.StatusOK, postAlerts(t, am.url, disk).status)
 		}
 		for _, am := range pair {
 			eventually(t, patience, "both have sent it", func() bool { return am.notified(t) > round })
