@@ -96,15 +96,15 @@ func nextSend(windows []Window, sends []time.Time, now time.Time, s share) time.
 // room is how many messages could be sent from now until the given time; it
 // stops counting at most.
 func room(windows []Window, sends []time.Time, now, until time.Time, s share, most int) int {
-	sends = sends[:len(sends):len(sends)] // what is simulated goes into a copy
 	for n := 0; n < most; n++ {
 		now = nextSend(windows, sends, now, s)
 		if now.After(until) {
 			return n
 		}
-		if n+1 < most {
-			sends = append(sends, now)
+		if n == 0 { // what is simulated goes into a copy
+			sends = append(make([]time.Time, 0, len(sends)+most), sends...)
 		}
+		sends = append(sends, now)
 	}
 	return most
 }
