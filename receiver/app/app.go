@@ -127,7 +127,7 @@ func (a *App) wire(registry *prometheus.Registry, relay engine.Config) (err erro
 		return err
 	}
 	handler, err := web.New(web.Options{
-		Engine: a.engine, Store: a.store, Now: a.engine.Now, Logger: a.log, Registry: registry,
+		Engine: a.engine, Store: a.store, Logger: a.log, Registry: registry,
 		Version:    version.Info(),
 		Path:       func(path string) string { return a.live.Load().PathDestination(path) },
 		AdminToken: func() string { return a.live.Load().AdminToken.Reveal() },

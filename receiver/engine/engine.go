@@ -90,7 +90,6 @@ type compiled struct {
 type metrics struct {
 	received *prometheus.CounterVec
 	jumps    prometheus.Counter
-	pruned   prometheus.Counter
 }
 
 // New makes an engine. Nothing happens before Run, except that alerts can be
@@ -119,9 +118,6 @@ func New(o Options, c Config) (*Engine, error) {
 			}, []string{"source"}),
 			jumps: auto.NewCounter(prometheus.CounterOpts{
 				Name: "teamsrelay_clock_jumps_total", Help: "How often the wall clock was set and timers were moved with it.",
-			}),
-			pruned: auto.NewCounter(prometheus.CounterOpts{
-				Name: "teamsrelay_prune_runs_total", Help: "Steps in which rows past their retention were deleted.",
 			}),
 		},
 	}

@@ -166,7 +166,6 @@ func (e *Engine) runPrune(ctx context.Context) {
 		case more:
 			pause = breath
 		}
-		e.metrics.pruned.Inc()
 		select {
 		case <-ctx.Done():
 		case <-time.After(pause):

@@ -233,7 +233,7 @@ func (s *server) destinations(w http.ResponseWriter, r *http.Request) {
 				switch {
 				case known.Broken != "":
 					out.State, out.Reason, out.Message, out.Since = "broken", known.BrokenReason, known.Broken, optional(known.BrokenAt)
-				case known.NotBefore.After(s.Now()) && out.State == "ok":
+				case known.NotBefore.After(s.Engine.Now()) && out.State == "ok":
 					out.State, out.Since = "waiting", optional(known.NotBefore)
 				}
 			}

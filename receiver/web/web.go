@@ -23,7 +23,6 @@ import (
 type Options struct {
 	Engine   *engine.Engine
 	Store    store.Store
-	Now      func() time.Time
 	Logger   *slog.Logger
 	Registry *prometheus.Registry
 	Version  string
@@ -52,7 +51,7 @@ func New(o Options) (http.Handler, error) {
 	in := &alertmanager.Handler{
 		Snapshot: o.Engine.Snapshot, Posted: o.Engine.Posted,
 		Destination: s.destination, ResolveTimeout: o.Engine.ResolveTimeout,
-		Now: o.Now, Logger: o.Logger,
+		Now: o.Engine.Now, Logger: o.Logger,
 		Refused: func(status int) { refused.WithLabelValues(statusLabel(status)).Inc() },
 	}
 	landing, err := landingPage(o.Version)

@@ -75,7 +75,7 @@ route: {destinations: [ops]}
 	s.engine, err = engine.New(engine.Options{Store: s.store, Logger: slog.New(slog.DiscardHandler), Registerer: s.registry}, relay)
 	require.NoError(t, err)
 	s.handler, err = New(Options{
-		Engine: s.engine, Store: s.store, Now: s.engine.Now, Logger: slog.New(slog.DiscardHandler), Registry: s.registry,
+		Engine: s.engine, Store: s.store, Logger: slog.New(slog.DiscardHandler), Registry: s.registry,
 		Path: c.PathDestination, AdminToken: func() string { return token },
 		Reload: func(context.Context) error { return s.reload },
 	})

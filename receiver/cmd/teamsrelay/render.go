@@ -18,21 +18,6 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/teams/workflow"
 )
 
-// samplePayload is rendered when no data is given.
-const samplePayload = `{
-  "version": "4", "groupKey": "{}:{alertname=\"DatacenterTemperature\"}", "status": "firing", "receiver": "teamsrelay",
-  "groupLabels": {"alertname": "DatacenterTemperature", "site": "fra1"},
-  "externalURL": "http://alertmanager.example:9093",
-  "alerts": [
-    {"status": "firing", "startsAt": "2026-11-21T10:02:00Z", "generatorURL": "http://prometheus.example:9090/graph",
-     "labels": {"alertname": "DatacenterTemperature", "severity": "critical", "site": "fra1", "rack": "r1"},
-     "annotations": {"summary": "Inlet temperature above 32 °C for 2 minutes", "value": "33.1 °C", "runbook_url": "https://wiki.example/dc/temperature"}},
-    {"status": "firing", "startsAt": "2026-11-21T10:03:00Z", "generatorURL": "http://prometheus.example:9090/graph",
-     "labels": {"alertname": "DatacenterTemperature", "severity": "critical", "site": "fra1", "rack": "r2"},
-     "annotations": {"summary": "Inlet temperature above 32 °C for 2 minutes", "value": "32.4 °C", "runbook_url": "https://wiki.example/dc/temperature"}}
-  ]
-}`
-
 func addRender(k *kingpin.Application, p *program) {
 	cmd := k.Command("render", "Print the message for an Alertmanager payload as it goes over the wire.")
 	cmd.HelpLong(`Examples:
@@ -56,11 +41,7 @@ its file and line, and the message is the minimal card that would be sent.`)
 			return fmt.Errorf("there is no card %q; use one of %s, or name the file that defines it under template_files: and that configuration with --config.file",
 				*name, strings.Join(set.Names(), ", "))
 		}
-		payload, err := p.payload(*data)
-		if err != nil {
-			return err
-		}
-		in, err := cardInput(payload, time.Now())
+		in, err := p.cardInput(*data, time.Now())
 		if err != nil {
 			return err
 		}
@@ -100,8 +81,6 @@ func (p *program) cards(file string) (*card.Set, error) {
 func (p *program) payload(name string) ([]byte, error) {
 	var from io.Reader
 	switch name {
-	case "":
-		return []byte(samplePayload), nil
 	case "-":
 		from = p.in
 	default:
@@ -115,9 +94,18 @@ func (p *program) payload(name string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(from, alertmanager.MaxBody))
 }
 
-// cardInput makes the group that the payload would make if it were the first
-// news of it.
-func cardInput(payload []byte, now time.Time) (card.Input, error) {
+// cardInput is what a card is made from: the group that the payload would make
+// if it were the first news of it, or the sample that check-config tries.
+func (p *program) cardInput(name string, now time.Time) (card.Input, error) {
+	if name == "" {
+		in := card.Sample(now)
+		in.Location = time.Local
+		return in, nil
+	}
+	payload, err := p.payload(name)
+	if err != nil {
+		return card.Input{}, err
+	}
 	snapshot, err := alertmanager.ParseWebhook(payload, now)
 	if err != nil {
 		return card.Input{}, err

@@ -36,7 +36,6 @@ const (
 // Sender sends to one webhook. It may be used by several goroutines.
 type Sender struct {
 	url       string
-	label     string // host and short hash, for humans
 	host      string
 	connector bool // answers as an Office 365 connector does
 	timeout   time.Duration
@@ -67,7 +66,6 @@ func New(cfg Config) (*Sender, error) {
 	}
 	return &Sender{
 		url:       raw,
-		label:     teams.RedactURL(raw),
 		host:      hostOf(u),
 		connector: isConnector(u),
 		timeout:   timeout,
@@ -108,9 +106,6 @@ func newTransport(cfg Config) (*http.Transport, error) {
 		OnProxyConnectResponse: proxyAnswer,
 	}, nil
 }
-
-// String is the webhook as a human may see it: host and short hash.
-func (s *Sender) String() string { return s.label }
 
 // Send makes one attempt. It always comes back within the timeout.
 func (s *Sender) Send(ctx context.Context, m card.Message) teams.Outcome {
