@@ -12,9 +12,6 @@ type Input struct {
 	Now   time.Time
 	// Location is where the reader's clock is; nil: UTC.
 	Location *time.Location
-	// First: nothing of this episode has been shown at this address yet, so
-	// the card has to tell the whole story ("fired 10:02, resolved 10:05").
-	First bool
 	// Late is how long the change waited for delivery; the card says so when
 	// it is worth saying. 0: on time.
 	Late time.Duration

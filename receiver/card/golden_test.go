@@ -68,7 +68,7 @@ func goldenCases() map[string]Input {
 		"runbook_url": "https://runbooks.example.com/disk", "dashboard_url": "https://grafana.example.com/d/disk",
 	})
 	resolved := hot(1)
-	resolved.Group.Phase, resolved.First = group.Over, true
+	resolved.Group.Phase = group.Over
 	resolved.Group.OverAt = at(10, 5)
 	resolve(&resolved.Group.Alerts[0], at(10, 5))
 	resolved.Group.History = []group.History{
@@ -80,7 +80,7 @@ func goldenCases() map[string]Input {
 		notes["summary"], notes["value"] = "Inlet temperature above 32 °C for 2 minutes", fmt.Sprintf("33.%d °C", i)
 	}
 	merged := hot(3)
-	merged.Group.Phase, merged.First = group.Over, true
+	merged.Group.Phase = group.Over
 	for i := range merged.Group.Alerts {
 		resolve(&merged.Group.Alerts[i], at(10, 9).Add(time.Duration(i)*time.Minute))
 	}

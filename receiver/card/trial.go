@@ -47,7 +47,7 @@ func (s *Set) trials(name string) func(yield func(Message) bool) {
 		}
 		partly, one, over, bare := Sample(now), Sample(now), Sample(now), Input{Now: now}
 		one.Group.Alerts = one.Group.Alerts[:1]
-		over.Group.Phase, over.Group.OverAt, over.First = group.Over, now, true
+		over.Group.Phase, over.Group.OverAt = group.Over, now
 		over.Group.Alerts[0].State, over.Group.Alerts[0].Status, over.Group.Alerts[0].EndsAt = group.Resolved, alert.Resolved, now
 		bare.Group.Alerts = []group.Member{{State: group.Firing, Alert: alert.Alert{Status: alert.Firing}}}
 		for _, in := range []Input{partly, one, over, bare} {

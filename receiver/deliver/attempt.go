@@ -58,7 +58,6 @@ func (d *Deliverer) render(a *attempt, g group.Group) card.Message {
 	now := d.now()
 	in := card.Input{
 		Group: g, Now: now, Location: d.location,
-		First:    a.post.Shown == 0,
 		Reminder: reminder(&a.post, &g),
 	}
 	if late := now.Sub(a.post.Since); late > lateAfter {

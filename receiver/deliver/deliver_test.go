@@ -16,7 +16,6 @@ func TestOneAlertIsToldAtOnceAndOnce(t *testing.T) {
 		o.after(0)
 		require.Equal(t, map[string]int{"disk": 1}, o.channel.told(), "an idle address must not make anybody wait")
 		m := o.channel.messages()[0]
-		require.True(t, m.First)
 		require.Zero(t, m.Late)
 
 		p := o.post("disk")
@@ -64,7 +63,6 @@ func TestAChangeDuringAnAttemptIsNotForgotten(t *testing.T) {
 		messages := o.channel.messages()
 		require.Len(t, messages, 2)
 		require.Equal(t, 2, messages[1].Rev)
-		require.False(t, messages[1].First, "the second card need not tell the whole story")
 		require.Equal(t, store.Accepted, o.post("disk").State)
 	})
 }

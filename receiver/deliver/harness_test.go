@@ -29,7 +29,6 @@ type message struct {
 	Kind     string // "card", "minimal", "digest"
 	Groups   []string
 	Rev      int
-	First    bool
 	Reminder bool
 	Late     time.Duration
 	Bytes    int
@@ -140,7 +139,7 @@ func testCard(m message) card.Message {
 
 func fromInput(kind string, in card.Input, limit card.Limit) card.Message {
 	return testCard(message{Kind: kind, Groups: []string{in.Group.Key}, Rev: in.Group.Rev,
-		First: in.First, Reminder: in.Reminder, Late: in.Late, Bytes: limit.Bytes})
+		Reminder: in.Reminder, Late: in.Late, Bytes: limit.Bytes})
 }
 
 var testCards = Cards{

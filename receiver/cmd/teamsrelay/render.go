@@ -119,5 +119,5 @@ func (p *program) cardInput(name string, now time.Time) (card.Input, error) {
 	}, now)
 	g, _ = group.Advance(g, group.Tick{}, now)
 	g.ID = 1
-	return card.Input{Group: g, Now: now, Location: time.Local, First: true}, nil
+	return card.Input{Group: g, Now: now, Location: time.Local}, nil
 }

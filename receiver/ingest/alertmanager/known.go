@@ -43,9 +43,6 @@ func NewAPI(address string) (*API, error) {
 	}}, nil
 }
 
-// Host names the Alertmanager in logs.
-func (a *API) Host() string { return a.base.Host }
-
 // URL is the one from the configuration.
 func (a *API) URL() string { return a.base.String() }
 
@@ -62,15 +59,15 @@ func (a *API) Known(ctx context.Context) (map[alert.Fingerprint]struct{}, error)
 		if errors.As(err, &wrapped) {
 			err = wrapped.Err
 		}
-		return nil, fmt.Errorf("%s does not answer: %w", a.Host(), err)
+		return nil, fmt.Errorf("%s does not answer: %w", a.base.Host, err)
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s answers %d to /api/v2/alerts", a.Host(), response.StatusCode)
+		return nil, fmt.Errorf("%s answers %d to /api/v2/alerts", a.base.Host, response.StatusCode)
 	}
 	known, err := readKnown(io.LimitReader(response.Body, maxAnswer))
 	if err != nil {
-		return nil, fmt.Errorf("the answer of %s to /api/v2/alerts cannot be read: %w", a.Host(), err)
+		return nil, fmt.Errorf("the answer of %s to /api/v2/alerts cannot be read: %w", a.base.Host, err)
 	}
 	return known, nil
 }
