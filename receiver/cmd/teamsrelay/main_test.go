@@ -153,6 +153,7 @@ func TestRenderPrintsWhatGoesOverTheWire(t *testing.T) {
 		"a payload on standard input":  {"--data=-", payload, 0, "Disk full", ""},
 		"a payload without alerts":     {"--data=-", `{"version":"4","alerts":[]}`, 1, "", "the payload has no alerts"},
 		"a payload that is no payload": {"--data=-", "{", 1, "", "JSON"},
+		"a payload that is too large":  {"--data=-", strings.Repeat(" ", 11<<20), 1, "", "over 10 MiB"},
 		"a template that fails":        {"--card=rack --config.file=" + config, "", 1, "", "broken.tmpl:2"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -91,7 +91,11 @@ func (p *program) payload(name string) ([]byte, error) {
 		defer f.Close()
 		from = f
 	}
-	return io.ReadAll(io.LimitReader(from, alertmanager.MaxBody))
+	payload, err := io.ReadAll(io.LimitReader(from, alertmanager.MaxBody+1))
+	if err == nil && len(payload) > alertmanager.MaxBody {
+		err = fmt.Errorf("the payload is over %d MiB, which a receiver would refuse too", alertmanager.MaxBody>>20)
+	}
+	return payload, err
 }
 
 // cardInput is what a card is made from: the group that the payload would make
