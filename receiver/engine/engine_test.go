@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -20,6 +21,7 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/alert"
 	"github.com/teamsrelay/teamsrelay/receiver/card"
 	"github.com/teamsrelay/teamsrelay/receiver/deliver"
+	"github.com/teamsrelay/teamsrelay/receiver/group"
 	"github.com/teamsrelay/teamsrelay/receiver/ingest"
 	"github.com/teamsrelay/teamsrelay/receiver/route"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
@@ -46,6 +48,8 @@ type counting struct {
 	store.Store
 	updates atomic.Int64
 	refuse  atomic.Bool
+	// unreadable is the id of a group whose row is damaged.
+	unreadable atomic.Int64
 	// before and after, if set, run once around the next transaction.
 	before, after atomic.Pointer[func()]
 }
@@ -58,11 +62,24 @@ func (c *counting) Update(ctx context.Context, fn func(store.Tx) error) error {
 	if before := c.before.Swap(nil); before != nil {
 		(*before)()
 	}
-	err := c.Store.Update(ctx, fn)
+	err := c.Store.Update(ctx, func(tx store.Tx) error { return fn(torn{tx, c.unreadable.Load()}) })
 	if after := c.after.Swap(nil); after != nil {
 		(*after)()
 	}
 	return err
+}
+
+// torn is a transaction in which one group cannot be read.
+type torn struct {
+	store.Tx
+	id int64
+}
+
+func (t torn) Group(id int64) (group.Group, error) {
+	if id == t.id {
+		return group.Group{}, errors.New("unexpected end of JSON input")
+	}
+	return t.Tx.Group(id)
 }
 
 // base is the routing of most tests: everything to ops, critical alerts also
@@ -361,6 +378,15 @@ func TestPostedAlerts(t *testing.T) {
 		time.Sleep(15 * time.Second)
 		r.expect()
 		time.Sleep(10 * time.Second)
+		r.expect("ops: DiskFull")
+	})
+	test(t, "are told though the row of another group cannot be read", func(r *rig) {
+		r.start(base)
+		defer r.stop()
+		r.post(labeled("Torn", "warning"))
+		r.store.unreadable.Store(1)
+		r.post(labeled("DiskFull", "warning"))
+		time.Sleep(31 * time.Second)
 		r.expect("ops: DiskFull")
 	})
 	test(t, "that could not be stored are not taken for known", func(r *rig) {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -100,17 +101,23 @@ func (e *Engine) tick(ctx context.Context) (more bool, next time.Time, err error
 		return false, next, err
 	}
 	var done after
+	worked := 0
 	err = e.store.Update(ctx, func(tx store.Tx) error {
-		done = after{}
+		done, worked = after{}, 0
 		ids, err := tx.DueGroups(now, tickBatch)
 		if err != nil {
 			return err
 		}
 		for _, id := range ids {
 			g, err := tx.Group(id)
-			if err != nil {
+			switch {
+			case errors.Is(err, store.ErrUnavailable):
 				return err
+			case err != nil: // one bad row must not silence the others
+				e.log.Error("A group cannot be read and its timer is left out", "group", id, "err", err)
+				continue
 			}
+			worked++
 			if err := e.save(tx, g, now, &done); err != nil {
 				return err
 			}
@@ -121,7 +128,7 @@ func (e *Engine) tick(ctx context.Context) (more bool, next time.Time, err error
 		return false, time.Time{}, err
 	}
 	e.deliver.Wake(done.addresses...)
-	return true, time.Time{}, nil
+	return worked > 0, time.Time{}, nil
 }
 
 // runExpiry ends the posted alerts that are not sent any more.
