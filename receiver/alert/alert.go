@@ -40,6 +40,8 @@ type Alert struct {
 	// Values are the numbers behind the alert, by name; nil where the source
 	// has none to give.
 	Values map[string]float64 `json:"v,omitempty"`
+	// Chart is the recent past of one of them; nil where the source keeps none.
+	Chart *Chart `json:"c,omitempty"`
 }
 
 // Name is the alert's name, "" when it has none.

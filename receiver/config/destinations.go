@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/teamsrelay/teamsrelay/receiver/deliver"
+	"github.com/teamsrelay/teamsrelay/receiver/yamlfile"
 )
 
 // A destination's name stands in paths, metrics and commands, so it is made of
@@ -20,8 +21,8 @@ var ingestPath = regexp.MustCompile(`^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$`)
 var ownPaths = []string{"alertmanager", "api", "events", "metrics", "debug", "-", "destinations", "deliveries", "dead-letters"}
 
 func (d *document) destinations(sections []destinationSection) []Destination {
-	if len(sections) == 0 && !d.faulty("destinations") {
-		d.wrong("destinations", "there is no destination", "add one under destinations: with a name and workflow: {url_file: FILE}")
+	if len(sections) == 0 && !d.Faulty("destinations") {
+		d.Wrong("destinations", "there is no destination", "add one under destinations: with a name and workflow: {url_file: FILE}")
 	}
 	seen, paths := make(map[string]bool), make(map[string]string)
 	made := make([]Destination, len(sections))
@@ -29,13 +30,13 @@ func (d *document) destinations(sections []destinationSection) []Destination {
 		s, at := &sections[i], fmt.Sprintf("destinations[%d]", i)
 		switch {
 		case s.Name == "":
-			if !d.faulty(at + ".name") {
-				d.wrong(at, "the destination has no name", "add name:, which routes and people call it by")
+			if !d.Faulty(at + ".name") {
+				d.Wrong(at, "the destination has no name", "add name:, which routes and people call it by")
 			}
 		case seen[s.Name]:
-			d.wrong(at+".name", "there are two destinations "+quote(s.Name), "rename one of them")
+			d.Wrong(at+".name", "there are two destinations "+yamlfile.Quote(s.Name), "rename one of them")
 		case !destinationName.MatchString(s.Name):
-			d.wrong(at+".name", "a destination cannot be called "+quote(s.Name), "use up to 63 letters, digits, -, _ and ., beginning with a letter or digit")
+			d.Wrong(at+".name", "a destination cannot be called "+yamlfile.Quote(s.Name), "use up to 63 letters, digits, -, _ and ., beginning with a letter or digit")
 		}
 		seen[s.Name] = true
 		made[i] = d.destination(s, at)
@@ -51,8 +52,8 @@ func (d *document) destination(s *destinationSection, at string) Destination {
 		MaxAge: d.positive(s.MaxAge, deliver.DefaultMaxAge, at+".max_age"),
 	}
 	if s.Workflow == nil {
-		if !d.faulty(at+".workflow") && !d.reachedLater(at) {
-			d.wrong(at, "the destination "+quote(s.Name)+" leads nowhere", "add workflow: {url_file: FILE} with the webhook's URL in the file")
+		if !d.Faulty(at+".workflow") && !d.reachedLater(at) {
+			d.Wrong(at, "the destination "+yamlfile.Quote(s.Name)+" leads nowhere", "add workflow: {url_file: FILE} with the webhook's URL in the file")
 		}
 		return made
 	}
@@ -67,16 +68,16 @@ func (d *document) destination(s *destinationSection, at string) Destination {
 	made.StrictHosts = w.StrictHosts
 	for _, p := range made.Workflow().Check() {
 		place := at + "." + p.Field
-		if p.Field == "url" && d.has(at+".url_file") {
+		if p.Field == "url" && d.Has(at+".url_file") {
 			place = at + ".url_file"
 		}
 		switch {
-		case d.faulty(place), p.Field == "url" && !urlOK:
+		case d.Faulty(place), p.Field == "url" && !urlOK:
 			// It only follows from what is reported already.
 		case p.Warning:
-			d.warn(place, oneLine(p.What), p.Hint)
+			d.Warn(place, yamlfile.OneLine(p.What), p.Hint)
 		default:
-			d.wrong(place, oneLine(p.What), p.Hint)
+			d.Wrong(place, yamlfile.OneLine(p.What), p.Hint)
 		}
 	}
 	return made
@@ -85,7 +86,7 @@ func (d *document) destination(s *destinationSection, at string) Destination {
 // reachedLater says whether a destination is reached in a way that has been
 // reported as not available yet.
 func (d *document) reachedLater(at string) bool {
-	return slices.ContainsFunc([]string{"channel", "chat", "users", "group"}, func(key string) bool { return d.has(at + "." + key) })
+	return slices.ContainsFunc([]string{"channel", "chat", "users", "group"}, func(key string) bool { return d.Has(at + "." + key) })
 }
 
 func (d *document) pace(texts []string, at string) []deliver.Window {
@@ -93,8 +94,8 @@ func (d *document) pace(texts []string, at string) []deliver.Window {
 	for i, text := range texts {
 		window, err := deliver.ParsePace([]string{text})
 		if err != nil {
-			if place := fmt.Sprintf("%s[%d]", at, i); !d.faulty(place) {
-				d.wrong(place, oneLine(err.Error()), "write how many messages in what time, such as 4/1s")
+			if place := fmt.Sprintf("%s[%d]", at, i); !d.Faulty(place) {
+				d.Wrong(place, yamlfile.OneLine(err.Error()), "write how many messages in what time, such as 4/1s")
 			}
 			continue
 		}
@@ -114,13 +115,13 @@ func (d *document) paths(s *destinationSection, at string, taken map[string]stri
 		first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 		owner, conflict := taken[path]
 		switch {
-		case d.faulty(place):
+		case d.Faulty(place):
 		case !ingestPath.MatchString(path):
-			d.wrong(place, quote(path)+" is not a path", "begin with / and use letters, digits, -, _, . and ~, without a / at the end")
+			d.Wrong(place, yamlfile.Quote(path)+" is not a path", "begin with / and use letters, digits, -, _, . and ~, without a / at the end")
 		case slices.Contains(ownPaths, first):
-			d.wrong(place, "the paths under /"+first+" are teamsrelay's own", "choose another one; /alertmanager/"+s.Name+" is there without being asked for")
+			d.Wrong(place, "the paths under /"+first+" are teamsrelay's own", "choose another one; /alertmanager/"+s.Name+" is there without being asked for")
 		case conflict:
-			d.wrong(place, "the path "+quote(path)+" leads to the destination "+quote(owner)+" already", "choose another one")
+			d.Wrong(place, "the path "+yamlfile.Quote(path)+" leads to the destination "+yamlfile.Quote(owner)+" already", "choose another one")
 		default:
 			taken[path] = s.Name
 		}

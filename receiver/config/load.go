@@ -5,7 +5,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"reflect"
 	"regexp"
 	"strings"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/card"
 	"github.com/teamsrelay/teamsrelay/receiver/ingest/alertmanager"
 	"github.com/teamsrelay/teamsrelay/receiver/route"
+	"github.com/teamsrelay/teamsrelay/receiver/yamlfile"
 )
 
 // Env is what a configuration needs of the process that reads it.
@@ -20,6 +20,18 @@ type Env struct {
 	// Lookup finds a variable of the environment: os.LookupEnv.
 	Lookup func(name string) (value string, ok bool)
 }
+
+// Problems are the mistakes of a configuration.
+type Problems = yamlfile.Problems
+
+// document is the configuration file while it is being read.
+type document struct {
+	*yamlfile.Document
+	dir string // what relative paths start from
+}
+
+// maxSecret is how many bytes a file with a secret may have.
+const maxSecret = 64 << 10
 
 // Load reads a configuration file. The configuration is nil if any of the
 // problems is an error; with warnings alone it can be used.
@@ -29,7 +41,7 @@ func Load(path string, env Env) (*Config, Problems) {
 		return nil, unreadable(path, err)
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1)) // Parse refuses one byte too many
+	data, err := io.ReadAll(io.LimitReader(f, yamlfile.MaxSize+1)) // Parse refuses one byte too many
 	if err != nil {
 		return nil, unreadable(path, err)
 	}
@@ -38,7 +50,7 @@ func Load(path string, env Env) (*Config, Problems) {
 
 func unreadable(path string, err error) Problems {
 	return Problems{{
-		File: path, Line: 1, Level: Error,
+		File: path, Line: 1, Level: yamlfile.Error,
 		What: "the file cannot be read: " + reason(err), Do: "check the name and that this user may read it",
 	}}
 }
@@ -46,20 +58,22 @@ func unreadable(path string, err error) Problems {
 // Parse is Load for a file that has been read already. name stands in the
 // problems, and paths in the file are relative to its directory.
 func Parse(name string, data []byte, env Env) (*Config, Problems) {
-	d := &document{name: name, dir: filepath.Dir(name), env: env, lines: make(map[string]int), unread: make(map[string]bool), around: make(map[string]bool)}
+	d := &document{
+		Document: yamlfile.New(name, yamlfile.Words{
+			Later: later, Elsewhere: elsewhere, Start: "start from sample-configs/quickstart.yml", Lookup: env.Lookup,
+		}),
+		dir: filepath.Dir(name),
+	}
 	var made *Config
-	if node := d.parse(data); node != nil {
-		var f file
-		d.decode(node, reflect.ValueOf(&f).Elem(), "", 0)
-		if !d.unread[""] {
-			made = d.config(&f)
-		}
+	var f file
+	if d.Decode(data, &f) {
+		made = d.config(&f)
 	}
-	d.problems.sort()
-	if d.problems.Failed() {
-		return nil, d.problems
+	d.Problems.Sort()
+	if d.Problems.Failed() {
+		return nil, d.Problems
 	}
-	return made, d.problems
+	return made, d.Problems
 }
 
 // config checks what the file says and makes values of it.
@@ -85,11 +99,11 @@ func (d *document) alertmanagers(sections []alertmanagerSection) []*alertmanager
 		switch {
 		case err == nil:
 			made = append(made, api)
-		case d.faulty(at), d.faulty(at + ".url"):
-		case !d.has(at + ".url"):
-			d.wrong(at, "the Alertmanager has no URL", "add url: http://alertmanager:9093")
+		case d.Faulty(at), d.Faulty(at + ".url"):
+		case !d.Has(at + ".url"):
+			d.Wrong(at, "the Alertmanager has no URL", "add url: http://alertmanager:9093")
 		default:
-			d.wrong(at+".url", oneLine(err.Error()), "write it like http://alertmanager:9093, as this machine reaches it")
+			d.Wrong(at+".url", yamlfile.OneLine(err.Error()), "write it like http://alertmanager:9093, as this machine reaches it")
 		}
 	}
 	return made
@@ -101,7 +115,7 @@ func (d *document) positive(set *time.Duration, otherwise time.Duration, at stri
 		return otherwise
 	}
 	if *set <= 0 {
-		d.wrong(at, "the time must be longer than 0", "write a time such as 5m, or remove it")
+		d.Wrong(at, "the time must be longer than 0", "write a time such as 5m, or remove it")
 	}
 	return *set
 }
@@ -115,19 +129,19 @@ func (d *document) cards(patterns []string) (set *card.Set, names []string) {
 	seen := make(map[string]bool)
 	for i, pattern := range patterns {
 		at := fmt.Sprintf("template_files[%d]", i)
-		if d.faulty(at) {
+		if d.Faulty(at) {
 			continue
 		}
 		paths, err := filepath.Glob(d.path(pattern))
 		if err != nil {
-			d.wrong(at, quote(pattern)+" is not a pattern for files", "write a path such as templates/*.tmpl; close every [")
+			d.Wrong(at, yamlfile.Quote(pattern)+" is not a pattern for files", "write a path such as templates/*.tmpl; close every [")
 			continue
 		}
 		if len(paths) == 0 {
-			d.wrong(at, "there is no file "+quote(pattern), "create it or remove the line; paths are relative to this file")
+			d.Wrong(at, "there is no file "+yamlfile.Quote(pattern), "create it or remove the line; paths are relative to this file")
 		}
 		for _, path := range paths {
-			text, ok := d.read(path, at, maxFile)
+			text, ok := d.read(path, at, yamlfile.MaxSize)
 			if ok && !seen[path] {
 				seen[path] = true
 				files = append(files, card.Source{Name: path, Text: text})
@@ -143,12 +157,12 @@ func (d *document) cards(patterns []string) (set *card.Set, names []string) {
 	}
 	broken := false
 	for _, p := range problems {
-		level := Error
+		level := yamlfile.Error
 		if p.Warning {
-			level = Warning
+			level = yamlfile.Warning
 		}
-		broken = broken || level == Error
-		d.problems = append(d.problems, Problem{File: p.File, Line: max(p.Line, 1), Level: level, What: p.What, Do: p.Do})
+		broken = broken || level == yamlfile.Error
+		d.Problems = append(d.Problems, yamlfile.Problem{File: p.File, Line: max(p.Line, 1), Level: level, What: p.What, Do: p.Do})
 	}
 	if broken {
 		for _, file := range files {
@@ -162,10 +176,10 @@ func (d *document) cards(patterns []string) (set *card.Set, names []string) {
 
 func (d *document) tree(f *file, cards []string) *route.Tree {
 	if f.Route == nil {
-		if d.unread["route"] {
+		if d.Unread("route") {
 			return nil
 		}
-		d.wrong("route", "there is no route", "add route: {destinations: [NAME]}; it says who is told of what")
+		d.Wrong("route", "there is no route", "add route: {destinations: [NAME]}; it says who is told of what")
 		return nil
 	}
 	o := route.Options{
@@ -179,12 +193,12 @@ func (d *document) tree(f *file, cards []string) *route.Tree {
 	tree, problems := route.New(o)
 	for _, p := range problems {
 		switch {
-		case d.faulty(p.At), d.unread["destinations"] && strings.Contains(p.At, ".destinations"):
+		case d.Faulty(p.At), d.Unread("destinations") && strings.Contains(p.At, ".destinations"):
 			// It only follows from what is reported already.
 		case p.Warning:
-			d.warn(p.At, p.What, p.Do)
+			d.Warn(p.At, p.What, p.Do)
 		default:
-			d.wrong(p.At, p.What, p.Do)
+			d.Wrong(p.At, p.What, p.Do)
 		}
 	}
 	return tree
@@ -203,20 +217,20 @@ func (d *document) path(name string) string {
 func (d *document) secret(value Secret, fileName, at string) (Secret, bool) {
 	key, twin := at[strings.LastIndexByte(at, '.')+1:], at+"_file"
 	switch {
-	case d.faulty(at) || d.faulty(twin):
+	case d.Faulty(at) || d.Faulty(twin):
 		return "", false
-	case d.has(at) && d.has(twin):
-		d.wrong(twin, "both "+key+" and "+key+"_file are there", "keep one of them")
+	case d.Has(at) && d.Has(twin):
+		d.Wrong(twin, "both "+key+" and "+key+"_file are there", "keep one of them")
 		return "", false
-	case d.has(twin):
+	case d.Has(twin):
 		text, ok := d.read(d.path(fileName), twin, maxSecret)
 		text = strings.TrimSpace(text)
 		if ok && text == "" {
-			d.wrong(twin, "the file "+quote(fileName)+" is empty", "write the secret into it")
+			d.Wrong(twin, "the file "+yamlfile.Quote(fileName)+" is empty", "write the secret into it")
 		}
 		return Secret(text), text != ""
-	case d.has(at) && strings.TrimSpace(value.Reveal()) == "":
-		d.wrong(at, key+" is empty", "write it here, as ${NAME}, or in a file that "+key+"_file names")
+	case d.Has(at) && strings.TrimSpace(value.Reveal()) == "":
+		d.Wrong(at, key+" is empty", "write it here, as ${NAME}, or in a file that "+key+"_file names")
 		return "", false
 	}
 	return Secret(strings.TrimSpace(value.Reveal())), true
@@ -225,7 +239,7 @@ func (d *document) secret(value Secret, fileName, at string) (Secret, bool) {
 // read reads a small file that the configuration names.
 func (d *document) read(path, at string, limit int64) (string, bool) {
 	wrong := func(what string) (string, bool) {
-		d.wrong(at, "the file "+quote(path)+" cannot be read: "+what, "create it, correct the path or let this user read it; paths are relative to this file")
+		d.Wrong(at, "the file "+yamlfile.Quote(path)+" cannot be read: "+what, "create it, correct the path or let this user read it; paths are relative to this file")
 		return "", false
 	}
 	info, err := os.Stat(path)

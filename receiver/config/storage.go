@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/teamsrelay/teamsrelay/receiver/yamlfile"
 )
 
 // storage checks where state is kept.
@@ -22,31 +24,31 @@ func (d *document) sqlite(url string) string {
 	scheme, path, found := strings.Cut(url, ":")
 	switch {
 	case url == "":
-		if !d.faulty(at) {
-			d.wrong(at, "nothing says where to keep alerts until they are delivered", "add storage: {url: sqlite:teamsrelay.db}")
+		if !d.Faulty(at) {
+			d.Wrong(at, "nothing says where to keep alerts until they are delivered", "add storage: {url: sqlite:teamsrelay.db}")
 		}
 		return ""
 	case scheme == "postgres" || scheme == "postgresql":
-		d.wrong(at, "PostgreSQL is not available in this version yet", example)
+		d.Wrong(at, "PostgreSQL is not available in this version yet", example)
 		return ""
 	case !found || scheme != "sqlite":
-		d.wrong(at, "this is not the URL of a store", example)
+		d.Wrong(at, "this is not the URL of a store", example)
 		return ""
 	case strings.HasPrefix(path, "//"):
-		d.wrong(at, "sqlite: is followed by the path alone, without //", example)
+		d.Wrong(at, "sqlite: is followed by the path alone, without //", example)
 		return ""
 	case strings.ContainsAny(path, "?#") || strings.HasPrefix(path, ":"):
-		d.wrong(at, "sqlite: takes a path and no options", example)
+		d.Wrong(at, "sqlite: takes a path and no options", example)
 		return ""
 	case path == "" || strings.HasSuffix(path, "/"):
-		d.wrong(at, "sqlite: names no file", example)
+		d.Wrong(at, "sqlite: names no file", example)
 		return ""
 	}
 	path = d.path(path)
 	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
-		d.warn(at, "the directory "+quote(filepath.Dir(path))+" is not there", "create it for the user who runs teamsrelay")
+		d.Warn(at, "the directory "+yamlfile.Quote(filepath.Dir(path))+" is not there", "create it for the user who runs teamsrelay")
 	} else if info, err := os.Stat(path); err == nil && info.IsDir() {
-		d.wrong(at, quote(path)+" is a directory", example)
+		d.Wrong(at, yamlfile.Quote(path)+" is a directory", example)
 	}
 	return path
 }

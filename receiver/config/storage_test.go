@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/teamsrelay/teamsrelay/receiver/config"
+	"github.com/teamsrelay/teamsrelay/receiver/yamlfile"
 )
 
 func TestStorageURL(t *testing.T) {
@@ -37,7 +38,7 @@ func TestStorageURL(t *testing.T) {
 				return
 			}
 			require.Len(t, problems, 1)
-			require.Equal(t, config.Error, problems[0].Level)
+			require.Equal(t, yamlfile.Error, problems[0].Level)
 			require.Contains(t, problems.Error(), "config.yml:1: error: ")
 			require.Contains(t, problems.Error(), test.problem)
 			require.NotContains(t, problems.Error(), "topsecret")

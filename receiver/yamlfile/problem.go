@@ -1,4 +1,4 @@
-package config
+package yamlfile
 
 import (
 	"cmp"
@@ -10,7 +10,7 @@ import (
 // Level says whether a problem stops the program.
 type Level string
 
-// The levels. A configuration with warnings works.
+// The levels. A file with warnings works.
 const (
 	Error   Level = "error"
 	Warning Level = "warning"
@@ -30,7 +30,7 @@ func (p Problem) String() string {
 	return fmt.Sprintf("%s:%d: %s: %s; %s", p.File, p.Line, p.Level, p.What, p.Do)
 }
 
-// Problems are the mistakes of a configuration.
+// Problems are the mistakes of some files.
 type Problems []Problem
 
 // Failed says whether any of them is more than a warning.
@@ -47,8 +47,8 @@ func (ps Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// sort puts problems in the order in which a reader of the files meets them.
-func (ps Problems) sort() {
+// Sort puts problems in the order in which a reader of the files meets them.
+func (ps Problems) Sort() {
 	slices.SortStableFunc(ps, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line))
 	})

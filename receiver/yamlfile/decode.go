@@ -1,4 +1,4 @@
-package config
+package yamlfile
 
 import (
 	"errors"
@@ -28,7 +28,7 @@ type textUnmarshaler interface {
 var errReported = errors.New("reported")
 
 // decode puts a node into v.
-func (d *document) decode(node *yaml.Node, v reflect.Value, at string, depth int) {
+func (d *Document) decode(node *yaml.Node, v reflect.Value, at string, depth int) {
 	if !d.count(1, depth, node) {
 		return
 	}
@@ -63,7 +63,7 @@ func (d *document) decode(node *yaml.Node, v reflect.Value, at string, depth int
 	case reflect.Bool:
 		if text, ok := d.text(node, at, "true or false"); ok {
 			if text != "true" && text != "false" {
-				d.broken(at, "this must be true or false", "write true or false, without quotes")
+				d.Broken(at, "this must be true or false", "write true or false, without quotes")
 			}
 			v.SetBool(text == "true")
 		}
@@ -80,13 +80,13 @@ func (d *document) decode(node *yaml.Node, v reflect.Value, at string, depth int
 
 // count says whether n more values, this deep, are within the limits, and
 // reports it once if they are not.
-func (d *document) count(n, depth int, node *yaml.Node) bool {
+func (d *Document) count(n, depth int, node *yaml.Node) bool {
 	d.nodes += n
 	if d.nodes <= maxNodes && depth <= maxDepth {
 		return true
 	}
 	if !d.unread[""] {
-		d.report(node.Line, "there is too much in this file", "look for an alias (*name) that contains itself")
+		d.Report(node.Line, "there is too much in this file", "look for an alias (*name) that contains itself")
 		d.mark("")
 	}
 	return false
@@ -94,24 +94,24 @@ func (d *document) count(n, depth int, node *yaml.Node) bool {
 
 // unmarshal lets a type read itself; what it asks for is decoded as strictly
 // as everything else.
-func (d *document) unmarshal(u textUnmarshaler, node *yaml.Node, at string, depth int) {
+func (d *Document) unmarshal(u textUnmarshaler, node *yaml.Node, at string, depth int) {
 	err := u.UnmarshalYAML(func(out any) error {
-		before := len(d.problems)
+		before := len(d.Problems)
 		d.decode(node, reflect.ValueOf(out).Elem(), at, depth+1)
-		if len(d.problems) > before {
+		if len(d.Problems) > before {
 			return errReported
 		}
 		return nil
 	})
 	if err != nil && !errors.Is(err, errReported) {
-		d.broken(at, oneLine(err.Error()), "correct it as in Alertmanager's and Prometheus' documentation")
+		d.Broken(at, OneLine(err.Error()), "correct it as in Alertmanager's and Prometheus' documentation")
 	}
 }
 
 // text is a scalar with its ${NAME}s replaced.
-func (d *document) text(node *yaml.Node, at, want string) (string, bool) {
+func (d *Document) text(node *yaml.Node, at, want string) (string, bool) {
 	if node.Kind != yaml.ScalarNode {
-		d.broken(at, "this must be "+want+" and is "+kind(node), "write "+want+" here")
+		d.Broken(at, "this must be "+want+" and is "+kind(node), "write "+want+" here")
 		return "", false
 	}
 	return d.expand(node.Value, at)
@@ -121,36 +121,39 @@ var reference = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
 
 // expand replaces ${NAME} by the environment's variable, and nothing else: a
 // $ alone is a regular expression's or a template's.
-func (d *document) expand(text, at string) (string, bool) {
+func (d *Document) expand(text, at string) (string, bool) {
+	if d.words.Lookup == nil {
+		return text, true
+	}
 	ok := true
 	text = reference.ReplaceAllStringFunc(text, func(found string) string {
 		name := found[2 : len(found)-1]
-		value, defined := d.env.Lookup(name)
+		value, defined := d.words.Lookup(name)
 		if !defined {
 			ok = false
-			d.broken(at, "the environment has no variable "+name, "set "+name+" where teamsrelay is started, or write the value in a file and name it")
+			d.Broken(at, "the environment has no variable "+name, "set "+name+" where teamsrelay is started, or write the value in a file and name it")
 		}
 		return value
 	})
 	return text, ok
 }
 
-func (d *document) duration(node *yaml.Node, v reflect.Value, at string) {
+func (d *Document) duration(node *yaml.Node, v reflect.Value, at string) {
 	text, ok := d.text(node, at, "a time")
 	if !ok {
 		return
 	}
 	parsed, err := model.ParseDuration(text)
 	if err != nil {
-		d.broken(at, quote(text)+" is not a time", "write a number and a unit, such as 30s, 5m, 1h30m or 30d")
+		d.Broken(at, Quote(text)+" is not a time", "write a number and a unit, such as 30s, 5m, 1h30m or 30d")
 		return
 	}
 	v.SetInt(int64(parsed))
 }
 
-func (d *document) list(node *yaml.Node, v reflect.Value, at string, depth int) {
+func (d *Document) list(node *yaml.Node, v reflect.Value, at string, depth int) {
 	if node.Kind != yaml.SequenceNode {
-		d.broken(at, "this must be a list and is "+kind(node), "put it into [ ], or each item on a line of its own after a -")
+		d.Broken(at, "this must be a list and is "+kind(node), "put it into [ ], or each item on a line of its own after a -")
 		return
 	}
 	v.Set(reflect.MakeSlice(v.Type(), len(node.Content), len(node.Content)))
@@ -162,7 +165,7 @@ func (d *document) list(node *yaml.Node, v reflect.Value, at string, depth int) 
 }
 
 // mapping decodes names that the user chooses.
-func (d *document) mapping(node *yaml.Node, v reflect.Value, at string, depth int) {
+func (d *Document) mapping(node *yaml.Node, v reflect.Value, at string, depth int) {
 	entries, ok := d.entries(node, at, depth)
 	if !ok {
 		return
@@ -178,7 +181,7 @@ func (d *document) mapping(node *yaml.Node, v reflect.Value, at string, depth in
 }
 
 // structure decodes names that we choose.
-func (d *document) structure(node *yaml.Node, v reflect.Value, at string, depth int) {
+func (d *Document) structure(node *yaml.Node, v reflect.Value, at string, depth int) {
 	entries, ok := d.entries(node, at, depth)
 	if !ok {
 		return
@@ -219,9 +222,9 @@ type entry struct{ key, value *yaml.Node }
 
 // entries lists what a mapping says, reports keys that are there twice, and
 // takes in what << merges.
-func (d *document) entries(node *yaml.Node, at string, depth int) ([]entry, bool) {
+func (d *Document) entries(node *yaml.Node, at string, depth int) ([]entry, bool) {
 	if node.Kind != yaml.MappingNode {
-		d.broken(at, "this must be a mapping and is "+kind(node), "write key: value, each on a line of its own, further to the right")
+		d.Broken(at, "this must be a mapping and is "+kind(node), "write key: value, each on a line of its own, further to the right")
 		return nil, false
 	}
 	if !d.count(len(node.Content), depth, node) {
@@ -232,7 +235,7 @@ func (d *document) entries(node *yaml.Node, at string, depth int) ([]entry, bool
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		key, value := node.Content[i], node.Content[i+1]
 		if key.Kind != yaml.ScalarNode {
-			d.report(key.Line, "this key must be text and is "+kind(key), "write key: value; quote what begins with { or [")
+			d.Report(key.Line, "this key must be text and is "+kind(key), "write key: value; quote what begins with { or [")
 			continue
 		}
 		if key.ShortTag() == "!!merge" {
@@ -241,7 +244,7 @@ func (d *document) entries(node *yaml.Node, at string, depth int) ([]entry, bool
 		}
 		if line, twice := first[key.Value]; twice {
 			d.mark(below(at, key.Value))
-			d.report(key.Line, fmt.Sprintf("the key %s is here a second time (first on line %d)", keyName(key.Value), line), "remove one of the two")
+			d.Report(key.Line, fmt.Sprintf("the key %s is here a second time (first on line %d)", keyName(key.Value), line), "remove one of the two")
 			continue
 		}
 		first[key.Value] = key.Line
@@ -257,7 +260,7 @@ func (d *document) entries(node *yaml.Node, at string, depth int) ([]entry, bool
 }
 
 // merge is what << brings: a mapping, or several of which the first counts.
-func (d *document) merge(value *yaml.Node, at string, depth int) []entry {
+func (d *Document) merge(value *yaml.Node, at string, depth int) []entry {
 	if !d.count(1, depth, value) {
 		return nil
 	}
@@ -277,25 +280,25 @@ func (d *document) merge(value *yaml.Node, at string, depth int) []entry {
 
 // unknown reports a key that does not exist, or not yet, and returns the one
 // that was probably meant.
-func (d *document) unknown(t reflect.Type, e entry, at string, fields map[string]reflect.Value) (near string) {
+func (d *Document) unknown(t reflect.Type, e entry, at string, fields map[string]reflect.Value) (near string) {
 	key := e.key.Value
-	if slices.Contains(later[t], key) {
+	if slices.Contains(d.words.Later[t], key) {
 		if !isEmpty(e.value) {
-			d.broken(at, key+" is not available in this version yet", "remove it; the CHANGELOG names the version that brings it")
+			d.Broken(at, key+" is not available in this version yet", "remove it; the CHANGELOG names the version that brings it")
 		}
 		return ""
 	}
 	names := slices.Sorted(maps.Keys(fields))
-	near = nearest(key, names)
+	near = Nearest(key, names)
 	do := "use one of " + strings.Join(names, ", ")
-	if other, ok := elsewhere[t][key]; ok {
+	if other, ok := d.words.Elsewhere[t][key]; ok {
 		near, do = "", "did you mean "+other+"?"
 		field, _, _ := strings.Cut(other, ":")
 		d.mark(below(above(at), field))
 	} else if near != "" {
 		do = "did you mean " + near + "?"
 	}
-	d.broken(at, "there is no key "+keyName(key)+" here", do)
+	d.Broken(at, "there is no key "+keyName(key)+" here", do)
 	return near
 }
 

@@ -1,12 +1,12 @@
-package config
+package yamlfile
 
 import (
 	"fmt"
 	"strings"
 )
 
-// nearest is the name that somebody who typed wrong probably meant, or "".
-func nearest(typed string, names []string) string {
+// Nearest is the name that somebody who typed wrong probably meant, or "".
+func Nearest(typed string, names []string) string {
 	best, least := "", max(1, len(typed)/3)+1
 	for _, name := range names {
 		if n := distance(typed, name, least); n < least {
@@ -45,9 +45,9 @@ func distance(a, b string, limit int) int {
 	return min(d[len(a)][len(b)], limit)
 }
 
-// quote makes a value of the file fit into a message of one line. It is for
+// Quote makes a value of the file fit into a message of one line. It is for
 // values that are no secrets.
-func quote(s string) string {
+func Quote(s string) string {
 	const most = 60 // runes; enough to find it in the file
 	if runes := []rune(s); len(runes) > most {
 		s = string(runes[:most]) + "…"
@@ -65,5 +65,5 @@ func keyName(key string) string {
 	return fmt.Sprintf("%q", key)
 }
 
-// oneLine makes the message of a library fit into a line.
-func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+// OneLine makes the message of a library fit into a line.
+func OneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

@@ -1,0 +1,94 @@
+// Package rules turns samples into alerts: rule files are compiled into rules,
+// and an Evaluator keeps what is known of every series. It decides without
+// I/O: samples and times come in, alerts come out.
+package rules
+
+import (
+	"time"
+
+	"github.com/teamsrelay/teamsrelay/receiver/rules/condition"
+)
+
+// Set is all groups of all rule files, compiled. It does not change, and
+// belongs to one Evaluator: conditions have memory to work in.
+type Set struct {
+	Groups []*Group
+	// measurements finds the rules for a metric.
+	measurements map[string][]*Rule
+}
+
+// Group is rules that are evaluated together.
+type Group struct {
+	Name string
+	File string
+	Line int
+	// InfluxDB names the connection that the group's rules query every
+	// Interval; "": its rules look at Telegraf's metrics.
+	InfluxDB string
+	Interval time.Duration
+	Rules    []*Rule
+}
+
+// Rule turns samples into alerts.
+type Rule struct {
+	// ID identifies the rule across reloads and restarts: its group, its
+	// name and its labels.
+	ID    string
+	Alert string
+	Group *Group
+	Line  int
+
+	// Measurement is the name of the metrics that the rule looks at; of a
+	// polled rule it is "" and Query stands in Language.
+	Measurement string
+	Query       string
+	Language    Language
+
+	Where *condition.Condition // nil: every sample
+	// By are the tags that make a series, sorted; nil: all of them.
+	By []string
+	// Levels are the highest first; at least one.
+	Levels        []Level
+	Needs         []condition.Need // of all levels, by slot
+	For           time.Duration
+	KeepFiringFor time.Duration
+	NoData        *NoData // nil: silence says nothing
+	Labels        []Template
+	Annotations   []Template
+	Chart         *Chart // nil: none
+	SeriesLimit   int
+}
+
+// Language is what a query is written in.
+type Language string
+
+// The languages of queries.
+const (
+	Flux     Language = "flux"
+	InfluxQL Language = "influxql"
+)
+
+// Level is one severity of a rule.
+type Level struct {
+	Severity string // "" where the rule's labels say it, or nobody
+	When     *condition.Condition
+	Clear    *condition.Condition // nil: when When is not true any more
+	Line     int
+}
+
+// NoData says that a series that goes silent is worth an alert.
+type NoData struct {
+	After    time.Duration // strictly longer
+	Severity string
+}
+
+// Chart is which field is kept for how long, for the card.
+type Chart struct {
+	Field string
+	Last  time.Duration
+}
+
+// DefaultSeriesLimit is how many series a rule may have at a time, so that a
+// tag that takes ever new values cannot eat the memory. 100,000 series without
+// windows take about 50 MB.
+const DefaultSeriesLimit = 100_000

@@ -1,0 +1,213 @@
+// Package yamlfile reads our own YAML files strictly: a key that does not exist
+// or a value of the wrong kind is an error, and all of them are reported at
+// once, each with its line and with what to do about it.
+package yamlfile
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"regexp"
+	"sort"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// MaxSize is how many bytes of a file are read, so that one that was not meant
+// for us, or was meant to hurt, costs nothing.
+const MaxSize = 1 << 20
+
+const (
+	maxNodes = 200_000 // keys and values in it, an alias counted as often as it is used
+	maxDepth = 60      // of values in values
+)
+
+// Words are what a kind of file has beyond the keys of its types.
+type Words struct {
+	// Later are keys that will come and do not work yet. Accepting them would
+	// promise something; an empty list promises nothing.
+	Later map[reflect.Type][]string
+	// Elsewhere are keys that other programs have for what we call otherwise.
+	Elsewhere map[reflect.Type]map[string]string
+	// Start says what to start from when the file is empty.
+	Start string
+	// Lookup finds the variable of the environment that ${NAME} stands for;
+	// nil: ${NAME} is text like any other.
+	Lookup func(name string) (value string, ok bool)
+}
+
+// Document is a file while it is being read: where everything stands in it,
+// and what is wrong with it. Places in it are paths such as
+// route.routes[0].card.
+type Document struct {
+	Problems Problems
+
+	name  string
+	words Words
+	lines map[string]int // by path
+	nodes int
+	// unread are the paths whose values could not be read, around those that
+	// have one of them below. What only follows from them is not reported too.
+	unread, around map[string]bool
+}
+
+// New is an empty document. name stands in the problems.
+func New(name string, words Words) *Document {
+	return &Document{
+		name: name, words: words,
+		lines: make(map[string]int), unread: make(map[string]bool), around: make(map[string]bool),
+	}
+}
+
+// Decode reads data into v, a pointer to a struct whose fields have yaml tags.
+// It reports false, with the reason among the problems, if there is nothing to
+// go on with; single mistakes are reported and leave their field empty.
+func (d *Document) Decode(data []byte, v any) bool {
+	node := d.parse(data)
+	if node == nil {
+		return false
+	}
+	d.decode(node, reflect.ValueOf(v).Elem(), "", 0)
+	return !d.unread[""]
+}
+
+// parse reads the YAML. It returns nil, and has reported why, if there is
+// nothing to go on with.
+func (d *Document) parse(data []byte) *yaml.Node {
+	if len(data) > MaxSize {
+		d.Report(1, fmt.Sprintf("the file is larger than %d KiB", MaxSize>>10), "check that this is the right file")
+		return nil
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	var root, more yaml.Node
+	switch err := decoder.Decode(&root); {
+	case errors.Is(err, io.EOF):
+		d.Report(1, "the file is empty", d.words.Start)
+		return nil
+	case err != nil:
+		d.syntax(data, err)
+		return nil
+	}
+	switch err := decoder.Decode(&more); {
+	case err == nil:
+		d.Report(max(more.Line, 1), "a second document begins here", "keep everything in one document, without ---")
+	case !errors.Is(err, io.EOF):
+		d.syntax(data, err)
+	}
+	node := root.Content[0]
+	if isNull(node) {
+		d.Report(1, "the file is empty", d.words.Start)
+		return nil
+	}
+	return node
+}
+
+var syntaxLine = regexp.MustCompile(`^yaml: (?:line \d+: )?`)
+
+// syntax reports what the YAML parser says. Its messages name no values. The
+// Line that it gives is where the mapping or list begins that it was reading,
+// which can be far from the mistake: that is in the last line of the shortest
+// beginning of the file that fails in the same way.
+func (d *Document) syntax(data []byte, err error) {
+	lines := bytes.SplitAfter(data, []byte("\n"))
+	size := make([]int, len(lines)+1)
+	for i, line := range lines {
+		size[i+1] = size[i] + len(line)
+	}
+	line := sort.Search(len(lines), func(n int) bool {
+		return fmt.Sprint(syntaxError(data[:size[n]])) == err.Error()
+	})
+	what := syntaxLine.ReplaceAllString(err.Error(), "")
+	d.Report(max(line, 1), "this is not YAML: "+what, "look at the indentation, at quotes and colons of this line and the one before")
+}
+
+// syntaxError is what the parser has against a file, nil for one that is YAML.
+func syntaxError(data []byte) error {
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	for range 2 { // parse looks at two documents
+		var node yaml.Node
+		if err := decoder.Decode(&node); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Report reports a mistake on a line.
+func (d *Document) Report(line int, what, do string) {
+	d.Problems = append(d.Problems, Problem{File: d.name, Line: line, Level: Error, What: what, Do: do})
+}
+
+// Wrong reports a mistake at a path.
+func (d *Document) Wrong(at, what, do string) { d.Report(d.Line(at), what, do) }
+
+// Warn reports what works and is probably not meant.
+func (d *Document) Warn(at, what, do string) {
+	d.Problems = append(d.Problems, Problem{File: d.name, Line: d.Line(at), Level: Warning, What: what, Do: do})
+}
+
+// Line is where a path stands in the file, or the nearest thing around it
+// that does.
+func (d *Document) Line(at string) int {
+	for at != "" {
+		if line, ok := d.lines[at]; ok {
+			return line
+		}
+		at = above(at)
+	}
+	return 1
+}
+
+// Unread says whether the value at this very path could not be read.
+func (d *Document) Unread(at string) bool { return d.unread[at] }
+
+// Broken reports a value that cannot be read.
+func (d *Document) Broken(at, what, do string) {
+	d.Wrong(at, what, do)
+	d.mark(at)
+}
+
+// mark remembers that there is nothing to be had at a path.
+func (d *Document) mark(at string) {
+	d.unread[at] = true
+	for ; at != ""; at = above(at) {
+		d.around[at] = true
+	}
+}
+
+// Faulty says whether a value could not be read at a path, below or above it.
+func (d *Document) Faulty(at string) bool {
+	if d.around[at] {
+		return true
+	}
+	for ; at != ""; at = above(at) {
+		if d.unread[at] {
+			return true
+		}
+	}
+	return false
+}
+
+// above is the path of what holds a path; "" is the file.
+func above(at string) string { return at[:max(strings.LastIndexAny(at, ".["), 0)] }
+
+// below is the path of a key in what is at a path.
+func below(at, key string) string {
+	if at == "" {
+		return key
+	}
+	return at + "." + key
+}
+
+// Has says whether the file says anything at a path.
+func (d *Document) Has(at string) bool {
+	_, ok := d.lines[at]
+	return ok
+}
+
+func isNull(node *yaml.Node) bool {
+	return node.Kind == yaml.ScalarNode && node.ShortTag() == "!!null"
+}
