@@ -63,9 +63,18 @@ const (
 // FingerprintOf hashes labels exactly as Prometheus' common/model does, so
 // that what Alertmanager shows and what we show can be compared.
 func FingerprintOf(labels map[string]string) Fingerprint {
+	return FingerprintApart(labels, "")
+}
+
+// FingerprintApart is FingerprintOf without one of the labels: alerts that
+// differ in nothing else have the same.
+func FingerprintApart(labels map[string]string, label string) Fingerprint {
 	var buf [24]string // alerts with more labels than this pay one allocation
 	names := buf[:0]
 	for name := range labels {
+		if name == label && label != "" {
+			continue
+		}
 		names = append(names, name)
 	}
 	slices.Sort(names)

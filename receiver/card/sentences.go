@@ -136,7 +136,7 @@ func alerts(n int) string {
 
 var changeWords = map[group.Change]string{
 	group.FirstFiring: "fired", group.FiresAgain: "fired again", group.SeverityRises: "got worse",
-	group.JoinsCritical: "joined", group.Joins: "joined", group.AllResolved: "resolved",
+	group.SeverityFalls: "got milder", group.JoinsCritical: "joined", group.Joins: "joined", group.AllResolved: "resolved",
 	group.PartlyResolved: "resolved", group.Vanishes: "without news",
 }
 

@@ -122,6 +122,12 @@ func newTeller(in Input) *teller {
 			t.members = append(t.members, &g.Alerts[i])
 		}
 	}
+	for _, m := range t.members {
+		if start := t.start(m); !start.IsZero() && (t.since.IsZero() || start.Before(t.since)) {
+			t.since = start
+		}
+	}
+	t.members = withoutReplaced(t.members)
 	t.count.resolved = g.Forgotten
 	any := alert.SeverityNone
 	for _, m := range t.members {
@@ -136,9 +142,6 @@ func newTeller(in Input) *teller {
 		default:
 			t.count.resolved++
 		}
-		if start := t.start(m); !start.IsZero() && (t.since.IsZero() || start.Before(t.since)) {
-			t.since = start
-		}
 	}
 	if t.rank == alert.SeverityNone {
 		t.rank = any
@@ -147,6 +150,39 @@ func newTeller(in Input) *teller {
 	t.labels = common(t.members, func(m *group.Member) map[string]string { return m.Labels })
 	t.notes = common(t.members, func(m *group.Member) map[string]string { return m.Annotations })
 	return t
+}
+
+// withoutReplaced leaves out resolved alerts in whose place there is another:
+// one that differs from it in severity only, and fires or began later. When a
+// warning becomes critical its rule ends one alert and begins the other, and
+// to read of both would say that something is over.
+func withoutReplaced(members []*group.Member) []*group.Member {
+	resolved := slices.ContainsFunc(members, func(m *group.Member) bool { return m.State == group.Resolved })
+	differ := slices.ContainsFunc(members, func(m *group.Member) bool {
+		return m.Labels[alert.SeverityLabel] != members[0].Labels[alert.SeverityLabel]
+	})
+	if !resolved || !differ { // most groups: nothing to look for
+		return members
+	}
+	latest := make(map[alert.Fingerprint]*group.Member, len(members))
+	for _, m := range members {
+		key := alert.FingerprintApart(m.Labels, alert.SeverityLabel)
+		if other, ok := latest[key]; !ok || replaces(m, other) {
+			latest[key] = m
+		}
+	}
+	return slices.DeleteFunc(members, func(m *group.Member) bool {
+		return m.State == group.Resolved && latest[alert.FingerprintApart(m.Labels, alert.SeverityLabel)] != m
+	})
+}
+
+// replaces says which of two alerts that differ in severity only is the one
+// that counts now.
+func replaces(m, other *group.Member) bool {
+	if fires := m.State == group.Firing; fires != (other.State == group.Firing) {
+		return fires
+	}
+	return m.StartsAt.After(other.StartsAt)
 }
 
 // sort puts what fires before what is unseen and what is resolved, then the

@@ -10,6 +10,7 @@ const (
 	SeverityRises  Change = "severity_rose"
 	JoinsCritical  Change = "joined_critical"
 	AllResolved    Change = "resolved"
+	SeverityFalls  Change = "severity_fell"
 	Joins          Change = "joined"
 	PartlyResolved Change = "partly_resolved"
 	Vanishes       Change = "unseen"

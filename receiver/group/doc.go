@@ -46,11 +46,13 @@
 //	                  inhibited, or the end could not be told (muted)
 //	severity_rose     the worst severity is worse than in the last telling      yes    yes
 //	joined_critical   alerts joined, and a critical one was firing already      yes    yes
+//	                  and still is
 //	resolved          the last firing alert is resolved; once more if unseen    *      yes
 //	                  ones are resolved after that
 //	reminder          nothing changed for repeat_interval (if Ready: the        yes    yes
 //	                  sender repeated itself, and the last telling is over ten
 //	                  minutes old)
+//	severity_fell     the worst alerts are resolved, and milder ones joined     no     no
 //	joined            alerts joined, or unseen ones are back                    no     no
 //	partly_resolved   some alerts are resolved, others still fire               no     no
 //	unseen            alerts are not mentioned any more                         no     no

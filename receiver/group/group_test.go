@@ -135,6 +135,11 @@ func TestAlertmanagersGroupIsToldAtOnceAndOnlyWhenSomethingChanged(t *testing.T)
 			{at: 5, firing: "abd", resolved: "C", told: PartlyResolved, quiet: true, phase: Open},
 			{at: 6, firing: "abCd", told: SeverityRises, phase: Open},
 		},
+		"a critical alert that makes room for a milder one wakes nobody a second time": {
+			{at: 1, firing: "C", told: FirstFiring, phase: Open},
+			{at: 2, firing: "a", resolved: "C", told: SeverityFalls, quiet: true, phase: Open},
+			{at: 3, firing: "C", resolved: "a", told: SeverityRises, phase: Open},
+		},
 		"an alert that is not mentioned is unseen, not resolved, and its return is quiet": {
 			{at: 1, firing: "ab", told: FirstFiring, phase: Open},
 			{at: 2, firing: "a", told: Vanishes, quiet: true, phase: Open},
@@ -323,7 +328,7 @@ func TestTheRouteCanMakeTheEndLoud(t *testing.T) {
 func TestWhereACardCannotBeEditedOnlyLoudChangesAndTheEndAreMessages(t *testing.T) {
 	for change, want := range map[Change]bool{
 		FirstFiring: true, FiresAgain: true, SeverityRises: true, JoinsCritical: true, Reminds: true, AllResolved: true,
-		Joins: false, PartlyResolved: false, Vanishes: false,
+		SeverityFalls: false, Joins: false, PartlyResolved: false, Vanishes: false,
 	} {
 		require.Equal(t, want, change.Message(), "%s", change)
 	}

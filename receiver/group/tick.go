@@ -113,7 +113,7 @@ func (g *Group) change() (Change, int) {
 		return FiresAgain, firing
 	case joined+back > 0 && worst > toldWorst:
 		return SeverityRises, joined + back
-	case joined > 0 && toldWorst == alert.SeverityCritical:
+	case joined > 0 && toldWorst == alert.SeverityCritical && worst == alert.SeverityCritical:
 		return JoinsCritical, joined
 	case firing == 0 && g.ToldAt.IsZero() && cameAndWent > 0:
 		return AllResolved, cameAndWent
@@ -121,6 +121,8 @@ func (g *Group) change() (Change, int) {
 		return AllResolved, resolved
 	case g.Phase == Over && !g.ToldAt.IsZero() && !g.endTold():
 		return AllResolved, 0 // the last ones were inhibited, and nobody knew of them
+	case joined > 0 && resolved > 0 && worst < toldWorst:
+		return SeverityFalls, joined
 	case joined+back > 0:
 		return Joins, joined + back
 	case resolved > 0:
