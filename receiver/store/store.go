@@ -5,7 +5,9 @@ import (
 	"errors"
 	"time"
 
+	"github.com/teamsrelay/teamsrelay/receiver/alert"
 	"github.com/teamsrelay/teamsrelay/receiver/group"
+	"github.com/teamsrelay/teamsrelay/receiver/rules"
 )
 
 // ErrUnavailable says that the store cannot take anything now: disk full,
@@ -38,6 +40,8 @@ type Tx interface {
 	PostTx
 	LogTx
 	AddressTx
+	RuleTx
+	RelayTx
 }
 
 // GroupTx keeps groups.
@@ -211,4 +215,31 @@ type AddressTx interface {
 	// destination from any address not in its list to the first of the list:
 	// its webhook URL changed. It reports how many.
 	Readdress(destination string, addresses []string) (int, error)
+}
+
+// RuleTx keeps what rules know of their series.
+type RuleTx interface {
+	// SaveSeries stores rows; one without a state is deleted.
+	SaveSeries(rows []rules.Row) error
+	// EachSeries calls fn for every row, ordered by rule and series. What fn
+	// gets is its own to keep.
+	EachSeries(fn func(rules.Row) error) error
+}
+
+// Relayed is an alert on its way to another receiver.
+type Relayed struct {
+	Alert alert.Alert
+	// Told: the receiver has heard that it fires. One that ended before
+	// anybody heard of it is told as firing first.
+	Told bool
+}
+
+// RelayTx keeps the alerts that are handed to another receiver.
+type RelayTx interface {
+	// SaveRelayed stores alerts, over those with the same fingerprint.
+	SaveRelayed(alerts []Relayed) error
+	// Relayed returns all of them, in any order.
+	Relayed() ([]Relayed, error)
+	// DeleteRelayed forgets alerts; those that are not there do no harm.
+	DeleteRelayed(fingerprints []alert.Fingerprint) error
 }

@@ -35,6 +35,8 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, reopen func(t *testi
 		{"addresses", testAddresses},
 		{"timers", testTimers},
 		{"readdress", testReaddress},
+		{"series", testSeries},
+		{"relayed", testRelayed},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			part.test(&kit{T: t, open: open, reopenStore: reopen})
