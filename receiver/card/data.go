@@ -5,6 +5,7 @@ import (
 
 	amtemplate "github.com/prometheus/alertmanager/template"
 
+	"github.com/teamsrelay/teamsrelay/receiver/alert"
 	"github.com/teamsrelay/teamsrelay/receiver/group"
 )
 
@@ -30,6 +31,9 @@ type Data struct {
 	Digest *DigestStory
 	// Alert is the first of Alerts: the worst that fires. nil in a digest.
 	Alert *Alert
+	// Chart is the first chart of an alert's recent past; nil when no rule
+	// keeps one.
+	Chart *alert.Chart
 	// ID is the id that people type, "" before there is one.
 	ID string
 }
@@ -38,6 +42,7 @@ type Data struct {
 type Alert struct {
 	amtemplate.Alert
 	Values map[string]float64
+	Chart  *alert.Chart // nil when its rule keeps none
 	// State is firing, resolved or unseen. Status is firing for the unseen:
 	// Alertmanager's templates know no third word.
 	State string
@@ -54,9 +59,9 @@ func (a Alerts) Resolved() []Alert { return a.with(string(group.Resolved)) }
 
 func (a Alerts) with(status string) []Alert {
 	list := []Alert{}
-	for _, alert := range a {
-		if alert.Status == status {
-			list = append(list, alert)
+	for _, one := range a {
+		if one.Status == status {
+			list = append(list, one)
 		}
 	}
 	return list
@@ -84,7 +89,7 @@ func dataOf(in Input, t *teller, story *Story) *Data {
 		data.ID = g.ShortID()
 	}
 	for _, m := range t.members {
-		a := Alert{Values: m.Values, State: string(m.State)}
+		a := Alert{Values: m.Values, Chart: m.Chart, State: string(m.State)}
 		a.Status = string(group.Resolved)
 		if m.State != group.Resolved {
 			a.Status = string(group.Firing)
@@ -94,6 +99,9 @@ func dataOf(in Input, t *teller, story *Story) *Data {
 		a.StartsAt, a.EndsAt = m.StartsAt, m.EndsAt
 		a.GeneratorURL, a.Fingerprint = m.GeneratorURL, m.Fingerprint.String()
 		data.Alerts = append(data.Alerts, a)
+		if data.Chart == nil {
+			data.Chart = a.Chart
+		}
 	}
 	if len(data.Alerts) > 0 {
 		data.Alert = &data.Alerts[0]

@@ -181,14 +181,15 @@ func TestAlertmanagersDataAndFunctionsMeanWhatTheyMeanThere(t *testing.T) {
 	in := Sample(now)
 	in.Group.Sender.RouteLabels = map[string]string{"team": "ops"}
 	for template, want := range map[string]string{
-		`{{ .Status }} {{ .Alerts.Firing | len }} {{ .Alerts.Resolved | len }} {{ .Receiver }}`:         "firing 1 1 teams",
-		`{{ .GroupLabels.alertname }} {{ .CommonLabels.site }}`:                                         "DatacenterTemperatureHigh fra1",
-		`{{ range .CommonLabels.SortedPairs }}{{ .Name }}={{ .Value }} {{ end }}`:                       "alertname=DatacenterTemperatureHigh severity=critical site=fra1 team=facilities ",
-		`{{ (.CommonLabels.Remove (stringSlice "site" "team")).Names.Join "," }}`:                       "alertname,severity",
-		`{{ (index .Alerts 0).Labels.rack | toUpper }} {{ join "-" (stringSlice "a" "b") }}`:            "R1 a-b",
-		`{{ (index .Alerts 0).StartsAt.Format "15:04" }} {{ date "15:04" (index .Alerts 0).StartsAt }}`: "10:02 10:02",
-		`{{ since (index .Alerts 0).StartsAt | duration }} {{ duration 3900 }} {{ localTime now }}`:     "12 min 1 h 5 min 10:14 UTC",
-		`{{ .Alert.Values.temp_c }} {{ severityStyle "page" }} {{ words "NodeDown" }} {{ .ID }}`:        "33.1 attention Node down fgq8",
+		`{{ .Status }} {{ .Alerts.Firing | len }} {{ .Alerts.Resolved | len }} {{ .Receiver }}`:                                               "firing 1 1 teams",
+		`{{ .GroupLabels.alertname }} {{ .CommonLabels.site }}`:                                                                               "DatacenterTemperatureHigh fra1",
+		`{{ range .CommonLabels.SortedPairs }}{{ .Name }}={{ .Value }} {{ end }}`:                                                             "alertname=DatacenterTemperatureHigh severity=critical site=fra1 team=facilities ",
+		`{{ (.CommonLabels.Remove (stringSlice "site" "team")).Names.Join "," }}`:                                                             "alertname,severity",
+		`{{ (index .Alerts 0).Labels.rack | toUpper }} {{ join "-" (stringSlice "a" "b") }}`:                                                  "R1 a-b",
+		`{{ (index .Alerts 0).StartsAt.Format "15:04" }} {{ date "15:04" (index .Alerts 0).StartsAt }}`:                                       "10:02 10:02",
+		`{{ since (index .Alerts 0).StartsAt | duration }} {{ duration 3900 }} {{ localTime now }}`:                                           "12 min 1 h 5 min 10:14 UTC",
+		`{{ .Alert.Values.temp_c }} {{ severityStyle "page" }} {{ words "NodeDown" }} {{ .ID }}`:                                              "33.1 attention Node down fgq8",
+		`{{ .Chart.Field }} {{ len .Chart.Points }} {{ last .Chart.Points }} {{ (index .Chart.Thresholds 0).Value }} {{ .Alert.Chart.Step }}`: `temp\_c 60 33.1 32 1m0s`,
 		`{{ routeLabels "team" }}`: "ops",
 		`{{ .ExternalURL }} {{ reReplaceAll "a+" "b" "caat" }} {{ .CommonLabels.team | default "x" | quote }}`: `https://alertmanager.example.com cbt "facilities"`,
 	} {

@@ -49,6 +49,19 @@ func sampleAlert(starts time.Time, rack string, value float64) group.Member {
 			},
 			GeneratorURL: "https://prometheus.example.com/graph?g0.expr=temp_c",
 			Values:       map[string]float64{"temp_c": value},
+			Chart:        sampleChart(starts, value),
 		},
+	}
+}
+
+// sampleChart is an hour in which a value rose by three.
+func sampleChart(ends time.Time, value float64) *alert.Chart {
+	points := make(alert.Points, 60)
+	for i := range points {
+		points[i] = value - 3 + 3*float64(i)/float64(len(points)-1)
+	}
+	return &alert.Chart{
+		Field: "temp_c", From: ends.Add(-time.Hour), Step: time.Minute, Points: points,
+		Thresholds: []alert.Threshold{{Severity: "critical", Value: 32}, {Severity: "warning", Value: 27}},
 	}
 }
