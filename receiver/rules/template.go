@@ -1,4 +1,240 @@
 package rules
 
-// Template is a label or annotation of a rule: a Prometheus template.
-type Template struct{ Name string }
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"text/template"
+	"text/template/parse"
+	"unicode/utf8"
+
+	"github.com/teamsrelay/teamsrelay/receiver/yamlfile"
+)
+
+// Limits of templates. A label or annotation is read by people.
+const (
+	maxTemplate = 16 << 10 // bytes of its text
+	maxOutput   = 16 << 10 // bytes that it may write; the rest is left out
+	maxRanges   = 2        // loops within each other
+)
+
+// Template is a label or annotation of a rule: a Prometheus template, with
+// Prometheus' functions that need no server.
+type Template struct {
+	Name string
+	text string
+	// compiled is nil for text without {{, which costs nothing.
+	compiled *template.Template
+}
+
+// Vars is what a template can say: $labels, $value and $fields, or .Labels,
+// .Value and .Fields.
+type Vars struct {
+	Labels map[string]string
+	Value  any            // float64, string, bool or nil
+	Fields map[string]any // the sample's fields, of the same types
+}
+
+// variables stands before every template, on its first line.
+const variables = "{{$labels := .Labels}}{{$value := .Value}}{{$fields := .Fields}}"
+
+// templateError is what is wrong with a template.
+type templateError struct{ What, Do string }
+
+// newTemplate compiles a template.
+func newTemplate(name, text string) (Template, *templateError) {
+	t := Template{Name: name, text: text}
+	if len(text) > maxTemplate {
+		return t, &templateError{fmt.Sprintf("the text is longer than %d KiB", maxTemplate>>10), "shorten it, and link to a page that says the rest"}
+	}
+	if !strings.Contains(text, "{{") {
+		return t, nil
+	}
+	compiled, err := template.New(name).Option("missingkey=zero").Funcs(functions).Parse(variables + text)
+	if err != nil {
+		return t, explain(err)
+	}
+	if len(compiled.Templates()) > 1 {
+		return t, &templateError{"a template is defined in it", "write its text where it is used"}
+	}
+	for _, n := range compiled.Tree.Root.Nodes {
+		if wrong := endless(n, 0); wrong != nil {
+			return t, wrong
+		}
+	}
+	t.compiled = compiled
+	return t, nil
+}
+
+// errFull stops a template that has written enough.
+var errFull = errors.New("enough")
+
+// output takes what a template writes, up to maxOutput bytes.
+type output struct{ strings.Builder }
+
+func (o *output) Write(p []byte) (int, error) {
+	if room := maxOutput - o.Len(); len(p) > room {
+		for room > 0 && !utf8.RuneStart(p[room]) {
+			room--
+		}
+		o.Builder.Write(p[:room])
+		return room, errFull
+	}
+	return o.Builder.Write(p)
+}
+
+// Render is the text for an alert. What is missing is the empty text, and what
+// is longer than 16 KiB is cut off and ends in "…". The error is one of a
+// function that was given something that it cannot use.
+func (t *Template) Render(vars Vars) (string, error) {
+	if t.compiled == nil {
+		return t.text, nil
+	}
+	var out output
+	err := t.compiled.Execute(&out, vars)
+	// The library has words of its own for a value of an interface type that
+	// is missing, and no option for them.
+	text := strings.ReplaceAll(out.String(), "<no value>", "")
+	switch {
+	case errors.Is(err, errFull):
+		return text + "…", nil
+	case err != nil:
+		return "", errors.New(reason(err))
+	}
+	return text, nil
+}
+
+var (
+	prefix      = regexp.MustCompile(`^template: .*?:(\d+)(?::\d+)?: (?:executing ".*" at )?`)
+	noFunction  = regexp.MustCompile(`function "([^"]+)" not defined`)
+	noVariable  = regexp.MustCompile(`undefined variable "([^"]+)"`)
+	onLaterLine = regexp.MustCompile(`^template: .*?:([2-9]|\d\d+):`)
+)
+
+// reason is an error of the template library without its prefix.
+func reason(err error) string {
+	return yamlfile.OneLine(prefix.ReplaceAllString(err.Error(), ""))
+}
+
+// onServer are Prometheus' functions and variables that only a Prometheus can
+// answer.
+var onServer = []string{
+	"query", "first", "label", "value", "strvalue", "sortByLabel", "graphLink", "tableLink",
+	"externalURL", "pathPrefix", "$externalLabels", "$externalURL",
+}
+
+// explain is what is wrong with a template that cannot be parsed.
+func explain(err error) *templateError {
+	what, do := reason(err), "close every {{ with }} and every if, range and with with {{ end }}"
+	if m := onLaterLine.FindStringSubmatch(err.Error()); m != nil {
+		what = "line " + m[1] + " of the text: " + what
+	}
+	var found string
+	if m := noFunction.FindStringSubmatch(err.Error()); m != nil {
+		found = m[1]
+		do = "use one of " + strings.Join(slices.Sorted(maps.Keys(functions)), ", ")
+		if near := yamlfile.Nearest(found, slices.Sorted(maps.Keys(functions))); near != "" {
+			do = "did you mean " + near + "?"
+		}
+	}
+	if m := noVariable.FindStringSubmatch(err.Error()); m != nil {
+		found = m[1]
+		do = "use $labels, $value or $fields"
+	}
+	if slices.Contains(onServer, found) {
+		do = "this needs a Prometheus server; use $labels, $value and $fields"
+	}
+	return &templateError{what, do}
+}
+
+// endless finds what could keep a template busy for ever.
+func endless(n parse.Node, ranges int) *templateError {
+	list := func(l *parse.ListNode, ranges int) *templateError {
+		if l == nil {
+			return nil
+		}
+		for _, n := range l.Nodes {
+			if wrong := endless(n, ranges); wrong != nil {
+				return wrong
+			}
+		}
+		return nil
+	}
+	branches := func(b *parse.BranchNode, ranges int) *templateError {
+		if wrong := list(b.List, ranges); wrong != nil {
+			return wrong
+		}
+		return list(b.ElseList, ranges)
+	}
+	switch n := n.(type) {
+	case *parse.TemplateNode:
+		return &templateError{"templates of other names are not available", "write the text where it is used"}
+	case *parse.IfNode:
+		return branches(&n.BranchNode, ranges)
+	case *parse.WithNode:
+		return branches(&n.BranchNode, ranges)
+	case *parse.RangeNode:
+		for _, command := range n.Pipe.Cmds {
+			if _, number := command.Args[0].(*parse.NumberNode); number {
+				return &templateError{"range counts to a number", "range over $labels or $fields"}
+			}
+		}
+		if ranges == maxRanges {
+			return &templateError{fmt.Sprintf("more than %d loops stand in each other", maxRanges), "use fewer"}
+		}
+		return branches(&n.BranchNode, ranges+1)
+	}
+	return nil
+}
+
+// labels are the labels that the template mentions by name.
+func (t *Template) labels() []string {
+	if t.compiled == nil {
+		return nil
+	}
+	found := make(map[string]bool)
+	mentions(t.compiled.Tree.Root, found)
+	return slices.Sorted(maps.Keys(found))
+}
+
+// mentions collects the x of $labels.x and .Labels.x.
+func mentions(n parse.Node, found map[string]bool) {
+	branches := func(b *parse.BranchNode) {
+		mentions(b.Pipe, found)
+		mentions(b.List, found)
+		if b.ElseList != nil {
+			mentions(b.ElseList, found)
+		}
+	}
+	switch n := n.(type) {
+	case *parse.ListNode:
+		for _, n := range n.Nodes {
+			mentions(n, found)
+		}
+	case *parse.ActionNode:
+		mentions(n.Pipe, found)
+	case *parse.IfNode:
+		branches(&n.BranchNode)
+	case *parse.WithNode:
+		branches(&n.BranchNode)
+	case *parse.RangeNode:
+		branches(&n.BranchNode)
+	case *parse.PipeNode:
+		for _, command := range n.Cmds {
+			for _, argument := range command.Args {
+				mentions(argument, found)
+			}
+		}
+	case *parse.VariableNode:
+		if len(n.Ident) > 1 && n.Ident[0] == "$labels" {
+			found[n.Ident[1]] = true
+		}
+	case *parse.FieldNode:
+		if len(n.Ident) > 1 && n.Ident[0] == "Labels" {
+			found[n.Ident[1]] = true
+		}
+	}
+}

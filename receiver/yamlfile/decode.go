@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -67,6 +68,14 @@ func (d *Document) decode(node *yaml.Node, v reflect.Value, at string, depth int
 			}
 			v.SetBool(text == "true")
 		}
+	case reflect.Int:
+		if text, ok := d.text(node, at, "a whole number"); ok {
+			n, err := strconv.Atoi(text)
+			if err != nil {
+				d.Broken(at, Quote(text)+" is not a whole number", "write one such as 1000")
+			}
+			v.SetInt(int64(n))
+		}
 	case reflect.Slice:
 		d.list(node, v, at, depth)
 	case reflect.Map:
@@ -74,7 +83,7 @@ func (d *Document) decode(node *yaml.Node, v reflect.Value, at string, depth int
 	case reflect.Struct:
 		d.structure(node, v, at, depth)
 	default:
-		panic("config: no way to read a " + v.Type().String())
+		panic("yamlfile: no way to read a " + v.Type().String())
 	}
 }
 
