@@ -1,0 +1,162 @@
+package influxdb
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	promconfig "github.com/prometheus/common/config"
+)
+
+const (
+	// maxComplaint is how much is read of an answer that is no success, in
+	// bytes.
+	maxComplaint = 16 << 10
+	// idleTimeout is how long a connection is kept for the next query; groups
+	// ask every half minute or so.
+	idleTimeout = 90 * time.Second
+	// dialTimeout and handshakeTimeout make an InfluxDB that is not there
+	// known well before a query's timeout.
+	dialTimeout      = 10 * time.Second
+	handshakeTimeout = 10 * time.Second
+)
+
+func newTransport(cfg Config) (*http.Transport, error) {
+	tlsConfig, err := promconfig.NewTLSConfig(&cfg.TLS)
+	if err != nil {
+		return nil, err
+	}
+	tlsConfig.MinVersion = max(tlsConfig.MinVersion, tls.VersionTLS12)
+	proxy := http.ProxyFromEnvironment
+	if cfg.ProxyURL != "" {
+		u, err := url.Parse(cfg.ProxyURL)
+		if err != nil {
+			return nil, errors.New("proxy_url is not a URL")
+		}
+		proxy = http.ProxyURL(u)
+	}
+	return &http.Transport{
+		Proxy:                  proxy,
+		DialContext:            (&net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second}).DialContext,
+		TLSHandshakeTimeout:    handshakeTimeout,
+		TLSClientConfig:        tlsConfig,
+		MaxIdleConnsPerHost:    8,
+		IdleConnTimeout:        idleTimeout,
+		MaxResponseHeaderBytes: maxComplaint,
+		OnProxyConnectResponse: proxyAnswer,
+	}, nil
+}
+
+// proxyAnswer is called with a proxy's answer to CONNECT.
+func proxyAnswer(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
+	if answer.StatusCode == http.StatusOK {
+		return nil
+	}
+	return &failure{
+		outcome: outcomeUnreachable,
+		what:    fmt.Sprintf("the proxy does not let us through (%d)", answer.StatusCode),
+		hint:    "check proxy_url and its password, and ask whoever runs the proxy to allow this host",
+	}
+}
+
+// guard stands between the client and the network, so that both languages are
+// judged and bounded alike: what is not a success becomes an error with words,
+// and of a success only so much can be read.
+type guard struct {
+	next   http.RoundTripper
+	source *Source
+}
+
+// RoundTrip implements http.RoundTripper.
+func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
+	// The client asks for gzip and unpacks it without a limit; without this
+	// header Go's transport asks and unpacks, below our limit.
+	r = r.Clone(r.Context())
+	r.Header.Del("Accept-Encoding")
+	answer, err := g.next.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	if answer.StatusCode != http.StatusOK {
+		defer answer.Body.Close()
+		// What cannot be read any more of a complaint is not missed.
+		body, _ := io.ReadAll(io.LimitReader(answer.Body, maxComplaint))
+		return nil, g.source.refusal(answer.StatusCode, complaint(answer.Header, body))
+	}
+	if kind, _, _ := mime.ParseMediaType(answer.Header.Get("Content-Type")); kind == "text/html" {
+		answer.Body.Close()
+		return nil, &failure{
+			outcome: outcomeUnreadable,
+			what:    "a web page answers instead of InfluxDB",
+			hint:    "check url: another program, a proxy or a sign-in page stands there",
+		}
+	}
+	answer.Body = &bounded{ReadCloser: answer.Body, left: maxAnswer}
+	return answer, nil
+}
+
+// complaint is what InfluxDB says of a failure: 2.x in message, 1.x in error
+// or in a header, anything else as text.
+func complaint(header http.Header, body []byte) string {
+	var said struct{ Message, Error string }
+	if json.Unmarshal(body, &said) == nil {
+		switch {
+		case said.Message != "":
+			return said.Message
+		case said.Error != "":
+			return said.Error
+		}
+	}
+	if said := header.Get("X-Influxdb-Error"); said != "" {
+		return said
+	}
+	if kind, _, _ := mime.ParseMediaType(header.Get("Content-Type")); kind == "text/html" {
+		return "" // a proxy's page says nothing in one line
+	}
+	return string(body)
+}
+
+// bounded is a body of which no more than left bytes can be read.
+type bounded struct {
+	io.ReadCloser
+	left int64
+	seen bool // something that is not white space
+}
+
+// Read implements io.Reader.
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left < 0 {
+		return 0, tooLarge(fmt.Sprintf("more than %d MiB", maxAnswer>>20))
+	}
+	// One byte more than allowed shows that there is more.
+	if int64(len(p)) > b.left+1 {
+		p = p[:b.left+1]
+	}
+	n, err := b.ReadCloser.Read(p)
+	b.left -= int64(n)
+	switch {
+	case b.left < 0:
+		return n, tooLarge(fmt.Sprintf("more than %d MiB", maxAnswer>>20))
+	case err != nil && err != io.EOF:
+		return n, &brokenBody{err}
+	}
+	if !b.seen && len(bytes.TrimSpace(p[:n])) > 0 {
+		b.seen = true
+	}
+	return n, err
+}
+
+// brokenBody is an answer that could not be read to its end.
+type brokenBody struct{ err error }
+
+func (b *brokenBody) Error() string { return b.err.Error() }
+func (b *brokenBody) Unwrap() error { return b.err }
