@@ -1,0 +1,101 @@
+package rules
+
+import (
+	"math"
+	"time"
+
+	"github.com/teamsrelay/teamsrelay/receiver/alert"
+)
+
+// chartPoints is how many points a chart has.
+const chartPoints = 60
+
+// chart is the recent past of one field of a series: means over a sixtieth of
+// the rule's chart.last.
+type chart struct {
+	step   int64
+	newest int64 // number of the newest bucket, counted from 1970
+	n      uint32
+	means  [chartPoints]float64 // by number modulo chartPoints; NaN: nothing measured
+}
+
+func newChart(last time.Duration) *chart {
+	c := &chart{step: max(int64(last)/chartPoints, 1), newest: math.MinInt64}
+	for i := range c.means {
+		c.means[i] = math.NaN()
+	}
+	return c
+}
+
+// slot is where a bucket is kept. Numbers before 1970 are negative.
+func slot(number int64) int64 {
+	return (number%chartPoints + chartPoints) % chartPoints
+}
+
+// add takes a sample that is not older than those before.
+func (c *chart) add(at int64, v float64) {
+	c.advance(at)
+	c.n++
+	mean := &c.means[slot(c.newest)]
+	if c.n == 1 {
+		*mean = v
+	} else {
+		*mean += (v - *mean) / float64(c.n)
+	}
+}
+
+// advance empties the buckets that time has passed over.
+func (c *chart) advance(at int64) {
+	number := at / c.step
+	if number <= c.newest {
+		return
+	}
+	from := number - chartPoints + 1
+	if c.newest >= from {
+		from = c.newest + 1
+	}
+	for i := from; i <= number; i++ {
+		c.means[slot(i)] = math.NaN()
+	}
+	c.newest, c.n = number, 0
+}
+
+// shift says that the series' clock was set by that much.
+func (c *chart) shift(by int64) {
+	if c.newest == math.MinInt64 {
+		return
+	}
+	moved := by / c.step
+	means := c.means
+	for i := range int64(chartPoints) {
+		c.means[slot(c.newest+moved-i)] = means[slot(c.newest-i)]
+	}
+	c.newest += moved
+}
+
+// picture is the chart as it stands at a time.
+func (c *chart) picture(r *tracker, at int64) *alert.Chart {
+	c.advance(at)
+	points := make(alert.Points, 0, chartPoints)
+	for i := c.newest - chartPoints + 1; i <= c.newest; i++ {
+		points = append(points, c.means[slot(i)])
+	}
+	return &alert.Chart{
+		Field: r.rule.Chart.Field, Step: time.Duration(c.step), Points: points,
+		From: timeOf((c.newest - chartPoints + 1) * c.step), Thresholds: r.thresholds,
+	}
+}
+
+// thresholds are the numbers that a rule's levels compare the field of its
+// chart with.
+func thresholds(rule *Rule) (list []alert.Threshold) {
+	if rule.Chart == nil {
+		return nil
+	}
+	for _, level := range rule.Levels {
+		if b, ok := level.When.Bound(); ok && b.Field == rule.Chart.Field {
+			list = append(list, alert.Threshold{Severity: level.Severity, Value: b.Limit})
+		}
+	}
+	return list
+}

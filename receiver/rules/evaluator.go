@@ -1,0 +1,418 @@
+package rules
+
+import (
+	"math"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/teamsrelay/teamsrelay/receiver/alert"
+	"github.com/teamsrelay/teamsrelay/receiver/rules/condition"
+	"github.com/teamsrelay/teamsrelay/receiver/sample"
+)
+
+const (
+	// tolerance is how far a sample may be ahead of our clock, and, where
+	// several sources feed a series, how far one may be behind the others.
+	tolerance = int64(time.Minute)
+	// forgetAfter is how long a series may be silent until it is forgotten,
+	// forgetSilentAfter if its silence was told.
+	forgetAfter       = time.Hour
+	forgetSilentAfter = 24 * time.Hour
+	// farthest is the latest time that is reckoned with, in 2096, and longest
+	// the longest duration, 15 years: sums of them do not overflow.
+	farthest = int64(4e18)
+	longest  = time.Duration(5e17)
+	// grace is how much longer it is kept than anything of it lasts.
+	grace = 5 * time.Minute
+	// jumpsKept is how many jumps of the clock are remembered for series that
+	// have not been heard of since.
+	jumpsKept = 16
+)
+
+// Evaluator keeps what is known of every series of a Set of rules and decides
+// which alerts fire. Time is passed in and never read; it does no I/O, and is
+// not safe for concurrent use.
+type Evaluator struct {
+	trackers      []*tracker // in the order of the files
+	byID          map[string]*tracker
+	byMeasurement map[string][]*tracker
+
+	// now is the latest time that was passed in, in nanoseconds, minus shift:
+	// it never goes back and does not jump when the clock is set.
+	now   int64
+	shift int64
+	jumps []jump // the oldest first
+
+	deadlines deadlines
+	firing    []*told
+	alike     map[alert.Fingerprint]int // how many of firing have these labels
+	changes   []alert.Alert
+
+	dirty         []*series
+	dirtyTrackers []*tracker
+	gone          []Row
+
+	key    []byte
+	values []sample.Value
+}
+
+// jump is that the clock was set.
+type jump struct{ at, by int64 }
+
+// tracker is one rule with all its series.
+type tracker struct {
+	rule   *Rule
+	shape  uint64
+	polled bool
+	limit  int
+
+	series        map[string]*series
+	heard, silent arrivals
+
+	lookups    []lookup // by slot of the rule's needs
+	remembered []string
+	windows    []windowKey
+	mentioned  []string
+	thresholds []alert.Threshold
+
+	hold, keep int64 // the rule's for and keep_firing_for
+	// patience is how long a series may be silent until something happens,
+	// forget and forgetSilent until it is forgotten.
+	patience, forget, forgetSilent int64
+
+	emptySince int64 // since when there is no series, on the evaluator's clock
+	quiet      *told // the alert that there is no series; nil: none fires
+	full       *told // the alert that there are too many; nil: none fires
+	refusedAt  int64
+
+	poll     uint16
+	seen     int64 // the newest row of all series
+	seenThen int64 // the same at the restart
+	dirty    bool
+
+	late, unusable, overLimit uint64
+	verdict                   Verdict
+	verdictAt                 time.Time
+}
+
+// NewEvaluator makes an Evaluator that knows no series yet.
+func NewEvaluator(set *Set, now time.Time) *Evaluator {
+	e := &Evaluator{now: now.UnixNano(), alike: map[alert.Fingerprint]int{}}
+	e.use(set, func(rule *Rule) *tracker { return nil })
+	return e
+}
+
+// use takes the rules of a set; known returns the tracker of a rule that goes
+// on, nil for a new one.
+func (e *Evaluator) use(set *Set, known func(*Rule) *tracker) {
+	e.trackers, e.byID, e.byMeasurement = nil, map[string]*tracker{}, map[string][]*tracker{}
+	for _, group := range set.Groups {
+		for _, rule := range group.Rules {
+			r := known(rule)
+			if r == nil {
+				r = newTracker(rule, e.now)
+			}
+			e.trackers = append(e.trackers, r)
+			e.byID[rule.ID] = r
+			if rule.Measurement != "" {
+				e.byMeasurement[rule.Measurement] = append(e.byMeasurement[rule.Measurement], r)
+			}
+		}
+	}
+}
+
+func newTracker(rule *Rule, now int64) *tracker {
+	r := &tracker{series: map[string]*series{}, emptySince: now, seen: math.MinInt64, seenThen: math.MinInt64}
+	r.adopt(rule)
+	return r
+}
+
+// adopt makes the tracker one of that rule.
+func (r *tracker) adopt(rule *Rule) {
+	r.rule, r.shape, r.polled, r.limit = rule, shapeOf(rule), rule.Measurement == "", rule.SeriesLimit
+	if r.limit <= 0 {
+		r.limit = DefaultSeriesLimit
+	}
+	r.lookups, r.remembered, r.windows = nil, nil, nil
+	r.plan()
+	r.mentioned, r.thresholds = mentioned(rule), thresholds(rule)
+
+	r.hold, r.keep = int64(min(rule.For, longest)), int64(min(rule.KeepFiringFor, longest))
+	lasts := r.hold + r.keep
+	for _, need := range rule.Needs {
+		lasts = max(lasts, int64(min(need.Window, longest)))
+	}
+	r.forget = max(int64(forgetAfter), lasts+int64(grace))
+	r.forgetSilent = max(int64(forgetSilentAfter), lasts+int64(grace))
+	r.patience = r.forget
+	if rule.NoData != nil {
+		r.patience = int64(min(rule.NoData.After, longest))
+		r.forgetSilent = max(r.forgetSilent, r.patience+int64(forgetAfter))
+	}
+}
+
+// arrive takes note of what time it is. A clock that goes back without Shift
+// stands still for us.
+func (e *Evaluator) arrive(now time.Time) { e.now = max(e.now, now.UnixNano()-e.shift) }
+
+// wall is what the clock shows now.
+func (e *Evaluator) wall() time.Time { return timeOf(e.now + e.shift) }
+
+// Metric evaluates a metric with every rule of its measurement.
+func (e *Evaluator) Metric(s *sample.Sample, now time.Time) {
+	trackers := e.byMeasurement[s.Measurement]
+	if len(trackers) == 0 {
+		return
+	}
+	e.arrive(now)
+	at := e.instant(s.Time)
+	for _, r := range trackers {
+		e.observe(r, s, at)
+	}
+}
+
+// instant is a time in nanoseconds since 1970; none is now, and what does not
+// fit is as near as it can be.
+func (e *Evaluator) instant(t time.Time) int64 {
+	switch sec := t.Unix(); {
+	case t.IsZero():
+		return e.now + e.shift
+	case sec < 0:
+		return 0
+	case sec > farthest/int64(time.Second):
+		return farthest
+	}
+	return t.UnixNano()
+}
+
+// use is what became of a sample.
+type use uint8
+
+const (
+	used     use = iota
+	passed       // not what the rule looks at
+	seen         // a row that an earlier poll gave
+	late         // older than what was seen
+	unusable     // the rule's conditions cannot decide by it
+	refused      // the rule has no room for another series
+)
+
+// observe evaluates a sample with one rule.
+func (e *Evaluator) observe(r *tracker, s *sample.Sample, at int64) use {
+	if r.rule.Where != nil && r.rule.Where.Eval(s, nil) != condition.True {
+		return passed
+	}
+	var merged bool
+	e.key, merged = r.appendKey(e.key[:0], s)
+	one := r.series[string(e.key)]
+	if one == nil {
+		return e.meet(r, s, at)
+	}
+	at = e.place(one, at)
+	if r.polled {
+		if at < one.newest || at == one.newest && one.poll != r.poll || one.flags&restored != 0 && at <= r.seenThen {
+			return seen
+		}
+	} else if at < one.newest {
+		if !merged || one.newest-at > tolerance {
+			r.late++
+			return late
+		}
+		at = one.newest
+	}
+	computed, fed := e.look(r, one.memory, s, at)
+	level, known := r.decide(s, computed, one.raw)
+	if !known && !fed {
+		r.unusable++
+		return unusable
+	}
+	e.hear(one, at)
+	e.conclude(one, s, computed, level, known)
+	return used
+}
+
+// meet evaluates a sample of a series that is not known. One by which nothing
+// can be decided does not make it known.
+func (e *Evaluator) meet(r *tracker, s *sample.Sample, at int64) use {
+	if r.polled && at <= r.seenThen {
+		return seen
+	}
+	if at > e.now+e.shift+tolerance {
+		at = e.now + e.shift
+	}
+	m := r.newMemory()
+	computed, fed := e.look(r, m, s, at)
+	level, known := r.decide(s, computed, 0)
+	if !known && !fed {
+		r.unusable++
+		return unusable
+	}
+	if len(r.series) >= r.limit {
+		e.limit(r)
+		return refused
+	}
+	one := &series{tracker: r, key: string(e.key), memory: m, newest: at}
+	e.enter(one)
+	e.hear(one, at)
+	if r.rule.NoData != nil {
+		e.soil(one)
+	}
+	e.conclude(one, s, computed, level, known)
+	return used
+}
+
+// enter puts a series among those that are known and listened for.
+func (e *Evaluator) enter(one *series) {
+	r := one.tracker
+	r.series[one.key] = one
+	one.heard = e.now
+	if one.flags&silent != 0 {
+		r.silent.add(one)
+	} else {
+		r.heard.add(one)
+	}
+	if r.quiet != nil {
+		e.end(r.quiet, e.wall(), "")
+		r.quiet = nil
+		e.soilTracker(r)
+	}
+}
+
+// place is what time a sample counts as. One that is ahead of our clock comes
+// from a clock that is wrong: it counts as of now, or as of the series' own
+// clock where that is further.
+func (e *Evaluator) place(one *series, at int64) int64 {
+	if n := len(e.jumps); n > 0 && one.heard < e.jumps[n-1].at {
+		e.follow(one, at)
+	}
+	wall := e.now + e.shift
+	if at <= wall+tolerance {
+		return at
+	}
+	return max(min(at, max(wall, e.now+one.ahead)), one.newest)
+}
+
+// look computes what the rule's conditions need beyond the sample.
+func (e *Evaluator) look(r *tracker, m *memory, s *sample.Sample, at int64) (computed []sample.Value, fed bool) {
+	if len(r.lookups) == 0 {
+		return nil, false
+	}
+	for len(e.values) < len(r.lookups) {
+		e.values = append(e.values, sample.Value{})
+	}
+	computed = e.values[:len(r.lookups)]
+	return computed, m.look(r, s, at, computed)
+}
+
+// hear takes note that a sample of a series came.
+func (e *Evaluator) hear(one *series, at int64) {
+	r := one.tracker
+	one.newest, one.ahead, one.heard, one.poll = at, at-e.now, e.now, r.poll
+	one.flags = one.flags&^restored | moved
+	if one.flags&silent != 0 {
+		r.silent.remove(one)
+		r.heard.add(one)
+		one.flags &^= silent
+		e.end(one.unwell.quiet, e.wall(), "")
+		one.unwell.quiet = nil
+		e.rest(one)
+		e.soil(one)
+	} else if one != r.heard.last {
+		r.heard.remove(one)
+		r.heard.add(one)
+	}
+	if r.polled && at > r.seen {
+		r.seen = at
+		e.soilTracker(r)
+	}
+}
+
+// conclude takes note of what a sample says.
+func (e *Evaluator) conclude(one *series, s *sample.Sample, computed []sample.Value, level uint16, known bool) {
+	if m := one.memory; m != nil {
+		if m.chart != nil {
+			if v, ok := s.Field(one.tracker.rule.Chart.Field).Number(); ok {
+				m.chart.add(one.newest, v)
+			}
+		}
+		if m.remember(one.tracker, s) {
+			e.soil(one)
+		}
+	}
+	if known && (level != 0 || one.unwell != nil) {
+		e.settle(one, level, s, computed)
+	} else if one.unwell != nil { // the sample says nothing, but that it is that late
+		e.run(one, one.newest)
+		e.rest(one)
+	}
+}
+
+// Changes are the alerts that began to fire, changed or were resolved since
+// the last call, in the order in which that was decided.
+func (e *Evaluator) Changes() []alert.Alert {
+	changes := e.changes
+	e.changes = nil
+	return changes
+}
+
+// Firing calls fn for every alert that fires.
+func (e *Evaluator) Firing(fn func(alert.Alert)) {
+	for _, t := range e.firing {
+		fn(t.alert)
+	}
+}
+
+// Shift says that the clock was set by that much: what is running goes on as
+// if nothing had happened.
+func (e *Evaluator) Shift(d time.Duration) {
+	if d == 0 {
+		return
+	}
+	e.shift += int64(d)
+	e.now++ // so that what was heard before the jump can be told from after it
+	if len(e.jumps) == jumpsKept {
+		e.jumps = slices.Delete(e.jumps, 0, 1)
+	}
+	e.jumps = append(e.jumps, jump{e.now, int64(d)})
+}
+
+// follow lets the clock of a series, which was not heard of since ours was
+// set, be set too, if its next sample says so: the source's clock is ours, or
+// was set with it.
+func (e *Evaluator) follow(one *series, at int64) {
+	by := int64(0)
+	for _, j := range e.jumps {
+		if one.heard < j.at {
+			by += j.by
+		}
+	}
+	expected := e.now + one.ahead
+	if abs(at-expected-by) >= abs(at-expected) {
+		return
+	}
+	one.newest += by
+	one.ahead += by
+	if one.memory != nil {
+		one.memory.shift(by)
+	}
+	if u := one.unwell; u != nil {
+		for i := range u.clocks {
+			u.clocks[i].from += by
+		}
+		if u.told != nil {
+			u.told.alert.StartsAt = u.told.alert.StartsAt.Add(time.Duration(by))
+		}
+	}
+	e.soil(one)
+}
+
+func abs(n int64) int64 { return max(n, -n) }
+
+// count is a number with its noun.
+func count(n int, singular, plural string) string {
+	if n == 1 {
+		return "1 " + singular
+	}
+	return strconv.Itoa(n) + " " + plural
+}

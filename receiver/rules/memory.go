@@ -1,0 +1,159 @@
+package rules
+
+import (
+	"time"
+
+	"github.com/teamsrelay/teamsrelay/receiver/rules/condition"
+	"github.com/teamsrelay/teamsrelay/receiver/sample"
+)
+
+// longestPrevious is how long a text may be that is remembered for the next
+// sample; a longer one is as if it were not there.
+const longestPrevious = 1024
+
+// memory is what a series keeps of earlier samples, for rules that look back.
+type memory struct {
+	previous []sample.Value // by tracker.remembered
+	windows  []window       // by tracker.windows
+	chart    *chart
+}
+
+// windowKey says what a window is of: functions that look at the same numbers
+// share one. count also counts texts, so it has its own.
+type windowKey struct {
+	field    string
+	length   time.Duration
+	anything bool
+}
+
+// lookup says where the value of a need comes from: a window, or the previous
+// value of a field.
+type lookup struct {
+	function string
+	field    string
+	at       int
+}
+
+// plan decides what a series of the rule has to remember.
+func (r *tracker) plan() {
+	for _, need := range r.rule.Needs {
+		l := lookup{function: need.Func, field: need.Field}
+		if need.Window == 0 {
+			l.at = position(&r.remembered, need.Field)
+		} else {
+			l.at = position(&r.windows, windowKey{need.Field, need.Window, need.Func == "count"})
+		}
+		r.lookups = append(r.lookups, l)
+	}
+}
+
+// position is where x is in the list; it is added if it is not there.
+func position[T comparable](list *[]T, x T) int {
+	for i := range *list {
+		if (*list)[i] == x {
+			return i
+		}
+	}
+	*list = append(*list, x)
+	return len(*list) - 1
+}
+
+// newMemory is the memory of a new series; nil if the rule needs none.
+func (r *tracker) newMemory() *memory {
+	if len(r.lookups) == 0 && r.rule.Chart == nil {
+		return nil
+	}
+	m := &memory{previous: make([]sample.Value, len(r.remembered)), windows: make([]window, len(r.windows))}
+	for i, key := range r.windows {
+		m.windows[i] = newWindow(key.length)
+	}
+	if r.rule.Chart != nil {
+		m.chart = newChart(r.rule.Chart.Last)
+	}
+	return m
+}
+
+// valueOf is what a sample says of a name: the field, or else the tag, because
+// the texts of a query's row are its tags.
+func valueOf(s *sample.Sample, name string) sample.Value {
+	v := s.Field(name)
+	if v.Kind() == sample.None {
+		if text := s.Tag(name); text != "" {
+			return sample.Str(text)
+		}
+	}
+	return v
+}
+
+// look puts the sample into the windows and computes the rule's needs, by
+// slot, into values. fed says that the sample had something to remember.
+func (m *memory) look(r *tracker, s *sample.Sample, at int64, values []sample.Value) (fed bool) {
+	for i := range m.windows {
+		w, key := &m.windows[i], &r.windows[i]
+		w.drop(at)
+		value := valueOf(s, key.field)
+		if n, ok := value.Number(); ok || key.anything && value.Kind() != sample.None {
+			w.add(at, n)
+			fed = true
+		}
+	}
+	for i := range r.lookups {
+		l := &r.lookups[i]
+		switch l.function {
+		case "previous":
+			values[i] = m.previous[l.at]
+			fed = fed || valueOf(s, l.field).Kind() != sample.None
+		case "changed":
+			was, is := m.previous[l.at], valueOf(s, l.field)
+			fed = fed || is.Kind() != sample.None
+			values[i] = sample.Value{} // a field that was not there, or was of another kind
+			if is.Kind() != sample.None && was.Kind() == is.Kind() {
+				values[i] = sample.Boolean(was != is)
+			}
+		default:
+			values[i] = m.windows[l.at].value(l.function)
+		}
+	}
+	return fed
+}
+
+// remember keeps the sample's values for the next one, and says whether any
+// differs from what was kept.
+func (m *memory) remember(r *tracker, s *sample.Sample) (changed bool) {
+	for i, field := range r.remembered {
+		value := valueOf(s, field)
+		if text, ok := value.Text(); ok && len(text) > longestPrevious {
+			value = sample.Value{}
+		}
+		if value.Kind() != sample.None && value != m.previous[i] {
+			m.previous[i] = value
+			changed = true
+		}
+	}
+	return changed
+}
+
+// shift says that the series' clock was set by that much.
+func (m *memory) shift(by int64) {
+	for i := range m.windows {
+		w := &m.windows[i]
+		for j := range w.points {
+			w.points[j].at += by
+		}
+		w.rest.at += by
+		for j := range w.tails {
+			w.tails[j].at += by
+		}
+	}
+	if m.chart != nil {
+		m.chart.shift(by)
+	}
+}
+
+// needName is how a need reads in an alert's values: mean(temp_c, 5m).
+func needName(n condition.Need) string {
+	if n.Window == 0 {
+		return n.Func + "(" + n.Field + ")"
+	}
+	return n.Func + "(" + n.Field + ", " + inWords(n.Window) + ")"
+}

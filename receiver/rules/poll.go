@@ -1,0 +1,143 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/teamsrelay/teamsrelay/receiver/rules/condition"
+	"github.com/teamsrelay/teamsrelay/receiver/sample"
+)
+
+// Verdict says what a rule could do with the rows of a query.
+type Verdict struct {
+	Rows int // that the query gave
+	Used int // that were evaluated, or had been by an earlier poll
+	// Problem says, if it is not "", in words that go into an alert, why the
+	// rule learnt nothing although there were rows.
+	Problem string
+}
+
+// Rows evaluates what a query of a polled rule gave, in any order. A row that
+// is not newer than what is known of its series is passed over: polls ask for
+// ranges that overlap. A rule that is not in the set any more learns nothing.
+func (e *Evaluator) Rows(rule *Rule, rows []sample.Sample, now time.Time) Verdict {
+	e.arrive(now)
+	v := Verdict{Rows: len(rows)}
+	r := e.byID[rule.ID]
+	if r == nil || !r.polled {
+		return v
+	}
+	r.poll++
+	inOrder := make([]*sample.Sample, len(rows))
+	for i := range rows {
+		inOrder[i] = &rows[i]
+	}
+	slices.SortStableFunc(inOrder, func(a, b *sample.Sample) int { return a.Time.Compare(b.Time) })
+	if v.Problem = r.mixed(inOrder); v.Problem == "" {
+		wrong := 0
+		for _, row := range inOrder {
+			switch e.observe(r, row, e.instant(row.Time)) {
+			case used, seen:
+				v.Used++
+			case unusable:
+				wrong++
+			}
+		}
+		if v.Used == 0 && wrong > 0 {
+			v.Problem = r.unfit(rows)
+		}
+	}
+	r.verdict, r.verdictAt = v, e.wall()
+	return v
+}
+
+// mixed says what is wrong if the rows of one series and time are of several
+// fields or measurements: nothing that is decided by such a mixture is right.
+func (r *tracker) mixed(inOrder []*sample.Sample) string {
+	columns := [...]string{"_field", "_measurement"}
+	have := map[string]*sample.Sample{} // of one instant, by series
+	var key []byte
+	for i, row := range inOrder {
+		if i > 0 && !row.Time.Equal(inOrder[i-1].Time) {
+			clear(have)
+		}
+		if r.rule.Where != nil && r.rule.Where.Eval(row, nil) != condition.True {
+			continue
+		}
+		key, _ = r.appendKey(key[:0], row)
+		other := have[string(key)]
+		if other == nil {
+			have[string(key)] = row
+			continue
+		}
+		for _, column := range columns {
+			if a, b := other.Tag(column), row.Tag(column); a != b {
+				return fmt.Sprintf("the query gave rows that differ only in %s (%.100q and %.100q), and the rule takes them for one series; "+
+					"add %s to by, or keep only one of them in the query", column, a, b, column)
+			}
+		}
+	}
+	return ""
+}
+
+// unfit says why none of the rows could be used.
+func (r *tracker) unfit(rows []sample.Sample) string {
+	columns, numbers := map[string]string{}, map[string]bool{}
+	for i := range rows {
+		for _, f := range rows[i].Fields {
+			switch f.Value.Kind() {
+			case sample.Number:
+				columns[f.Key], numbers[f.Key] = "number", true
+			case sample.Bool:
+				columns[f.Key] = "boolean"
+			case sample.Text:
+				columns[f.Key] = "text"
+			}
+		}
+		for _, tag := range rows[i].Tags {
+			if columns[tag.Key] == "" {
+				columns[tag.Key] = "text"
+			}
+		}
+	}
+	list := make([]string, 0, len(columns))
+	for name, kind := range columns {
+		list = append(list, fmt.Sprintf("%.100s (%s)", name, kind))
+	}
+	slices.Sort(list)
+	const most = 20
+	if len(list) > most {
+		list = append(list[:most], "…")
+	}
+	what := "the query gave " + count(len(rows), "row", "rows")
+	if lacking := r.lacking(columns, numbers); lacking != "" {
+		what += ", none of them has " + lacking
+	} else {
+		what += ", but none of them can be compared as the rule wants"
+	}
+	return what + ": the columns are " + strings.Join(list, ", ") +
+		"; name the right column in when, or change the query so that it gives the one that stands there"
+}
+
+// lacking is what the rule's conditions need and no row has; "" if each of
+// them is there in some row.
+func (r *tracker) lacking(columns map[string]string, numbers map[string]bool) string {
+	var missing []string
+	for i := range r.rule.Levels {
+		when := r.rule.Levels[i].When
+		if b, ok := when.Bound(); ok && b.Field != "" {
+			if !numbers[b.Field] {
+				position(&missing, "a number in "+b.Field)
+			}
+			continue
+		}
+		for _, name := range when.Names() {
+			if columns[name] == "" {
+				position(&missing, "a value in "+name)
+			}
+		}
+	}
+	return strings.Join(missing, " or ")
+}
