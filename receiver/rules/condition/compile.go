@@ -283,7 +283,7 @@ func (b *builder) comparable(n *ast.BinaryNode, o op, left node, leftKind sample
 		if u, ok := n.Left.(*ast.UnaryNode); ok && (u.Operator == "not" || u.Operator == "!") {
 			do = fmt.Sprintf("not belongs to the name alone here; write not (… %s …)", n.Operator)
 		}
-		return b.wrong(n, fmt.Sprintf("%s %s compares %s with %s", quoted(n.Left.String()), n.Operator, kindNames[leftKind], kindNames[rightKind]), do)
+		return b.wrong(n, fmt.Sprintf("%s compares %s with %s", quoted(n.String()), kindNames[leftKind], kindNames[rightKind]), do)
 	}
 	if o > ne && (leftKind == sample.Bool || rightKind == sample.Bool) {
 		return b.wrong(n, "true and false are not more or less than anything", "use ==, != or the name alone")
@@ -320,10 +320,13 @@ func (b *builder) takenFor(at ast.Node, n node, kind, wanted sample.Kind, operat
 	switch n := n.(type) {
 	case *name:
 		key = n.key
-	case *field:
-		key = n.key
 	case *tag:
 		key = n.String()
+	case *computed:
+		if n.need.Func != "previous" {
+			return nil
+		}
+		key = n.need.Field
 	default:
 		return nil
 	}

@@ -163,8 +163,6 @@ func (c *Condition) Bound() (Bound, bool) {
 	switch left := cmp.left.(type) {
 	case *name:
 		b.Operand, b.Field = left.key, left.key
-	case *field:
-		b.Operand, b.Field = left.key, left.key
 	case *computed:
 		if hasUnitOfField[left.need.Func] {
 			b.Field = left.need.Field

@@ -53,7 +53,7 @@ func (b *builder) call(n *ast.CallNode) (node, sample.Kind, error) {
 	switch function {
 	case "field":
 		b.values = append(b.values, valued{of, -1})
-		return &field{key: of, missing: b.missing}, sample.None, nil
+		return &name{key: of, noTag: true, missing: b.missing}, sample.None, nil
 	case "tag":
 		return &tag{key: of, missing: b.missing}, sample.None, nil
 	}
@@ -69,7 +69,7 @@ func (b *builder) call(n *ast.CallNode) (node, sample.Kind, error) {
 		need.Window = window
 	}
 	if slices.Contains(onNumbers, function) {
-		if err := b.takenFor(n, &field{key: of}, sample.None, sample.Number, function); err != nil {
+		if err := b.takenFor(n, &name{key: of}, sample.None, sample.Number, function); err != nil {
 			return nil, 0, err
 		}
 	}

@@ -3,7 +3,6 @@ package condition
 import (
 	"math"
 	"regexp"
-	"strings"
 
 	"github.com/teamsrelay/teamsrelay/receiver/sample"
 )
@@ -25,17 +24,13 @@ type (
 	}
 	// name is a field, or else a tag.
 	name struct {
-		key string
+		key   string
+		noTag bool // only a field: field("x")
 		// missing is its value where the sample has neither.
 		missing sample.Value
 		// at is where the field was in the sample before: Telegraf's inputs
 		// write fields in the same order nearly always.
 		at int
-	}
-	field struct {
-		key     string
-		missing sample.Value
-		at      int
 	}
 	tag struct {
 		key     string
@@ -52,37 +47,30 @@ type (
 func (n *constant) value(*sample.Sample, []sample.Value) sample.Value { return n.is }
 
 func (n *name) value(s *sample.Sample, _ []sample.Value) sample.Value {
-	if v, ok := find(s, n.key, &n.at); ok {
-		if v.Kind() == sample.None {
+	i := n.at
+	if i >= len(s.Fields) || s.Fields[i].Key != n.key {
+		if i = index(s.Fields, n.key); i < 0 {
+			if text := s.Tag(n.key); text != "" && !n.noTag {
+				return sample.Str(text)
+			}
 			return n.missing
 		}
-		return v
+		n.at = i
 	}
-	if text := s.Tag(n.key); text != "" {
-		return sample.Str(text)
-	}
-	return n.missing
-}
-
-func (n *field) value(s *sample.Sample, _ []sample.Value) sample.Value {
-	if v, ok := find(s, n.key, &n.at); ok && v.Kind() != sample.None {
+	if v := s.Fields[i].Value; v.Kind() != sample.None {
 		return v
 	}
 	return n.missing
 }
 
-// find finds a field, beginning where it was the last time.
-func find(s *sample.Sample, key string, at *int) (sample.Value, bool) {
-	if i := *at; i < len(s.Fields) && s.Fields[i].Key == key {
-		return s.Fields[i].Value, true
-	}
-	for i := range s.Fields {
-		if s.Fields[i].Key == key {
-			*at = i
-			return s.Fields[i].Value, true
+// index is where a field is, -1 if it is not there.
+func index(fields []sample.Field, key string) int {
+	for i := range fields {
+		if fields[i].Key == key {
+			return i
 		}
 	}
-	return sample.Value{}, false
+	return -1
 }
 
 func (n *tag) value(s *sample.Sample, _ []sample.Value) sample.Value {
@@ -122,22 +110,21 @@ var (
 	opposite = [...]op{eq: ne, ne: eq, lt: ge, le: gt, gt: le, ge: lt}
 )
 
-// ordered is what a comparison says of two values of which the first is less
-// (-1), equal (0) or greater (1).
-func (o op) ordered(order int) bool {
+// holds compares two numbers or two texts.
+func holds[T float64 | string](a T, o op, b T) bool {
 	switch o {
 	case eq:
-		return order == 0
+		return a == b
 	case ne:
-		return order != 0
+		return a != b
 	case lt:
-		return order < 0
+		return a < b
 	case le:
-		return order <= 0
+		return a <= b
 	case gt:
-		return order > 0
+		return a > b
 	}
-	return order >= 0
+	return a >= b
 }
 
 // The nodes that are true or false.
@@ -180,48 +167,34 @@ type (
 )
 
 func (n *compare) value(s *sample.Sample, computed []sample.Value) sample.Value {
-	return compared(n.left.value(s, computed), n.op, n.right.value(s, computed))
+	left := n.left.value(s, computed)
+	if limit, ok := n.right.(*constant); ok { // saves a call in most conditions
+		return compared(left, n.op, limit.is)
+	}
+	return compared(left, n.op, n.right.value(s, computed))
 }
 
 // compared compares two values of one kind. Of two kinds it is not known: to
 // say that 5 is not "5" would make an alert of a field whose type changed.
 func compared(a sample.Value, o op, b sample.Value) sample.Value {
-	order := 0
+	if a.Kind() != b.Kind() {
+		return sample.Value{}
+	}
 	switch a.Kind() {
 	case sample.Number:
 		x, _ := a.Number()
-		y, ok := b.Number()
-		if !ok {
-			return sample.Value{}
-		}
-		switch {
-		case x < y:
-			order = -1
-		case x > y:
-			order = 1
-		}
+		y, _ := b.Number()
+		return sample.Boolean(holds(x, o, y))
 	case sample.Text:
 		x, _ := a.Text()
-		y, ok := b.Text()
-		switch {
-		case !ok:
-			return sample.Value{}
-		case o > ne:
-			order = strings.Compare(x, y)
-		case x != y:
-			order = 1
-		}
+		y, _ := b.Text()
+		return sample.Boolean(holds(x, o, y))
 	case sample.Bool:
-		if b.Kind() != sample.Bool || o > ne {
-			return sample.Value{}
+		if o <= ne {
+			return sample.Boolean((a == b) == (o == eq))
 		}
-		if a != b {
-			order = 1
-		}
-	default:
-		return sample.Value{}
 	}
-	return sample.Boolean(o.ordered(order))
+	return sample.Value{}
 }
 
 func (n *missing) value(s *sample.Sample, computed []sample.Value) sample.Value {
@@ -348,7 +321,6 @@ func (n *negative) value(s *sample.Sample, computed []sample.Value) sample.Value
 
 func (n *constant) String() string   { return n.text }
 func (n *name) String() string       { return n.key }
-func (n *field) String() string      { return call("field", n.key) }
 func (n *tag) String() string        { return call("tag", n.key) }
 func (n *computed) String() string   { return n.text }
 func (n *compare) String() string    { return infix(n.left, n.op.String(), n.right) }

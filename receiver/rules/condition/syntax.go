@@ -58,6 +58,9 @@ func (b *builder) syntax(err error) error {
 	if !errors.As(err, &reason) {
 		return &Error{What: "this is not a condition", Do: "write one such as temp_c > 27"}
 	}
+	if strings.HasSuffix(reason.Message, `Operator(">")`) && strings.HasSuffix(string([]rune(b.text)[:reason.From]), "<") {
+		return b.at(reason.From-1, "<> does not compare", "write != for is not")
+	}
 	for _, w := range words {
 		if m := w.pattern.FindStringSubmatchIndex(reason.Message); m != nil {
 			what := string(w.pattern.ExpandString(nil, w.what, reason.Message, m))
