@@ -96,8 +96,10 @@ func (s *Source) refusal(status int, said string) *failure {
 		f.hint = "put the address that it leads to into url"
 	case status == http.StatusNotImplemented, status == http.StatusMethodNotAllowed:
 		f.outcome, f.hint = outcomeRefused, "this version does not speak the query's language: write it in the other one"
-	case status >= 500:
-		f.outcome, f.hint = outcomeUnavailable, "see InfluxDB's log; if the query is at fault, correct the rule"
+	case status == http.StatusInternalServerError: // so 1.8 answers to Flux that is wrong
+		f.outcome, f.hint = outcomeRefused, "try the query in InfluxDB and correct the rule; if it is right, see InfluxDB's log"
+	case status > 500:
+		f.outcome, f.hint = outcomeUnavailable, "see InfluxDB's log, and that of a proxy before it"
 	default:
 		f.outcome, f.hint = outcomeRefused, "try the query in InfluxDB and correct the rule"
 	}

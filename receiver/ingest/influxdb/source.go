@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -92,8 +91,8 @@ func (s *Source) Name() string { return s.name }
 func (s *Source) Host() string { return s.host }
 
 // Query asks once and comes back within the source's timeout. The samples are
-// sorted by time; those without a time come first. See fluxSamples and
-// influxqlSamples for how rows become samples.
+// in the order of the answer; fluxSamples and influxqlSamples say how rows
+// become samples.
 //
 // Its errors are sentences that may be shown to anybody: what is wrong and
 // what to do, with the host but without URL, token or password. When ctx ends
@@ -117,6 +116,5 @@ func (s *Source) Query(ctx context.Context, language rules.Language, query strin
 		}
 		return nil, s.explain(asked, err)
 	}
-	slices.SortStableFunc(samples, func(a, b sample.Sample) int { return a.Time.Compare(b.Time) })
 	return samples, nil
 }

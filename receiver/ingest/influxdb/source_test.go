@@ -155,9 +155,9 @@ func TestErrorsSayWhatIsWrongAndWhatToDo(t *testing.T) {
 		"a page of no kind": {answering(200, "", "<html>\n<p>Sign in</p>\n"), outcomeUnreadable, []string{"cannot be read"}},
 		"a redirect":        {answering(302, "", ""), outcomeUnreadable, []string{"redirect (302), which is not followed", "put the address"}},
 		"no content":        {answering(204, "", ""), outcomeRefused, []string{"204"}},
-		"a name for an error": {
+		"a text that wants to be more": {
 			answering(500, "application/json", `{"error":"the ](http://evil.example) <b>\u001b[31m and `+strings.Repeat("x", 5000)+`"}`),
-			outcomeUnavailable, []string{"the ] (http", "xx…"},
+			outcomeRefused, []string{"the ] (http", "xx…"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
