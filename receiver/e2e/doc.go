@@ -1,6 +1,6 @@
 // Package e2e proves what is promised to users with the programs that users
-// run: the built teamsrelay, a real Alertmanager, a real disk, kill -9. There
-// is only test code here.
+// run: the built teamsrelay, a real Alertmanager and InfluxDB, a real disk,
+// kill -9. There is only test code here.
 //
 // What is simulated is Microsoft Teams (package teamstest), because nobody can
 // kill Microsoft's. Everything listens on free ports of loopback and writes
@@ -8,7 +8,6 @@
 // tests wait for what they want to see, with a limit, and do not count on how
 // long it takes.
 //
-// The first run builds Alertmanager into .cache at the top of the project,
-// which takes some minutes; -short leaves Alertmanager out and kills less
-// often.
+// The first run builds what others wrote into .cache at the top of the project,
+// which takes some minutes; -short leaves that out and kills less often.
 package e2e
