@@ -1,0 +1,152 @@
+package ruletest
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/teamsrelay/teamsrelay/receiver/yamlfile"
+)
+
+// Report is what became of a file of tests.
+type Report struct {
+	File string
+	// Problems are what is wrong with the file and those that it names. If
+	// any is an error, no test was run.
+	Problems yamlfile.Problems
+	Results  []Result // in the order of the file
+}
+
+// Result is what became of a test.
+type Result struct {
+	Name     string
+	Line     int
+	Failures []Failure // none: it has passed
+	// Story is all that happened until the end of the test, for those who
+	// look for the reason of a failure.
+	Story []string
+}
+
+// Failure is one expectation that was not met.
+type Failure struct {
+	At      time.Duration // since the start
+	Line    int
+	What    string   // in one sentence
+	Details []string // what was expected and what is there, a line each
+}
+
+// Failed says whether anything is not as it should be.
+func (r *Report) Failed() bool {
+	return r.Problems.Failed() || slices.ContainsFunc(r.Results, func(result Result) bool { return result.Failed() })
+}
+
+// Failed says whether an expectation was not met.
+func (r *Result) Failed() bool { return len(r.Failures) > 0 }
+
+// Run runs the tests of a file whose names match; nil: all of them.
+func Run(path string, names *regexp.Regexp) Report {
+	report := Report{File: path}
+	var s *suite
+	if s, report.Problems = load(path); s == nil {
+		return report
+	}
+	for i := range s.tests {
+		t := &s.tests[i]
+		if names == nil || names.MatchString(t.name) {
+			report.Results = append(report.Results, s.run(t))
+		}
+	}
+	return report
+}
+
+// run runs one test. A test goes on after an expectation that was not met: the
+// later ones often say why.
+func (s *suite) run(t *test) Result {
+	result := Result{Name: t.name, Line: t.line}
+	c := newCourse(s, t)
+	for i := range t.expect {
+		e := &t.expect[i]
+		if err := c.until(e.at); err != nil {
+			result.Failures = append(result.Failures, Failure{At: e.at, Line: e.line, What: err.Error()})
+			break
+		}
+		failures := c.compare(e)
+		if len(failures) > 0 && s.soon(t, e) {
+			last := &failures[len(failures)-1]
+			last.Details = append(last.Details, "a moment later it is as expected: for, keep_firing_for and no_data mean strictly longer")
+		}
+		result.Failures = append(result.Failures, failures...)
+	}
+	if result.Failed() {
+		_ = c.until(t.expect[len(t.expect)-1].at + moment) // with what comes right after
+		result.Story = c.storyLines()
+	}
+	return result
+}
+
+// moment is long enough for what is due strictly after a time.
+const moment = time.Millisecond
+
+// soon says whether an expectation is met a moment later. To expect an alert
+// at the very end of its for is the most usual mistake.
+func (s *suite) soon(t *test, e *expectation) bool {
+	c := newCourse(s, t)
+	return c.until(e.at+moment) == nil && len(c.compare(e)) == 0
+}
+
+// compare says what is not as expected at this moment.
+func (c *course) compare(e *expectation) (failures []Failure) {
+	fail := func(line int, what string, details []string) {
+		failures = append(failures, Failure{At: e.at, Line: line, What: what, Details: details})
+	}
+	if e.alerts != nil {
+		if what, details := alertsDiffer(*e.alerts, c.firing()); what != "" {
+			fail(e.alertsLine, what, details)
+		}
+	}
+	if e.card == nil {
+		return failures
+	}
+	if c.told == nil {
+		fail(e.cardLine, "there is no card: no message was made until now", nil)
+		return failures
+	}
+	message := c.message(c.told)
+	if message.Fault != nil {
+		fail(e.cardLine, "the template of the card "+c.told.due.Target.Card+" fails, and people get the minimal card",
+			[]string{yamlfile.OneLine(message.Fault.Error())})
+	}
+	if what, details := cardDiffers(e.card, textOf(message)); what != "" {
+		details = append(details, fmt.Sprintf("the last message was made %s (%s), its card says:", momentText(c.told.at.Sub(start)), c.told.due.Change))
+		for _, line := range strings.Split(textOf(message), "\n") {
+			details = append(details, "  | "+line)
+		}
+		fail(e.cardLine, what, details)
+	}
+	return failures
+}
+
+// maxStory is how many events a failure tells of: the latest.
+const maxStory = 40
+
+// storyLines is what happened, a line each.
+func (c *course) storyLines() (lines []string) {
+	story := c.story
+	if left := len(story) - maxStory; left > 0 {
+		lines = append(lines, fmt.Sprintf("… %d earlier events", left))
+		story = story[left:]
+	}
+	width := 0
+	for _, e := range story {
+		width = max(width, len(offsetText(e.at.Sub(start))))
+	}
+	for _, e := range story {
+		lines = append(lines, fmt.Sprintf("%-*s  %s", width, offsetText(e.at.Sub(start)), e.what))
+	}
+	if len(lines) == 0 {
+		lines = append(lines, "nothing: no alert fired, no message was made")
+	}
+	return lines
+}

@@ -1,0 +1,108 @@
+package ruletest
+
+import (
+	"bytes"
+	"encoding/xml"
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// golden compares a text with a file.
+func golden(t *testing.T, name, text string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	}
+	want, err := os.ReadFile(path)
+	require.NoError(t, err, "run the test with -update")
+	require.Equal(t, string(want), text)
+}
+
+// TestReports: each file of tests and what is printed of it. The wrong ones
+// have to explain themselves; read their golden files as a user would.
+func TestReports(t *testing.T) {
+	files, err := filepath.Glob("testdata/*_test.yml")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			report := Run(filepath.ToSlash(file), nil)
+			var out bytes.Buffer
+			require.NoError(t, report.Write(&out))
+			golden(t, strings.TrimSuffix(filepath.Base(file), "_test.yml")+".golden", out.String())
+			require.Equal(t, strings.Contains(out.String(), ": FAILED"), report.Failed())
+		})
+	}
+}
+
+func TestTheDesignsExamplePasses(t *testing.T) {
+	report := Run("testdata/design_test.yml", nil)
+	require.Empty(t, report.Problems.Error())
+	require.Len(t, report.Results, 4)
+	for _, result := range report.Results {
+		require.Empty(t, result.Failures, result.Name)
+	}
+}
+
+func TestARunGivesTheSameEveryTime(t *testing.T) {
+	first := Run("testdata/wrong_test.yml", nil)
+	for range 20 {
+		require.Equal(t, first, Run("testdata/wrong_test.yml", nil))
+	}
+}
+
+func TestOnlyTestsWhoseNamesMatchAreRun(t *testing.T) {
+	report := Run("testdata/wrong_test.yml", regexp.MustCompile("^this one passes"))
+	require.Len(t, report.Results, 1)
+	require.False(t, report.Failed())
+}
+
+func TestAYearOfATestTakesNoYear(t *testing.T) {
+	path := testsIn(t, head+`
+  - name: a year
+    input: |
+      temperature,site=fra1,rack=r1 temp_c=31 0s
+      temperature,site=fra1,rack=r1 temp_c=31 365d
+    expect: [{at: 365d, alerts: []}]
+`)
+	started := time.Now()
+	Run(path, nil)
+	require.Less(t, time.Since(started), 5*time.Second)
+}
+
+// The programs that show test results read names, messages and texts.
+func TestJUnitHoldsEveryTestAndWhyItFailed(t *testing.T) {
+	reports := []Report{Run("testdata/wrong_test.yml", nil), Run("testdata/design_test.yml", nil), Run("testdata/broken-rules_test.yml", nil)}
+	var out bytes.Buffer
+	require.NoError(t, WriteJUnit(&out, reports))
+	golden(t, "junit.golden", out.String())
+	var read struct {
+		Suites []struct {
+			Tests    int `xml:"tests,attr"`
+			Failures int `xml:"failures,attr"`
+			Errors   int `xml:"errors,attr"`
+			Cases    []struct {
+				Failure *struct {
+					Message string `xml:"message,attr"`
+					Text    string `xml:",chardata"`
+				} `xml:"failure"`
+			} `xml:"testcase"`
+		} `xml:"testsuite"`
+	}
+	require.NoError(t, xml.Unmarshal(out.Bytes(), &read))
+	require.Len(t, read.Suites, 3)
+	require.Equal(t, []int{6, 5, 0}, []int{read.Suites[0].Tests, read.Suites[0].Failures, read.Suites[0].Errors})
+	require.Equal(t, []int{4, 0, 0}, []int{read.Suites[1].Tests, read.Suites[1].Failures, read.Suites[1].Errors})
+	require.Equal(t, []int{1, 0, 1}, []int{read.Suites[2].Tests, read.Suites[2].Failures, read.Suites[2].Errors})
+	require.Contains(t, read.Suites[0].Cases[0].Failure.Text, "what happened")
+}

@@ -1,0 +1,67 @@
+package ruletest
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/teamsrelay/teamsrelay/receiver/card"
+)
+
+func TestTextsAreWhatTeamsShowsOfMarkdown(t *testing.T) {
+	for markdown, want := range map[string]string{
+		"site **fra1** · rack **r\\_1**":           "site fra1 · rack r_1",
+		"*a* and **b** and _c_ and __d__":          "a and b and c and d",
+		"_a_ _b_":                                  "a b",
+		"temp_c is no emphasis, nor is usage_idle": "temp_c is no emphasis, nor is usage_idle",
+		"5 * 3 * 2":                                "5 * 3 * 2",
+		`5 \* 3 \* 2`:                              "5 * 3 * 2",
+		`C:\\Users\\x`:                             `C:\Users\x`,
+		`C:\Users`:                                 `C:\Users`,
+		"[Clean up](https://wiki.example.com/x)":   "Clean up",
+		`\[WARNING\] x`:                            "[WARNING] x",
+		"a &lt;b&gt; &amp;amp; c":                  "a <b> &amp; c",
+		"a {\\{ b":                                 "a {{ b",
+		"a $\u2060{b}":                             "a ${b}",
+		"<at>alice@contoso.com</at> look":          "alice@contoso.com look",
+		`\*\*not bold\*\*`:                         "**not bold**",
+	} {
+		require.Equal(t, want, shown(markdown), "%q", markdown)
+	}
+}
+
+func TestACardIsReadFromTopToBottomWithThePreviewFirst(t *testing.T) {
+	m := card.Message{Summary: "[WARNING] preview", Card: []byte(`{
+		"type": "AdaptiveCard", "version": "1.5", "fallbackText": "not shown", "speak": "not shown",
+		"body": [
+			{"type": "ColumnSet", "columns": [
+				{"type": "Column", "items": [{"type": "TextBlock", "text": "left **one**"}]},
+				{"type": "Column", "items": [{"type": "TextBlock", "text": "right"}]}]},
+			{"type": "Container", "items": [{"type": "TextBlock", "text": "two\n\nlines"}]},
+			{"type": "FactSet", "facts": [{"title": "mount\\_point", "value": "/var"}, {"title": "empty"}]},
+			{"type": "RichTextBlock", "inlines": ["plain *run*", {"type": "TextRun", "text": " more"}]},
+			{"type": "Image", "url": "https://example.com/not-shown.png", "altText": "a chart"},
+			{"type": "Table", "rows": [{"type": "TableRow", "cells": [{"type": "TableCell", "items": [{"type": "TextBlock", "text": "cell"}]}]}]},
+			{"type": "Input.ChoiceSet", "id": "not-shown", "label": "For how long?", "value": "not-shown", "choices": [{"title": "1 hour", "value": "not-shown"}]},
+			{"type": "Input.Text", "id": "c", "placeholder": "Say why", "value": "typed already"},
+			{"type": "ActionSet", "actions": [{"type": "Action.OpenUrl", "title": "In the *body*", "url": "https://example.com/not-shown"}]}],
+		"actions": [{"type": "Action.ShowCard", "title": "More", "card": {"type": "AdaptiveCard", "body": [{"type": "TextBlock", "text": "within"}]}}]}`)}
+	require.Equal(t, `[WARNING] preview
+left one
+right
+two
+lines
+mount_point: /var
+empty:
+plain *run*
+more
+a chart
+cell
+For how long?
+1 hour
+typed already
+Say why
+In the *body*
+More
+within`, textOf(m))
+}
