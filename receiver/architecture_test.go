@@ -30,8 +30,10 @@ var order = []string{
 	"receiver/store", "receiver/teams",
 	"receiver/people",
 	"receiver/deliver", "receiver/ingest", "receiver/bot",
+	"receiver/ruler",
 	"receiver/engine",
-	"receiver/config", "receiver/ruletest", "receiver/web",
+	"receiver/config",
+	"receiver/ruletest", "receiver/web",
 	"receiver/app",
 	"receiver/teamstest", // stands for Microsoft: only commands and tests need it
 	"receiver/cmd",

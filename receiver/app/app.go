@@ -153,6 +153,13 @@ func (a *App) read() (*config.Config, error) {
 	for _, p := range problems {
 		a.log.Warn("Configuration", "problem", p.String())
 	}
+	if c.Rules != nil {
+		for _, g := range c.Rules.Groups {
+			if g.InfluxDB == "" {
+				a.log.Warn("Rules about Telegraf's metrics never fire in the receiver: it gets none. Name their file in the rule_files of the Telegraf output instead, or query an InfluxDB", "file", g.File, "group", g.Name)
+			}
+		}
+	}
 	return c, nil
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/deliver"
 	"github.com/teamsrelay/teamsrelay/receiver/ingest/alertmanager"
 	"github.com/teamsrelay/teamsrelay/receiver/route"
+	"github.com/teamsrelay/teamsrelay/receiver/rules"
 	"github.com/teamsrelay/teamsrelay/receiver/teams/workflow"
 )
 
@@ -28,6 +29,10 @@ type Config struct {
 	Tree *route.Tree
 	// Cards are the shipped cards and those of template_files.
 	Cards *card.Set
+	// Rules are those of rule_files; nil when there are none.
+	Rules *rules.Set
+	// InfluxDB are the connections that polled rules use.
+	InfluxDB []InfluxDB
 	// ResolveTimeout is how long an alert of POST /api/v2/alerts without
 	// endsAt fires when it is not sent again.
 	ResolveTimeout time.Duration

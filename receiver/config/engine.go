@@ -6,6 +6,7 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/card"
 	"github.com/teamsrelay/teamsrelay/receiver/deliver"
 	"github.com/teamsrelay/teamsrelay/receiver/engine"
+	"github.com/teamsrelay/teamsrelay/receiver/ingest/influxdb"
 	"github.com/teamsrelay/teamsrelay/receiver/teams/workflow"
 )
 
@@ -14,7 +15,7 @@ import (
 func (c *Config) Engine() (engine.Config, error) {
 	out := engine.Config{
 		Routes: c.Tree, Cards: c.Cards,
-		ResolveTimeout: c.ResolveTimeout, Retention: c.Storage.Retention,
+		Rules: c.Rules, ResolveTimeout: c.ResolveTimeout, Retention: c.Storage.Retention,
 	}
 	for _, d := range c.Destinations {
 		sender, err := workflow.New(d.Workflow())
@@ -29,6 +30,13 @@ func (c *Config) Engine() (engine.Config, error) {
 				Send: sender.Send,
 			}},
 		})
+	}
+	for _, i := range c.InfluxDB {
+		source, err := influxdb.New(i.Connection())
+		if err != nil {
+			return engine.Config{}, fmt.Errorf("influxdb %q: %w", i.Name, err)
+		}
+		out.Sources = append(out.Sources, source)
 	}
 	for _, a := range c.Alertmanagers {
 		out.Alertmanagers = append(out.Alertmanagers, engine.Alertmanager{URL: a.URL(), Known: a.Known})

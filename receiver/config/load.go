@@ -12,6 +12,7 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/card"
 	"github.com/teamsrelay/teamsrelay/receiver/ingest/alertmanager"
 	"github.com/teamsrelay/teamsrelay/receiver/route"
+	"github.com/teamsrelay/teamsrelay/receiver/rules"
 	"github.com/teamsrelay/teamsrelay/receiver/yamlfile"
 )
 
@@ -84,6 +85,8 @@ func (d *document) config(f *file) *Config {
 		ResolveTimeout: d.positive(f.ResolveTimeout, DefaultResolveTimeout, "resolve_timeout"),
 	}
 	c.AdminToken, _ = d.secret(f.AdminToken, f.AdminTokenFile, "admin_token")
+	c.InfluxDB = d.influxdb(f.InfluxDB)
+	c.Rules = d.rules(f)
 	set, names := d.cards(f.TemplateFiles)
 	c.Cards = set
 	c.Tree = d.tree(f, names)
@@ -120,34 +123,45 @@ func (d *document) positive(set *time.Duration, otherwise time.Duration, at stri
 	return *set
 }
 
-var define = regexp.MustCompile(`{{-?\s*define\s+"([^"]+)"`)
-
-// cards reads the template files and checks them. names are the cards that a
-// route can ask for, those included that a mistake in their file keeps out.
-func (d *document) cards(patterns []string) (set *card.Set, names []string) {
-	var files []card.Source
+// files reads every file that one of the patterns at a key means, once. A
+// rule test that lies beside its rules is only meant where it is named.
+func (d *document) files(patterns []string, key string, take func(name, text string)) {
 	seen := make(map[string]bool)
 	for i, pattern := range patterns {
-		at := fmt.Sprintf("template_files[%d]", i)
+		at := fmt.Sprintf("%s[%d]", key, i)
 		if d.Faulty(at) {
 			continue
 		}
 		paths, err := filepath.Glob(d.path(pattern))
 		if err != nil {
-			d.Wrong(at, yamlfile.Quote(pattern)+" is not a pattern for files", "write a path such as templates/*.tmpl; close every [")
+			d.Wrong(at, yamlfile.Quote(pattern)+" is not a pattern for files", "write a path such as "+strings.TrimSuffix(key, "_files")+"s/*; close every [")
 			continue
 		}
 		if len(paths) == 0 {
 			d.Wrong(at, "there is no file "+yamlfile.Quote(pattern), "create it or remove the line; paths are relative to this file")
 		}
 		for _, path := range paths {
+			if path != d.path(pattern) && rules.IsTest(path) {
+				continue
+			}
 			text, ok := d.read(path, at, yamlfile.MaxSize)
 			if ok && !seen[path] {
 				seen[path] = true
-				files = append(files, card.Source{Name: path, Text: text})
+				take(path, text)
 			}
 		}
 	}
+}
+
+var define = regexp.MustCompile(`{{-?\s*define\s+"([^"]+)"`)
+
+// cards reads the template files and checks them. names are the cards that a
+// route can ask for, those included that a mistake in their file keeps out.
+func (d *document) cards(patterns []string) (set *card.Set, names []string) {
+	var files []card.Source
+	d.files(patterns, "template_files", func(name, text string) {
+		files = append(files, card.Source{Name: name, Text: text})
+	})
 	set, problems := card.New(files)
 	names = set.Names()
 	if len(problems) == 0 {

@@ -21,7 +21,10 @@ import (
 
 	"github.com/teamsrelay/teamsrelay/receiver/card"
 	"github.com/teamsrelay/teamsrelay/receiver/deliver"
+	"github.com/teamsrelay/teamsrelay/receiver/ingest/influxdb"
 	"github.com/teamsrelay/teamsrelay/receiver/route"
+	"github.com/teamsrelay/teamsrelay/receiver/ruler"
+	"github.com/teamsrelay/teamsrelay/receiver/rules"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
 )
 
@@ -49,6 +52,10 @@ type Config struct {
 	Cards        *card.Set
 	// Alertmanagers are asked which alerts they have.
 	Alertmanagers []Alertmanager
+	// Rules decide about samples; nil: there are none.
+	Rules *rules.Set
+	// Sources are what the polled ones of them query.
+	Sources []*influxdb.Source
 	// ResolveTimeout is how long an alert that was posted without an end goes
 	// on if it is not sent again.
 	ResolveTimeout time.Duration
@@ -69,11 +76,14 @@ type Engine struct {
 	log     *slog.Logger
 	clock   *clock
 	deliver *deliver.Deliverer
+	ruler   *ruler.Ruler
 	timers  alarm
 	metrics metrics
+	queries *influxdb.Metrics
 
 	reload  sync.Mutex    // one Reload at a time
 	moved   chan struct{} // destinations may have moved to other addresses
+	polls   chan struct{} // other sources are to be polled
 	current atomic.Pointer[compiled]
 
 	// active are the posted alerts that fire. It is guarded by its own lock.
@@ -110,7 +120,7 @@ func New(o Options, c Config) (*Engine, error) {
 	}
 	auto := promauto.With(o.Registerer)
 	e := &Engine{
-		store: o.Store, log: o.Logger, moved: make(chan struct{}, 1),
+		store: o.Store, log: o.Logger, moved: make(chan struct{}, 1), polls: make(chan struct{}, 1),
 		clock: newClock(o.Now, o.Elapsed),
 		metrics: metrics{
 			received: auto.NewCounterVec(prometheus.CounterOpts{
@@ -122,7 +132,7 @@ func New(o Options, c Config) (*Engine, error) {
 		},
 	}
 	e.timers.init()
-	for _, source := range []string{sourceAlertmanager, sourceAPI, sourceTest} {
+	for _, source := range []string{sourceAlertmanager, sourceAPI, sourceRules, sourceTest} {
 		e.metrics.received.WithLabelValues(source)
 	}
 	e.current.Store(compile(c))
@@ -158,6 +168,15 @@ func New(o Options, c Config) (*Engine, error) {
 	if err := e.remember(context.Background(), e.current.Load()); err != nil {
 		return nil, err
 	}
+	if e.queries, err = influxdb.NewMetrics(o.Registerer); err != nil {
+		return nil, err
+	}
+	e.ruler, err = ruler.New(context.Background(), ruler.Options{
+		Store: o.Store, Logger: o.Logger, Registerer: o.Registerer, Now: e.clock.now, Hand: e.decided,
+	}, c.Rules)
+	if err != nil {
+		return nil, err
+	}
 	return e, nil
 }
 
@@ -165,6 +184,7 @@ func New(o Options, c Config) (*Engine, error) {
 const (
 	sourceAlertmanager = "alertmanager"
 	sourceAPI          = "api"
+	sourceRules        = "rules"
 	sourceTest         = "test"
 )
 
@@ -187,12 +207,14 @@ func compile(c Config) *compiled {
 func (e *Engine) Run(ctx context.Context) error {
 	e.move()
 	var work sync.WaitGroup
-	for _, part := range []func(context.Context){e.runTimers, e.runExpiry, e.runPrune, e.runReaddress, e.runReconcile} {
+	for _, part := range []func(context.Context){e.runTimers, e.runExpiry, e.runPrune, e.runReaddress, e.runReconcile, e.runPolls} {
 		work.Go(func() { part(ctx) })
 	}
+	var ruled error
+	work.Go(func() { ruled = e.ruler.Run(ctx) })
 	err := e.deliver.Run(ctx)
 	work.Wait()
-	return err
+	return errors.Join(err, ruled)
 }
 
 // Reload takes a new configuration. Episodes that are under way keep the
@@ -210,6 +232,13 @@ func (e *Engine) Reload(ctx context.Context, c Config) error {
 	}
 	e.current.Store(next)
 	e.move()
+	if err := e.ruler.Reload(ctx, c.Rules); err != nil {
+		e.log.Error("What the new rules end could not be stored yet; trying again", "err", err)
+	}
+	select {
+	case e.polls <- struct{}{}:
+	default:
+	}
 	return nil
 }
 

@@ -120,18 +120,34 @@ func fingerprints(g *group.Group) map[alert.Fingerprint]struct{} {
 // that follows from them is on disk. Alerts that only say that they still fire
 // cost no transaction.
 func (e *Engine) Posted(ctx context.Context, posted []ingest.Posted) error {
-	news := e.active.news(posted)
-	if len(news) > 0 {
-		if err := e.posted(ctx, news); err != nil {
-			return err
-		}
+	if err := e.receive(ctx, posted, nil); err != nil {
+		return err
 	}
 	e.metrics.received.WithLabelValues(sourceAPI).Add(float64(len(posted)))
 	return nil
 }
 
-// posted stores news of alerts that we group ourselves.
-func (e *Engine) posted(ctx context.Context, news []newsItem) error {
+// decided is Posted for what our own rules decided; also runs in the same
+// transaction, if it is not nil.
+func (e *Engine) decided(ctx context.Context, posted []ingest.Posted, also func(store.Tx) error) error {
+	if err := e.receive(ctx, posted, also); err != nil {
+		return err
+	}
+	e.metrics.received.WithLabelValues(sourceRules).Add(float64(len(posted)))
+	return nil
+}
+
+func (e *Engine) receive(ctx context.Context, posted []ingest.Posted, also func(store.Tx) error) error {
+	news := e.active.news(posted)
+	if len(news) == 0 && also == nil {
+		return nil
+	}
+	return e.posted(ctx, news, also)
+}
+
+// posted stores news of alerts that we group ourselves, and what else belongs
+// into the same transaction.
+func (e *Engine) posted(ctx context.Context, news []newsItem, also func(store.Tx) error) error {
 	now, release := e.clock.hold()
 	defer release()
 	c := e.current.Load()
@@ -143,6 +159,9 @@ func (e *Engine) posted(ctx context.Context, news []newsItem) error {
 				if err := e.receivePart(tx, *p, now, &done); err != nil {
 					return err
 				}
+			}
+			if also != nil {
+				return also(tx)
 			}
 			return nil
 		}

@@ -139,7 +139,7 @@ func (e *Engine) runExpiry(ctx context.Context) {
 		news, next := e.active.expired(now, batch)
 		release()
 		if len(news) > 0 {
-			if err := e.posted(ctx, news); err != nil && ctx.Err() == nil {
+			if err := e.posted(ctx, news, nil); err != nil && ctx.Err() == nil {
 				e.log.Error("The end of alerts could not be stored; trying again", "alerts", len(news), "err", err)
 			}
 			continue
@@ -189,14 +189,19 @@ func (e *Engine) rebase(ctx context.Context) error {
 	if jump == 0 {
 		return nil
 	}
-	e.clock.working.Lock() // whoever works by the old time ends first
-	defer e.clock.working.Unlock()
-	err := e.store.Update(ctx, func(tx store.Tx) error { return tx.ShiftTimers(jump) })
+	err := e.ruler.Shift(jump, func() error {
+		e.clock.working.Lock() // whoever works by the old time ends first
+		defer e.clock.working.Unlock()
+		if err := e.store.Update(ctx, func(tx store.Tx) error { return tx.ShiftTimers(jump) }); err != nil {
+			return err
+		}
+		e.clock.move(jump)
+		e.active.shift(jump)
+		return nil
+	})
 	if err != nil {
 		return err
 	}
-	e.clock.move(jump)
-	e.active.shift(jump)
 	e.log.Warn("The wall clock was set; timers have moved with it", "by", jump)
 	e.metrics.jumps.Inc()
 	e.deliver.WakeAll()

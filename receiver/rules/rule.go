@@ -4,6 +4,7 @@
 package rules
 
 import (
+	"strings"
 	"time"
 
 	"github.com/teamsrelay/teamsrelay/receiver/rules/condition"
@@ -15,6 +16,12 @@ type Set struct {
 	Groups []*Group
 	// measurements finds the rules for a metric.
 	measurements map[string][]*Rule
+}
+
+// IsTest says whether a file is a rule test by its name: those lie beside the
+// rules, and a pattern such as rules/*.yml does not mean them.
+func IsTest(name string) bool {
+	return strings.HasSuffix(name, "_test.yml") || strings.HasSuffix(name, "_test.yaml")
 }
 
 // Group is rules that are evaluated together.

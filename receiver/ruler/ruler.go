@@ -1,0 +1,349 @@
+// Package ruler runs rules for a process: samples and query rows go through
+// the rules, what they decide is on disk before the next samples are taken,
+// and what they know of their series survives a restart.
+//
+// It decides nothing (package rules does) and tells nobody (whoever Options.
+// Hand leads to does). It is what the receiver and the Telegraf plugin share,
+// whether the alerts become cards here or go to another receiver.
+package ruler
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/teamsrelay/teamsrelay/receiver/alert"
+	"github.com/teamsrelay/teamsrelay/receiver/ingest"
+	"github.com/teamsrelay/teamsrelay/receiver/rules"
+	"github.com/teamsrelay/teamsrelay/receiver/sample"
+	"github.com/teamsrelay/teamsrelay/receiver/store"
+)
+
+const (
+	// resendEvery is how often what fires is handed on again, as Prometheus
+	// does: whoever takes it may have started anew.
+	resendEvery = time.Minute
+	// lives is how long an alert fires that is not handed on again:
+	// Alertmanager's resolve_timeout.
+	lives = 5 * time.Minute
+	// checkpointEvery is how often windows and charts are stored. After a
+	// crash they lack at most this much.
+	checkpointEvery = time.Minute
+	// lookAgain is how long a timer sleeps at most, because clocks are set.
+	lookAgain = 10 * time.Second
+	// notNow is how long is waited after the store refused.
+	notNow = time.Second
+	// batch is how many rows or alerts go into one transaction when nothing
+	// says that they belong together.
+	batch = 2000
+	// lastWords is how long the last checkpoint may take: Telegraf kills what
+	// has not ended after ten seconds.
+	lastWords = 3 * time.Second
+)
+
+// Options are what a Ruler works with.
+type Options struct {
+	Store      store.Store
+	Logger     *slog.Logger
+	Registerer prometheus.Registerer
+	// Now is a clock that never jumps by itself; see Shift.
+	Now func() time.Time
+	// Hand passes alerts on, and runs also, if it is not nil, in the
+	// transaction that stores them. When it returns nil, both are on disk.
+	// What fires is handed on again and again.
+	Hand func(ctx context.Context, alerts []ingest.Posted, also func(store.Tx) error) error
+}
+
+// Ruler evaluates samples. It is safe for concurrent use.
+type Ruler struct {
+	o    Options
+	set  atomic.Pointer[rules.Set]
+	wake chan struct{} // a timer may be due earlier
+
+	// mu is held from a decision until it is on disk, so that decisions are
+	// handed on in their order.
+	mu        sync.Mutex
+	evaluator *rules.Evaluator
+	// reported are the alerts that fire and are not from a rule.
+	reported map[alert.Fingerprint]alert.Alert
+	// What the evaluator decided and the store has not taken yet.
+	alerts []alert.Alert
+	rows   []rules.Row
+}
+
+// New makes a Ruler that knows what the last one with this store knew.
+func New(ctx context.Context, o Options, set *rules.Set) (*Ruler, error) {
+	if set == nil {
+		set = &rules.Set{}
+	}
+	r := &Ruler{
+		o: o, wake: make(chan struct{}, 1),
+		evaluator: rules.NewEvaluator(set, o.Now()), reported: make(map[alert.Fingerprint]alert.Alert),
+	}
+	r.set.Store(set)
+	if err := r.restore(ctx); err != nil {
+		return nil, fmt.Errorf("reading what the rules knew: %w", err)
+	}
+	if err := o.Registerer.Register(collector{r}); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// restore takes over what is stored. A row that cannot be read costs what was
+// known of one series, and nothing else.
+func (r *Ruler) restore(ctx context.Context) error {
+	now := r.o.Now()
+	return r.o.Store.View(ctx, func(tx store.Tx) error {
+		return tx.EachSeries(func(row rules.Row) error {
+			if err := r.evaluator.Restore(row, now); err != nil {
+				r.o.Logger.Warn("What a rule knew of a series cannot be read; it starts anew", "rule", row.Rule, "series", row.Series, "err", err)
+				row.State = nil
+				r.rows = append(r.rows, row)
+			}
+			return nil
+		})
+	})
+}
+
+// Wants says whether any rule looks at metrics of this name.
+func (r *Ruler) Wants(measurement string) bool { return r.set.Load().Wants(measurement) }
+
+// Samples evaluates samples in their order. When it returns nil, everything
+// that they decided is on disk. After an error nothing is lost: they must not
+// be given again, and the next call, with or without samples, stores what this
+// one could not.
+func (r *Ruler) Samples(ctx context.Context, samples []sample.Sample) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := r.o.Now()
+	for i := range samples {
+		r.evaluator.Metric(&samples[i], now)
+	}
+	return r.flush(ctx)
+}
+
+// Rows evaluates all that a query gave for a polled rule; see Samples for the
+// error.
+func (r *Ruler) Rows(ctx context.Context, rule *rules.Rule, rows []sample.Sample) (rules.Verdict, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	verdict := r.evaluator.Rows(rule, rows, r.o.Now())
+	return verdict, r.flush(ctx)
+}
+
+// Report hands on an alert that is not from a rule: it fires until it is
+// reported as resolved. After an error it has to be reported again.
+func (r *Ruler) Report(ctx context.Context, a alert.Alert) error {
+	a.Fingerprint = alert.FingerprintOf(a.Labels)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.flush(ctx); err != nil {
+		return err
+	}
+	if err := r.o.Hand(ctx, r.posted([]alert.Alert{a}), nil); err != nil {
+		return err
+	}
+	if a.Status == alert.Firing {
+		r.reported[a.Fingerprint] = a
+	} else {
+		delete(r.reported, a.Fingerprint)
+	}
+	return nil
+}
+
+// Reported are the alerts that were reported and fire.
+func (r *Ruler) Reported() []alert.Alert {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Collect(maps.Values(r.reported))
+}
+
+// Reload goes on with other rules. What they decide about series that are
+// known is on disk when it returns nil; after an error the new rules are in
+// force too, and Run stores the rest.
+func (r *Ruler) Reload(ctx context.Context, set *rules.Set) error {
+	if set == nil {
+		set = &rules.Set{}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.evaluator.Reload(set, r.o.Now())
+	r.set.Store(set)
+	return r.flush(ctx)
+}
+
+// Shift runs move, which sets the clock by that much, while nothing is
+// decided, and moves all timers with it.
+func (r *Ruler) Shift(by time.Duration, move func() error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := move(); err != nil {
+		return err
+	}
+	r.evaluator.Shift(by)
+	return nil
+}
+
+// flush stores what was decided. The lock must be held.
+func (r *Ruler) flush(ctx context.Context) (err error) {
+	r.alerts = append(r.alerts, r.evaluator.Changes()...)
+	r.rows = append(r.rows, r.evaluator.Dirty()...)
+	if len(r.alerts) == 0 && len(r.rows) == 0 {
+		return nil
+	}
+	defer r.ring()
+	defer func() {
+		if err != nil { // a store that refuses for hours must not cost memory for each of them
+			r.rows = latest(r.rows)
+		}
+	}()
+	// Without a decision the rows do not belong together.
+	for len(r.alerts) == 0 && len(r.rows) > batch {
+		if err := r.o.Store.Update(ctx, save(r.rows[:batch])); err != nil {
+			return err
+		}
+		r.rows = r.rows[batch:]
+	}
+	if len(r.alerts) == 0 {
+		if err := r.o.Store.Update(ctx, save(r.rows)); err != nil {
+			return err
+		}
+	} else if err := r.o.Hand(ctx, r.posted(r.alerts), save(r.rows)); err != nil {
+		return err
+	}
+	r.alerts, r.rows = nil, nil
+	return nil
+}
+
+// latest keeps the last row of every series, in their order.
+func latest(rows []rules.Row) []rules.Row {
+	type key struct{ rule, series string }
+	last := make(map[key]int, len(rows))
+	for i, row := range rows {
+		last[key{row.Rule, row.Series}] = i
+	}
+	kept := make([]rules.Row, 0, len(last))
+	for i, row := range rows {
+		if last[key{row.Rule, row.Series}] == i {
+			kept = append(kept, row)
+		}
+	}
+	return kept
+}
+
+func save(rows []rules.Row) func(store.Tx) error {
+	return func(tx store.Tx) error { return tx.SaveSeries(rows) }
+}
+
+func (r *Ruler) posted(alerts []alert.Alert) []ingest.Posted {
+	until := r.o.Now().Add(lives)
+	posted := make([]ingest.Posted, len(alerts))
+	for i, a := range alerts {
+		posted[i] = ingest.Posted{Alert: a, Until: until}
+	}
+	return posted
+}
+
+func (r *Ruler) firing() []alert.Alert {
+	firing := slices.Collect(maps.Values(r.reported))
+	r.evaluator.Firing(func(a alert.Alert) { firing = append(firing, a) })
+	return firing
+}
+
+// ring tells Run that a timer may be due earlier than it thinks.
+func (r *Ruler) ring() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run works the rules' timers, hands on again what fires, and stores windows
+// and charts from time to time, until ctx ends; then once more.
+func (r *Ruler) Run(ctx context.Context) error {
+	var resendAt, checkpointAt time.Time
+	checkpointAt = r.o.Now().Add(checkpointEvery)
+	for ctx.Err() == nil {
+		now := r.o.Now()
+		next, err := r.tick(ctx, now)
+		if err == nil && !now.Before(resendAt) {
+			if err = r.resend(ctx); err == nil {
+				resendAt = now.Add(resendEvery)
+			}
+		}
+		if err == nil && !now.Before(checkpointAt) {
+			if err = r.checkpoint(ctx); err == nil {
+				checkpointAt = now.Add(checkpointEvery)
+			}
+		}
+		if err != nil && ctx.Err() == nil {
+			r.o.Logger.Error("What the rules decided could not be stored; trying again", "err", err)
+			next = now.Add(notNow)
+		}
+		r.sleep(ctx, next, resendAt, checkpointAt)
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
+	defer cancel()
+	if err := r.checkpoint(last); err != nil {
+		return fmt.Errorf("storing what the rules know: %w", err)
+	}
+	return nil
+}
+
+// tick works the timers that are due and returns when the next one is.
+func (r *Ruler) tick(ctx context.Context, now time.Time) (time.Time, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.evaluator.Tick(now)
+	err := r.flush(ctx)
+	return r.evaluator.Next(), err
+}
+
+// resend hands on again what fires.
+func (r *Ruler) resend(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.flush(ctx); err != nil {
+		return err
+	}
+	for some := range slices.Chunk(r.firing(), batch) {
+		if err := r.o.Hand(ctx, r.posted(some), nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkpoint stores what changes with every sample.
+func (r *Ruler) checkpoint(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.evaluator.Checkpoint()
+	return r.flush(ctx)
+}
+
+// sleep waits for the earliest of the times, or until it is woken.
+func (r *Ruler) sleep(ctx context.Context, times ...time.Time) {
+	now := r.o.Now()
+	until := now.Add(lookAgain)
+	for _, t := range times {
+		if !t.IsZero() && t.Before(until) {
+			until = t
+		}
+	}
+	timer := time.NewTimer(until.Sub(now))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	case <-r.wake:
+	}
+}

@@ -1,0 +1,395 @@
+package ruler_test
+
+import (
+	"context"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/stretchr/testify/require"
+
+	"github.com/teamsrelay/teamsrelay/receiver/alert"
+	"github.com/teamsrelay/teamsrelay/receiver/ingest"
+	"github.com/teamsrelay/teamsrelay/receiver/ruler"
+	"github.com/teamsrelay/teamsrelay/receiver/rules"
+	"github.com/teamsrelay/teamsrelay/receiver/sample"
+	"github.com/teamsrelay/teamsrelay/receiver/store"
+	"github.com/teamsrelay/teamsrelay/receiver/store/sqlite"
+)
+
+const hot = `
+groups:
+  - name: datacenter
+    rules:
+      - alert: Hot
+        measurement: temperature
+        when: temp_c > 27
+        labels: {severity: warning}
+        annotations: {summary: '{{ $labels.rack }} is at {{ $value }} °C'}
+`
+
+const hotForTwoMinutes = hot + "        for: 2m\n"
+
+// rig is a ruler on a real store that notes what it hands on.
+type rig struct {
+	t      *testing.T
+	file   string
+	db     store.Store
+	ruler  *ruler.Ruler
+	metric *prometheus.Registry
+	stop   func()
+
+	mu     sync.Mutex
+	refuse bool
+	handed []string // "firing r1", one for each time
+	until  time.Time
+}
+
+func newRig(t *testing.T) *rig {
+	return &rig{t: t, file: filepath.Join(t.TempDir(), "ruler.db")}
+}
+
+func parse(t *testing.T, text string) *rules.Set {
+	t.Helper()
+	set, problems := rules.Parse([]rules.File{{Name: "rules.yml", Data: []byte(text)}})
+	require.Empty(t, problems.Error())
+	return set
+}
+
+// start makes a ruler and runs it until stop is called.
+func (r *rig) start(text string) {
+	r.t.Helper()
+	var err error
+	r.db, err = sqlite.Open(r.file, sqlite.Options{})
+	require.NoError(r.t, err)
+	r.metric = prometheus.NewRegistry()
+	r.ruler, err = ruler.New(r.t.Context(), ruler.Options{
+		Store: fragile{r.db, r}, Logger: slog.New(slog.DiscardHandler), Registerer: r.metric,
+		Now: func() time.Time { return time.Now().Round(0) }, Hand: r.hand,
+	}, parse(r.t, text))
+	require.NoError(r.t, err)
+	ctx, cancel := context.WithCancel(r.t.Context())
+	done := make(chan error, 1)
+	go func() { done <- r.ruler.Run(ctx) }()
+	synctest.Wait() // what fires is handed on first
+	r.stop = func() {
+		cancel()
+		if err := <-done; !r.refusing() {
+			require.NoError(r.t, err)
+		}
+		require.NoError(r.t, r.db.Close())
+	}
+}
+
+func (r *rig) hand(ctx context.Context, alerts []ingest.Posted, also func(store.Tx) error) error {
+	if r.refusing() {
+		return store.ErrUnavailable
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, a := range alerts {
+		r.handed = append(r.handed, string(a.Status)+" "+a.Labels["rack"])
+		r.until = a.Until
+	}
+	if also == nil {
+		return nil
+	}
+	return r.db.Update(ctx, also)
+}
+
+// fragile is the store as the ruler sees it.
+type fragile struct {
+	store.Store
+	rig *rig
+}
+
+func (f fragile) Update(ctx context.Context, fn func(store.Tx) error) error {
+	if f.rig.refusing() {
+		return store.ErrUnavailable
+	}
+	return f.Store.Update(ctx, fn)
+}
+
+func (r *rig) refusing() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.refuse
+}
+
+// told is what was handed on since the last call.
+func (r *rig) told() []string {
+	synctest.Wait()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	handed := r.handed
+	r.handed = nil
+	return handed
+}
+
+// lives is until when what was handed on last fires.
+func (r *rig) lives() time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.until
+}
+
+func (r *rig) refuses(refuse bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.refuse = refuse
+}
+
+func at(rack string, celsius float64) sample.Sample {
+	return sample.Sample{
+		Measurement: "temperature", Time: time.Now(),
+		Tags:   []sample.Tag{{Key: "rack", Value: rack}},
+		Fields: []sample.Field{{Key: "temp_c", Value: sample.Num(celsius)}},
+	}
+}
+
+func (r *rig) samples(samples ...sample.Sample) {
+	r.t.Helper()
+	require.NoError(r.t, r.ruler.Samples(r.t.Context(), samples))
+}
+
+func TestWhatWasDecidedIsHandedOnOnceAndInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.start(hot)
+		defer func() { r.stop() }()
+		r.samples(at("r1", 20), at("r2", 30), at("r1", 30), at("r2", 20))
+		require.Equal(t, []string{"firing r2", "firing r1", "resolved r2"}, r.told())
+		r.samples(at("r1", 31))
+		require.Empty(t, r.told(), "nothing was decided")
+	})
+}
+
+func TestAStoreThatRefusesLosesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.start(hot)
+		defer func() { r.stop() }()
+		r.told()
+		r.refuses(true)
+		require.ErrorIs(t, r.ruler.Samples(t.Context(), []sample.Sample{at("r1", 30)}), store.ErrUnavailable)
+		require.ErrorIs(t, r.ruler.Samples(t.Context(), []sample.Sample{at("r2", 30), at("r1", 20)}), store.ErrUnavailable)
+		require.ErrorIs(t, r.ruler.Samples(t.Context(), nil), store.ErrUnavailable)
+		r.refuses(false)
+		require.NoError(t, r.ruler.Samples(t.Context(), nil))
+		require.Equal(t, []string{"firing r1", "firing r2", "resolved r1"}, r.told())
+	})
+}
+
+func TestAStoreThatRefusesIsTriedAgainWithoutSamples(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.start(hot)
+		defer func() { r.stop() }()
+		r.refuses(true)
+		require.Error(t, r.ruler.Samples(t.Context(), []sample.Sample{at("r1", 30)}))
+		r.refuses(false)
+		time.Sleep(2 * time.Second)
+		require.Equal(t, []string{"firing r1"}, r.told(), "somebody waits for it")
+	})
+}
+
+func TestARestartKnowsWhatFires(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.start(hot)
+		r.samples(at("r1", 30), at("r2", 30))
+		r.told()
+		r.stop()
+
+		time.Sleep(time.Hour)
+		r.start(hot)
+		told := r.told()
+		slices.Sort(told)
+		require.Equal(t, []string{"firing r1", "firing r2"}, told, "whoever takes them may have started anew")
+		r.samples(at("r1", 20))
+		require.Equal(t, []string{"resolved r1"}, r.told())
+		r.stop()
+	})
+}
+
+func TestARestartGoesOnWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.start(hotForTwoMinutes)
+		r.samples(at("r1", 30))
+		time.Sleep(time.Minute)
+		r.stop()
+		r.start(hotForTwoMinutes)
+		defer func() { r.stop() }()
+		r.samples(at("r1", 30))
+		require.Empty(t, r.told())
+		time.Sleep(time.Minute + time.Second)
+		require.Equal(t, []string{"firing r1"}, r.told(), "it was hot before the restart too")
+	})
+}
+
+func TestTimersRunWithoutSamples(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.start(hotForTwoMinutes)
+		defer func() { r.stop() }()
+		r.samples(at("r1", 30))
+		time.Sleep(2 * time.Minute)
+		require.Empty(t, r.told(), "two minutes are not longer than two minutes")
+		time.Sleep(time.Second)
+		require.Equal(t, []string{"firing r1"}, r.told())
+	})
+}
+
+func TestWhatFiresIsHandedOnAgainBeforeItEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.start(hot)
+		defer func() { r.stop() }()
+		r.samples(at("r1", 30))
+		r.told()
+		for range 5 {
+			time.Sleep(time.Minute)
+			require.Equal(t, []string{"firing r1"}, r.told())
+			require.GreaterOrEqual(t, time.Until(r.lives()), 3*time.Minute, "one that gets lost on the way must not end the alert")
+		}
+	})
+}
+
+func TestAlertsOfOurOwnFireUntilTheyAreReportedAsResolved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.start(hot)
+		defer func() { r.stop() }()
+		failed := alert.Alert{Status: alert.Firing, StartsAt: time.Now(), Labels: map[string]string{"alertname": "InfluxDBQueryFailed", "rack": "dc"}}
+		r.refuses(true)
+		require.Error(t, r.ruler.Report(t.Context(), failed))
+		r.refuses(false)
+		require.NoError(t, r.ruler.Report(t.Context(), failed))
+		require.Equal(t, []string{"firing dc"}, r.told())
+		time.Sleep(time.Minute)
+		require.Equal(t, []string{"firing dc"}, r.told())
+		failed.Status, failed.EndsAt = alert.Resolved, time.Now()
+		require.NoError(t, r.ruler.Report(t.Context(), failed))
+		require.Equal(t, []string{"resolved dc"}, r.told())
+		time.Sleep(5 * time.Minute)
+		require.Empty(t, r.told())
+	})
+}
+
+func TestARuleThatIsGoneEndsItsAlerts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.start(hot)
+		r.samples(at("r1", 30))
+		r.told()
+		require.True(t, r.ruler.Wants("temperature"))
+		require.NoError(t, r.ruler.Reload(t.Context(), nil))
+		require.Equal(t, []string{"resolved r1"}, r.told())
+		require.False(t, r.ruler.Wants("temperature"))
+		r.stop()
+
+		r.start(hot) // the file is back
+		defer func() { r.stop() }()
+		require.Empty(t, r.told(), "what is over stays over")
+	})
+}
+
+func TestARuleThatIsGoneAfterARestartEndsItsAlertsToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.start(hot)
+		r.samples(at("r1", 30))
+		r.told()
+		r.stop()
+		r.start("groups: [{name: other, rules: [{alert: Cold, measurement: temperature, when: temp_c < 5}]}]")
+		defer func() { r.stop() }()
+		require.Equal(t, []string{"resolved r1"}, r.told(), "nobody else will ever say so")
+		require.Empty(t, r.stored(), "what no rule looks at takes no room")
+	})
+}
+
+// stored are the rows in the store.
+func (r *rig) stored() (rows []rules.Row) {
+	require.NoError(r.t, r.db.View(r.t.Context(), func(tx store.Tx) error {
+		return tx.EachSeries(func(row rules.Row) error {
+			rows = append(rows, row)
+			return nil
+		})
+	}))
+	return rows
+}
+
+func TestADamagedRowCostsItsOwnSeriesOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.start(hot)
+		r.samples(at("r1", 30), at("r2", 30))
+		rows := r.stored()
+		require.Len(t, rows, 2)
+		rows[0].State = []byte("garbage")
+		require.NoError(t, r.db.Update(t.Context(), func(tx store.Tx) error { return tx.SaveSeries(rows[:1]) }))
+		r.told()
+		r.stop()
+		r.start(hot)
+		defer func() { r.stop() }()
+		known := r.told()
+		require.Len(t, known, 1)
+		r.samples(at("r1", 30), at("r2", 30))
+		anew := r.told()
+		require.ElementsMatch(t, []string{"firing r1", "firing r2"}, append(known, anew...))
+	})
+}
+
+func TestWindowsSurviveAStopAndACrashLosesAMinuteOfThem(t *testing.T) {
+	const mean = `
+groups:
+  - name: datacenter
+    rules:
+      - {alert: Hot, measurement: temperature, when: 'mean(temp_c, "10m") > 27', labels: {severity: warning}}
+`
+	for _, test := range []struct {
+		name  string
+		crash bool
+		after time.Duration
+		told  []string
+	}{
+		{"a stop keeps all of it", false, time.Second, nil},
+		{"a crash keeps what is older than a minute", true, 90 * time.Second, nil},
+		{"a crash loses what is younger", true, time.Second, []string{"firing r1"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				r.start(mean)
+				r.samples(at("r1", 10))
+				time.Sleep(test.after)
+				r.refuses(test.crash)
+				r.stop()
+				r.refuses(false)
+				r.start(mean)
+				defer func() { r.stop() }()
+				r.samples(at("r1", 40)) // the mean of both is 25
+				require.Equal(t, test.told, r.told())
+			})
+		})
+	}
+}
+
+func TestSeriesAreCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.start(hot)
+		defer func() { r.stop() }()
+		r.samples(at("r1", 30), at("r2", 20))
+		n, err := testutil.GatherAndCount(r.metric, "teamsrelay_rule_series", "teamsrelay_rule_alerts")
+		require.NoError(t, err)
+		require.Equal(t, 2, n)
+	})
+}
