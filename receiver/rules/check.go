@@ -37,14 +37,16 @@ func (d *document) rule(s *ruleSection, g *Group, at string) *Rule {
 	d.source(s, r, at)
 	if d.Has(at+".where") && !d.Faulty(at+".where") {
 		where, err := condition.CompileWhere(s.Where)
-		d.condition(err, at+".where")
+		if d.condition(err, at+".where") && len(where.Names()) == 0 {
+			d.Warn(at+".where", "where mentions no tag or field, so it takes all samples or none", `compare a tag, as in site == "fra1", or remove it`)
+		}
 		r.Where = where
 	}
 	r.By = d.by(s.By, at+".by")
 	d.levels(s, r, at)
 	d.noData(s, r, at)
 	d.labels(s, r, at)
-	r.Annotations = d.templates(s.Annotations, r, at+".annotations")
+	r.Annotations = d.templates(s.Annotations, s, at+".annotations")
 	d.chart(s, r, at)
 	if s.SeriesLimit != nil {
 		r.SeriesLimit = *s.SeriesLimit
@@ -62,22 +64,25 @@ func (d *document) source(s *ruleSection, r *Rule, at string) {
 			return
 		}
 	}
-	polled := r.Group.InfluxDB != ""
+	polled, group, key := r.Group.InfluxDB != "", at[:strings.LastIndex(at, ".rules[")], "query"
 	switch {
-	case s.Query != "" && s.InfluxQL != "":
-		d.Wrong(at+".influxql", "the rule has two queries", "keep query (Flux) or influxql")
 	case s.Query != "":
 		r.Query, r.Language = s.Query, Flux
+		if s.InfluxQL != "" {
+			d.Wrong(at+".influxql", "the rule has two queries", "keep query (Flux) or influxql")
+		}
 	case s.InfluxQL != "":
-		r.Query, r.Language = s.InfluxQL, InfluxQL
+		r.Query, r.Language, key = s.InfluxQL, InfluxQL, "influxql"
 	}
 	switch {
 	case polled && s.Measurement != "":
 		d.Wrong(at+".measurement", "the rules of this group query InfluxDB, and measurement is for Telegraf's metrics", "name the measurement in the query, or move the rule to a group without influxdb")
 	case polled && r.Query == "":
 		d.Wrong(at, "the rule has no query", "add query: with Flux, or influxql:")
-	case !polled && r.Query != "" && !d.Faulty(strings.TrimSuffix(at[:strings.LastIndex(at, ".rules[")], ".")+".influxdb"):
-		d.Wrong(at, "the rule has a query, and its group has no InfluxDB to ask", "add influxdb: and the name of a connection to the group")
+	case !polled && d.Has(group+".influxdb"):
+		// It is reported already that the connection has no name.
+	case !polled && r.Query != "":
+		d.Wrong(at+"."+key, "the rule has a query, and its group has no InfluxDB to ask", "add influxdb: and the name of a connection to the group")
 	case !polled && s.Measurement == "" && r.Query == "":
 		d.Wrong(at, "the rule does not say which metrics it looks at", "add measurement: and their name, such as cpu")
 	}
@@ -88,7 +93,8 @@ func (d *document) by(tags []string, at string) []string {
 	if tags == nil {
 		return nil
 	}
-	sorted := slices.Sorted(slices.Values(tags))
+	sorted := append([]string{}, tags...) // not nil: [] makes one series of all
+	slices.Sort(sorted)
 	for i, tag := range tags {
 		place := fmt.Sprintf("%s[%d]", at, i)
 		switch {
@@ -161,7 +167,7 @@ func (d *document) levels(s *ruleSection, r *Rule, at string) {
 
 // level compiles one level, and says whether its conditions are right.
 func (d *document) level(s *levelSection, slots *condition.Slots, at string) (Level, bool) {
-	level := Level{Severity: s.Severity, Line: d.Line(at)}
+	level := Level{Severity: s.Severity, Line: d.Line(at + ".when")}
 	good := true
 	switch place := at + ".when"; {
 	case d.Faulty(place):
@@ -263,11 +269,11 @@ func (d *document) labels(s *ruleSection, r *Rule, at string) {
 			d.Wrong(place, "both the label and a level give the severity", "remove the label")
 		}
 	}
-	r.Labels = d.templates(s.Labels, r, at+".labels")
+	r.Labels = d.templates(s.Labels, s, at+".labels")
 }
 
 // templates compiles labels or annotations.
-func (d *document) templates(texts map[string]string, r *Rule, at string) []Template {
+func (d *document) templates(texts map[string]string, s *ruleSection, at string) []Template {
 	var made []Template
 	for _, name := range sortedKeys(texts) {
 		place := at + "." + name
@@ -284,7 +290,7 @@ func (d *document) templates(texts map[string]string, r *Rule, at string) []Temp
 			continue
 		}
 		for _, label := range t.labels() {
-			if r.By != nil && !r.hasLabel(label, at) {
+			if s.By != nil && !s.hasLabel(label) {
 				d.Warn(place, fmt.Sprintf("%s mentions $labels.%s, which no alert of this rule has", name, label), "add "+label+" to by")
 			}
 		}
@@ -294,9 +300,10 @@ func (d *document) templates(texts map[string]string, r *Rule, at string) []Temp
 }
 
 // hasLabel says whether an alert of a rule with by can have a label.
-func (r *Rule) hasLabel(name, at string) bool {
-	return slices.Contains(r.By, name) || name == alert.NameLabel || name == alert.SeverityLabel || name == noDataLabel ||
-		slices.ContainsFunc(r.Labels, func(t Template) bool { return t.Name == name })
+func (s *ruleSection) hasLabel(name string) bool {
+	_, own := s.Labels[name]
+	return own || slices.Contains(s.By, name) ||
+		name == alert.NameLabel || name == alert.SeverityLabel || name == noDataLabel
 }
 
 func (d *document) chart(s *ruleSection, r *Rule, at string) {

@@ -95,6 +95,8 @@ var elsewhere = map[reflect.Type]map[string]string{
 		"alerts":              "rules",
 	},
 	reflect.TypeFor[ruleSection](): {
+		"expr":        "when: a condition such as temp_c > 27 (PromQL needs a Prometheus)",
+		"record":      "alert (recorded series need a Prometheus)",
 		"name":        "alert",
 		"alertname":   "alert",
 		"condition":   "when",
