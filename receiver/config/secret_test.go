@@ -18,11 +18,12 @@ import (
 func TestSecretsAreNeverShown(t *testing.T) {
 	made, problems := config.Load("testdata/full-good.yml", env())
 	require.Empty(t, problems)
-	made.Tree, made.Cards = nil, nil // no secrets, and not for printing
+	made.Tree, made.Cards, made.Rules = nil, nil, nil // no secrets, and not for printing
 
 	var shown bytes.Buffer
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 		fmt.Fprintf(&shown, verb+"\n", made.Destinations)
+		fmt.Fprintf(&shown, verb+"\n", made.InfluxDB)
 		fmt.Fprintf(&shown, verb+"\n", made.AdminToken)
 		fmt.Fprintf(&shown, verb+"\n", *made)
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/group"
 	"github.com/teamsrelay/teamsrelay/receiver/ingest"
 	"github.com/teamsrelay/teamsrelay/receiver/route"
+	"github.com/teamsrelay/teamsrelay/receiver/rules"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
 	"github.com/teamsrelay/teamsrelay/receiver/store/sqlite"
 	"github.com/teamsrelay/teamsrelay/receiver/teams"
@@ -39,6 +40,7 @@ type rig struct {
 	now      func() time.Time
 	skew     atomic.Int64 // of the wall clock
 	tolerant bool         // no inhibition rules
+	rules    string       // a rule file
 	mu       sync.Mutex
 	arrived  []string // "destination: summary"
 }
@@ -145,6 +147,11 @@ func (r *rig) config(routes string, names ...string) Config {
 	tree, wrong := route.New(o)
 	require.Empty(r.t, wrong)
 	c := Config{Routes: tree, Cards: cards, ResolveTimeout: 5 * time.Minute, Retention: 30 * 24 * time.Hour}
+	if r.rules != "" {
+		set, mistakes := rules.Parse([]rules.File{{Name: "rules.yml", Data: []byte(r.rules)}})
+		require.Empty(r.t, mistakes.Error())
+		c.Rules = set
+	}
 	for _, name := range names {
 		c.Destinations = append(c.Destinations, Destination{Name: name, Addresses: []deliver.Address{{
 			ID: "workflow:" + name, Destination: name, Pace: []deliver.Window{{N: 1000, Per: time.Second}},
