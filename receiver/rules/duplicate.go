@@ -8,31 +8,49 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/yamlfile"
 )
 
-// duplicates reports rules whose alerts cannot be told apart: same name, same
-// labels of the rule, a severity in common. Where they look at the same
-// samples that is sure, where they only make the same series it is likely.
+// duplicates reports rules whose alerts cannot be told apart: they have the
+// same name, the same labels of the rule and a severity in common. Where they
+// look at the same samples as well that is sure; where they only make the same
+// series it is likely.
 func (c *checker) duplicates() {
-	seen := make(map[string][]*Rule)
+	samples, series := make(map[string]*Rule), make(map[string]*Rule)
 	for _, g := range c.set.Groups {
 		for _, r := range g.Rules {
-			key := r.Alert
-			for _, l := range r.Labels {
-				key += "\x00" + l.Name + "\x00" + l.text
+			if r.Alert == "" {
+				continue
 			}
-			if r.Alert != "" {
-				for _, other := range seen[key] {
-					if level, what := clash(other, r); what != "" {
-						c.report(level, other, r, what)
-						break
-					}
+			var sure, likely *Rule
+			for _, level := range r.Levels {
+				name := r.identity() + "\x00" + level.Severity
+				sure = firstOf(samples, name+"\x00"+r.samples(), r, sure)
+				if r.By != nil {
+					likely = firstOf(series, name+"\x00"+strings.Join(r.By, "\x00"), r, likely)
 				}
 			}
-			seen[key] = append(seen[key], r)
+			switch {
+			case sure != nil:
+				c.duplicate(yamlfile.Error, sure, r, "for the same samples and with the same labels")
+			case likely != nil && !separated(likely, r):
+				c.duplicate(yamlfile.Warning, likely, r, "and alerts of both have the same labels")
+			}
 		}
 	}
 }
 
-func (c *checker) report(level yamlfile.Level, first, second *Rule, what string) {
+// firstOf is found, or else another rule that was the first with a key. The
+// first one is remembered.
+func firstOf(seen map[string]*Rule, key string, r, found *Rule) *Rule {
+	first, ok := seen[key]
+	switch {
+	case !ok:
+		seen[key] = r
+	case found == nil && first != r:
+		return first
+	}
+	return found
+}
+
+func (c *checker) duplicate(level yamlfile.Level, first, second *Rule, what string) {
 	c.across = append(c.across, yamlfile.Problem{
 		File: second.Group.File, Line: second.Line, Level: level,
 		What: fmt.Sprintf("the alert %s is defined in %s:%d already, %s", yamlfile.Quote(second.Alert), first.Group.File, first.Line, what),
@@ -40,52 +58,33 @@ func (c *checker) report(level yamlfile.Level, first, second *Rule, what string)
 	})
 }
 
-// clash says how two rules of the same name and labels get into each other's
-// way, "" if they do not.
-func clash(a, b *Rule) (yamlfile.Level, string) {
-	shared := false
-	for severity := range a.severities() {
-		shared = shared || b.severities()[severity]
-	}
-	if !shared {
-		return "", ""
-	}
-	sameSource := a.Measurement == b.Measurement && a.Query == b.Query && a.Group.InfluxDB == b.Group.InfluxDB
-	sameWhere := text(a) == text(b)
-	switch {
-	case sameSource && sameWhere:
-		return yamlfile.Error, "for the same samples and with the same labels"
-	case a.By != nil && b.By != nil && slices.Equal(a.By, b.By) && !a.separates(b):
-		return yamlfile.Warning, "and alerts of both have the same labels"
-	}
-	return "", ""
-}
-
-// severities are what the rule's alerts can have as severity.
-func (r *Rule) severities() map[string]bool {
-	all := make(map[string]bool)
-	for _, l := range r.Levels {
-		all[l.Severity] = true
-	}
-	return all
-}
-
-// separates says whether two rules of the same source look at samples that
-// differ in a tag of their series, as far as their where tells.
-func (r *Rule) separates(other *Rule) bool {
-	for _, rule := range []*Rule{r, other} {
-		if rule.Where != nil && slices.ContainsFunc(rule.Where.Names(), func(name string) bool { return slices.Contains(rule.By, name) }) {
-			return true
+// identity is what the rule alone gives its alerts: name and labels.
+func (r *Rule) identity() string {
+	var id strings.Builder
+	id.WriteString(r.Alert + "{")
+	for i, l := range r.Labels {
+		if i > 0 {
+			id.WriteByte(',')
 		}
+		fmt.Fprintf(&id, "%s=%q", l.Name, l.text)
 	}
-	return false
+	id.WriteByte('}')
+	return id.String()
 }
 
-// text is where in a form that can be compared.
-func text(r *Rule) string {
-	if r.Where == nil {
-		return ""
+// samples is which samples the rule looks at.
+func (r *Rule) samples() string {
+	where := ""
+	if r.Where != nil {
+		where = strings.Join(strings.Fields(r.Where.String()), " ")
 	}
-	return strings.Join(strings.Fields(r.Where.String()), " ")
+	return strings.Join([]string{r.Group.InfluxDB, r.Measurement, r.Query, where}, "\x00")
 }
 
+// separated says whether two rules tell their samples apart by a tag that
+// stands in their series, as far as their where tells.
+func separated(a, b *Rule) bool {
+	return slices.ContainsFunc([]*Rule{a, b}, func(r *Rule) bool {
+		return r.Where != nil && slices.ContainsFunc(r.Where.Names(), func(name string) bool { return slices.Contains(r.By, name) })
+	})
+}

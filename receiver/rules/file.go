@@ -5,7 +5,6 @@ import (
 	"maps"
 	"reflect"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/teamsrelay/teamsrelay/receiver/yamlfile"
@@ -243,9 +242,7 @@ func (d *document) foreign(s *fileSection) bool {
 	if count == 0 {
 		return false
 	}
-	d.Problems = slices.DeleteFunc(d.Problems, func(p yamlfile.Problem) bool {
-		return strings.HasPrefix(p.What, "there is no key")
-	})
+	d.Problems = nil // they only say in how many ways it is another language
 	d.Report(line, "this is a rule file of Prometheus", "PromQL needs Prometheus: let it evaluate these rules and send its alerts here; rules here look at Telegraf's metrics and at InfluxDB")
 	return true
 }
@@ -262,12 +259,7 @@ func (c *checker) identify() {
 	count := make(map[string]int)
 	for _, g := range c.set.Groups {
 		for _, r := range g.Rules {
-			var id strings.Builder
-			fmt.Fprintf(&id, "%s/%s{", g.Name, r.Alert)
-			for _, l := range r.Labels {
-				fmt.Fprintf(&id, "%s=%q,", l.Name, l.text)
-			}
-			r.ID = strings.TrimSuffix(id.String(), ",") + "}"
+			r.ID = g.Name + "/" + r.identity()
 			if count[r.ID]++; count[r.ID] > 1 {
 				r.ID = fmt.Sprintf("%s#%d", r.ID, count[r.ID])
 			}

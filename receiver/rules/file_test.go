@@ -233,3 +233,18 @@ func TestAHugeFileIsRefused(t *testing.T) {
 	_, problems := parse(t, "groups: []\n#"+strings.Repeat(" ", yamlfile.MaxSize))
 	require.Contains(t, problems.Error(), "the file is larger than 1024 KiB")
 }
+
+// Reload must not take minutes because many rules have something in common.
+func TestManyRulesOfOneNameAreCheckedInTime(t *testing.T) {
+	var text strings.Builder
+	text.WriteString("groups:\n  - name: g\n    rules:\n")
+	for i := range 10_000 {
+		fmt.Fprintf(&text, "      - {alert: A, measurement: m%d, when: x>1}\n", i)
+	}
+	started := time.Now()
+	set, problems := parse(t, text.String())
+	require.Empty(t, problems)
+	require.NotNil(t, set)
+	require.Less(t, time.Since(started), 20*time.Second)
+	t.Log(time.Since(started))
+}

@@ -120,7 +120,11 @@ func (d *Document) unmarshal(u textUnmarshaler, node *yaml.Node, at string, dept
 // text is a scalar with its ${NAME}s replaced.
 func (d *Document) text(node *yaml.Node, at, want string) (string, bool) {
 	if node.Kind != yaml.ScalarNode {
-		d.Broken(at, "this must be "+want+" and is "+kind(node), "write "+want+" here")
+		do := "write " + want + " here"
+		if node.Style&yaml.FlowStyle != 0 { // a template such as {{ $labels.host }}
+			do += ", in quotes if it begins with { or ["
+		}
+		d.Broken(at, "this must be "+want+" and is "+kind(node), do)
 		return "", false
 	}
 	return d.expand(node.Value, at)

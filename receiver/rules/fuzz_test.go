@@ -1,0 +1,62 @@
+package rules_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/teamsrelay/teamsrelay/receiver/rules"
+)
+
+// FuzzParse: whatever a file holds, reading it ends, with rules or with
+// problems that have a line and say what to do; and the rules that come out
+// can be used.
+func FuzzParse(f *testing.F) {
+	paths, err := filepath.Glob("testdata/*.yml")
+	require.NoError(f, err)
+	for _, path := range paths {
+		data, err := os.ReadFile(path)
+		require.NoError(f, err)
+		f.Add(string(data))
+	}
+	f.Add("groups: [{name: g, rules: [{alert: A, measurement: m, when: x > 1, labels: {a: '{{ $value | humanize }}'}}]}]")
+	f.Add("groups: &a [{name: g, rules: *a}]")
+	f.Fuzz(func(t *testing.T, text string) {
+		files := []rules.File{{Name: "a.yml", Data: []byte(text)}}
+		set, problems := rules.Parse(append(files, files...))
+		require.Equal(t, problems.Failed(), set == nil)
+		for _, p := range problems {
+			require.Equal(t, "a.yml", p.File)
+			require.Positive(t, p.Line)
+			require.LessOrEqual(t, p.Line, strings.Count(text, "\n")+1)
+			require.NotEmpty(t, p.Do)
+			require.False(t, strings.ContainsAny(p.String(), "\n\r"), "a problem is one line: %q", p)
+		}
+		if set == nil {
+			return
+		}
+		ids := make(map[string]bool)
+		for _, g := range set.Groups {
+			for _, r := range g.Rules {
+				require.NotEmpty(t, r.Levels)
+				require.NotEmpty(t, r.Alert)
+				require.Positive(t, r.SeriesLimit)
+				require.False(t, ids[r.ID], "two rules %s", r.ID)
+				ids[r.ID] = true
+				require.Equal(t, r.Measurement != "", set.Wants(r.Measurement))
+				for _, l := range r.Levels {
+					require.NotNil(t, l.When)
+				}
+				for _, templates := range [][]rules.Template{r.Labels, r.Annotations} {
+					for i := range templates {
+						out, _ := templates[i].Render(rackVars())
+						require.LessOrEqual(t, len(out), 16<<10+len("…"))
+					}
+				}
+			}
+		}
+	})
+}
