@@ -1,0 +1,184 @@
+package teams
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/teamsrelay/teamsrelay/receiver/card"
+	relayconfig "github.com/teamsrelay/teamsrelay/receiver/config"
+	"github.com/teamsrelay/teamsrelay/receiver/deliver"
+	"github.com/teamsrelay/teamsrelay/receiver/engine"
+	"github.com/teamsrelay/teamsrelay/receiver/route"
+	"github.com/teamsrelay/teamsrelay/receiver/rules"
+	"github.com/teamsrelay/teamsrelay/receiver/store"
+	"github.com/teamsrelay/teamsrelay/receiver/store/sqlite"
+)
+
+// embedded sends cards itself.
+type embedded struct {
+	state  string // the store's file
+	engine engine.Config
+}
+
+func (m *embedded) rules() *rules.Set { return m.engine.Rules }
+
+// What holds for a webhook where the section says nothing. Metrics of one
+// flush come within moments, so what breaches together needs a short wait to
+// share a card.
+const (
+	destination           = "teams"
+	defaultGroupWait      = 5 * time.Second
+	defaultGroupInterval  = time.Minute
+	defaultRepeatInterval = 4 * time.Hour
+)
+
+// webhookMode makes of the section what a receiver's configuration file with
+// one destination would say.
+func (t *Teams) webhookMode(p *problems, option string, set *rules.Set) mode {
+	polled(p, set, nil, "name the connection in a config_file, which takes the place of webhook_url")
+	c := &relayconfig.Config{
+		Storage:        relayconfig.Storage{SQLite: t.StateFile, Retention: relayconfig.DefaultRetention},
+		ResolveTimeout: relayconfig.DefaultResolveTimeout,
+		Rules:          set,
+		Destinations: []relayconfig.Destination{{
+			Name: destination, URL: relayconfig.Secret(t.webhook(p, option)),
+			Pace: deliver.DefaultPace, MaxAge: deliver.DefaultMaxAge,
+		}},
+	}
+	for _, problem := range c.Destinations[0].Workflow().Check() {
+		if problem.Warning {
+			p.warn(option + ": " + problem.What + "; " + problem.Hint)
+		} else {
+			p.wrong(option, problem.What, problem.Hint)
+		}
+	}
+	c.Cards = t.cards(p)
+	c.Tree = t.tree(p, c.Cards)
+	return t.embed(p, c)
+}
+
+// webhook is the webhook's URL.
+func (t *Teams) webhook(p *problems, option string) string {
+	if option == "webhook_url" {
+		return secret(p, option, &t.WebhookURL)
+	}
+	text, err := readSmall(t.WebhookURLFile, 64<<10)
+	if err != nil {
+		p.wrong(option, fmt.Sprintf("the file %q cannot be read: %v", t.WebhookURLFile, err), "correct the path or let this user read it")
+	}
+	return strings.TrimSpace(string(text))
+}
+
+func (t *Teams) cards(p *problems) *card.Set {
+	var sources []card.Source
+	for _, f := range read(p, "template_files", t.TemplateFiles, func(string) bool { return false }) {
+		sources = append(sources, card.Source{Name: f.name, Text: string(f.text)})
+	}
+	set, found := card.New(sources)
+	if len(found) == 0 {
+		for _, name := range set.Names() {
+			found = append(found, set.Check(name)...)
+		}
+	}
+	for _, problem := range found {
+		if problem.Warning {
+			p.warn(problem.String())
+		} else {
+			p.errs = append(p.errs, problem)
+		}
+	}
+	return set
+}
+
+func (t *Teams) tree(p *problems, cards *card.Set) *route.Tree {
+	by := t.GroupBy
+	if by == nil {
+		by = []string{"alertname"}
+	}
+	tree, found := route.New(route.Options{
+		Route: route.Route{
+			Destinations: []string{destination}, Card: t.Card, GroupBy: by,
+			GroupWait:      timing(p, "group_wait", t.GroupWait, defaultGroupWait),
+			GroupInterval:  timing(p, "group_interval", t.GroupInterval, defaultGroupInterval),
+			RepeatInterval: timing(p, "repeat_interval", t.RepeatInterval, defaultRepeatInterval),
+		},
+		Destinations: []string{destination}, Cards: cards.Names(),
+	})
+	for _, problem := range found {
+		name := strings.TrimPrefix(problem.At, "route.") // the section has the same names
+		if problem.Warning {
+			p.warn(name + ": " + problem.What + "; " + problem.Do)
+		} else {
+			p.wrong(name, problem.What, problem.Do)
+		}
+	}
+	return tree
+}
+
+// configMode takes a receiver's configuration file. Rules and store of the
+// section take the place of those in the file: it may be that of a receiver
+// whose rules and store are its own.
+func (t *Teams) configMode(p *problems, set *rules.Set) mode {
+	c, found := relayconfig.Load(t.ConfigFile, relayconfig.Env{Lookup: os.LookupEnv})
+	p.add(found)
+	if c == nil {
+		return nil
+	}
+	known := make(map[string]bool, len(c.InfluxDB))
+	for _, i := range c.InfluxDB {
+		known[i.Name] = true
+	}
+	polled(p, set, known, "add it under influxdb: in "+t.ConfigFile+", or correct the name")
+	if len(t.RuleFiles) > 0 {
+		c.Rules = set
+	} else if c.Rules == nil {
+		p.wrong("rule_files", "neither the section nor the configuration file has rules, so there would never be an alert", "add rule_files to one of them")
+	}
+	if t.StateFile != "" {
+		c.Storage.SQLite = t.StateFile
+	}
+	return t.embed(p, c)
+}
+
+func (t *Teams) embed(p *problems, c *relayconfig.Config) mode {
+	if p.err() != nil {
+		return nil
+	}
+	made, err := c.Engine()
+	if err != nil {
+		p.errs = append(p.errs, err)
+		return nil
+	}
+	return &embedded{state: c.Storage.SQLite, engine: made}
+}
+
+func (m *embedded) open(ctx context.Context, log *slog.Logger) (*work, error) {
+	db, err := openStore(ctx, m.state, log)
+	if err != nil {
+		return nil, err
+	}
+	e, err := engine.New(engine.Options{Store: db, Logger: log, Registerer: prometheus.NewRegistry()}, m.engine)
+	if err != nil {
+		_ = db.Close()
+		return nil, err
+	}
+	return start(db, log, e.Samples, e.Run), nil
+}
+
+// openStore opens the store, which is ours alone.
+func openStore(ctx context.Context, path string, log *slog.Logger) (store.Store, error) {
+	db, err := sqlite.Open(path, sqlite.Options{Log: log})
+	if err != nil {
+		return nil, err
+	}
+	if err := db.Update(ctx, func(tx store.Tx) error { return tx.ReleaseLeases("") }); err != nil {
+		log.Warn("The leases of the process before could not be taken back; what waits is told when they are over", "err", err)
+	}
+	return db, nil
+}

@@ -1,0 +1,333 @@
+package relay
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/teamsrelay/teamsrelay/receiver/alert"
+	"github.com/teamsrelay/teamsrelay/receiver/ingest"
+	"github.com/teamsrelay/teamsrelay/receiver/ingest/alertmanager"
+	"github.com/teamsrelay/teamsrelay/receiver/store"
+	"github.com/teamsrelay/teamsrelay/receiver/store/sqlite"
+)
+
+// otherSide is a receiver: it reads what is posted as ours and Alertmanager do.
+type otherSide struct {
+	t       *testing.T
+	mu      sync.Mutex
+	heard   []string // "firing Hot", in the order in which it came
+	posts   int      // requests, those that failed too
+	answers []answer // of the next requests; then 200
+	refuse  string   // an alert of this name makes a request a 400
+}
+
+type answer struct {
+	status int
+	header http.Header
+	body   string
+	err    error
+}
+
+func (o *otherSide) RoundTrip(r *http.Request) (*http.Response, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.posts++
+	require.Equal(o.t, "/am/api/v2/alerts", r.URL.Path)
+	require.Equal(o.t, http.MethodPost, r.Method)
+	body, err := io.ReadAll(r.Body)
+	require.NoError(o.t, err)
+	reply := answer{status: http.StatusOK}
+	if len(o.answers) > 0 {
+		reply, o.answers = o.answers[0], o.answers[1:]
+	}
+	if reply.err != nil {
+		return nil, reply.err
+	}
+	posted, err := alertmanager.ParseAlerts(body, 5*time.Minute, time.Now())
+	require.NoError(o.t, err)
+	if slices.ContainsFunc(posted, func(p ingest.Posted) bool { return p.Name() == o.refuse }) {
+		reply = answer{status: http.StatusBadRequest, body: "I do not take " + o.refuse}
+	}
+	if reply.status == http.StatusOK {
+		for _, p := range posted {
+			o.heard = append(o.heard, fmt.Sprintf("%s %s", p.Status, p.Name()))
+			if p.Status == alert.Firing {
+				require.Equal(o.t, ahead, p.Until.Sub(time.Now()), "what nobody speaks of any more must end by itself")
+			}
+		}
+	}
+	return &http.Response{StatusCode: reply.status, Header: reply.header, Body: io.NopCloser(bytes.NewBufferString(reply.body)), Request: r}, nil
+}
+
+// expect checks what was heard since the last time, in any order within one
+// request.
+func (o *otherSide) expect(want ...string) {
+	o.t.Helper()
+	synctest.Wait()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	require.Equal(o.t, want, o.heard)
+	o.heard = nil
+}
+
+func (o *otherSide) fail(answers ...answer) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.answers = append(o.answers, answers...)
+}
+
+// rig is a Relay with a real store, in a bubble of synctest.
+type rig struct {
+	*otherSide
+	path  string
+	log   bytes.Buffer
+	db    *sqlite.Store
+	relay *Relay
+	stop  func()
+}
+
+func newRig(t *testing.T) *rig {
+	r := &rig{otherSide: &otherSide{t: t}, path: filepath.Join(t.TempDir(), "state.db")}
+	r.start()
+	t.Cleanup(func() { r.stop() })
+	return r
+}
+
+// start begins anew with what is in the store.
+func (r *rig) start() {
+	r.t.Helper()
+	log := slog.New(slog.NewTextHandler(&r.log, nil))
+	db, err := sqlite.Open(r.path, sqlite.Options{})
+	require.NoError(r.t, err)
+	api, err := NewAPI("http://alertmanager.example:9093/am/", &http.Client{Transport: r.otherSide}, nil)
+	require.NoError(r.t, err)
+	r.db = db
+	r.relay, err = New(r.t.Context(), Options{API: api, Store: db, Logger: log, Now: time.Now})
+	require.NoError(r.t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error)
+	go func() { ended <- r.relay.Run(ctx) }()
+	r.stop = func() {
+		cancel()
+		require.NoError(r.t, <-ended)
+		require.NoError(r.t, db.Close())
+		r.stop = func() {}
+	}
+}
+
+// say hands alerts on as the rules do.
+func (r *rig) say(status alert.Status, names ...string) {
+	r.t.Helper()
+	require.NoError(r.t, r.hand(status, nil, names...))
+}
+
+func (r *rig) hand(status alert.Status, also func(store.Tx) error, names ...string) error {
+	began := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+	var posted []ingest.Posted
+	for _, name := range names {
+		labels := map[string]string{"alertname": name}
+		a := alert.Alert{Fingerprint: alert.FingerprintOf(labels), Labels: labels, Status: status, StartsAt: began}
+		if status == alert.Resolved {
+			a.EndsAt = time.Now()
+		}
+		posted = append(posted, ingest.Posted{Alert: a, Until: time.Now().Add(grace)})
+	}
+	return r.relay.Hand(r.t.Context(), posted, also)
+}
+
+func (r *rig) stored() (n int) {
+	require.NoError(r.t, r.db.View(r.t.Context(), func(tx store.Tx) error {
+		rows, err := tx.Relayed()
+		n = len(rows)
+		return err
+	}))
+	return n
+}
+
+func test(t *testing.T, sentence string, story func(r *rig)) {
+	t.Run(sentence, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) { story(newRig(t)) })
+	})
+}
+
+var gone = answer{err: errors.New("connection refused")}
+
+func TestRelay(t *testing.T) {
+	test(t, "an alert is told when it fires, every minute, and when it ends", func(r *rig) {
+		r.say(alert.Firing, "Hot")
+		r.expect("firing Hot")
+		for range 3 {
+			time.Sleep(time.Minute)
+			r.say(alert.Firing, "Hot")
+			r.expect("firing Hot")
+		}
+		r.say(alert.Resolved, "Hot")
+		r.expect("resolved Hot")
+		time.Sleep(time.Hour)
+		r.expect()
+		require.Zero(t, r.stored(), "what was told to its end is not kept")
+	})
+	test(t, "what ended while nobody could be reached is told as firing first", func(r *rig) {
+		r.fail(gone, gone, gone)
+		r.say(alert.Firing, "Hot")
+		r.expect()
+		r.say(alert.Resolved, "Hot")
+		time.Sleep(longestWait)
+		r.expect("firing Hot", "resolved Hot")
+	})
+	test(t, "what was told as firing is only told as resolved", func(r *rig) {
+		r.say(alert.Firing, "Hot")
+		r.expect("firing Hot")
+		r.fail(gone, gone)
+		r.say(alert.Resolved, "Hot")
+		time.Sleep(longestWait)
+		r.expect("resolved Hot")
+	})
+	test(t, "what fired again before its end was told is told from the beginning", func(r *rig) {
+		r.say(alert.Firing, "Hot")
+		r.expect("firing Hot")
+		r.fail(gone, gone, gone, gone)
+		r.say(alert.Resolved, "Hot")
+		r.say(alert.Firing, "Hot")
+		r.say(alert.Resolved, "Hot")
+		time.Sleep(longestWait)
+		r.expect("firing Hot", "resolved Hot")
+	})
+	test(t, "a restart while nobody can be reached loses nothing", func(r *rig) {
+		r.fail(gone, gone, gone)
+		r.say(alert.Firing, "Hot")
+		r.say(alert.Firing, "Cold")
+		r.say(alert.Resolved, "Cold")
+		r.stop()
+		r.start()
+		time.Sleep(longestWait)
+		synctest.Wait()
+		require.Contains(t, r.heard, "firing Hot")
+		require.Less(t, slices.Index(r.heard, "firing Cold"), slices.Index(r.heard, "resolved Cold"))
+	})
+	test(t, "after a restart the end of what was told as firing is no second card", func(r *rig) {
+		r.say(alert.Firing, "Hot")
+		r.expect("firing Hot")
+		r.fail(gone)
+		r.say(alert.Resolved, "Hot")
+		r.stop()
+		r.start()
+		time.Sleep(longestWait)
+		r.expect("resolved Hot")
+	})
+	test(t, "an alert whose rule is gone ends by itself", func(r *rig) {
+		r.say(alert.Firing, "Hot")
+		r.expect("firing Hot")
+		time.Sleep(grace + lookEvery)
+		r.expect("resolved Hot")
+	})
+	test(t, "what the store refuses is not posted", func(r *rig) {
+		require.Error(t, r.hand(alert.Firing, func(store.Tx) error { return errors.New("disk full") }, "Hot"))
+		time.Sleep(time.Hour)
+		r.expect()
+		require.Zero(t, r.stored())
+		r.say(alert.Firing, "Hot")
+		r.expect("firing Hot")
+	})
+	test(t, "an alert that can never be taken costs no other one", func(r *rig) {
+		r.refuse = "Bad"
+		names := []string{"Bad"}
+		for i := range 20 {
+			names = append(names, fmt.Sprintf("Good%02d", i))
+		}
+		r.say(alert.Firing, names...)
+		synctest.Wait()
+		slices.Sort(r.heard)
+		require.Len(t, slices.Compact(r.heard), 20)
+		require.Contains(t, r.log.String(), "refused for ever")
+		require.Contains(t, r.log.String(), "I do not take Bad", "the answer says why")
+		posts := r.posts
+		r.say(alert.Firing, "Bad")
+		synctest.Wait()
+		require.Equal(t, posts, r.posts, "it is not tried every minute")
+		r.say(alert.Resolved, names...)
+		time.Sleep(time.Minute)
+		require.Zero(t, r.stored())
+	})
+	test(t, "waits grow while nobody can be reached, and the log says so once a minute", func(r *rig) {
+		for range 1000 {
+			r.fail(gone)
+		}
+		r.say(alert.Firing, "Hot")
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		require.InDelta(t, 65, r.posts, 10, "about one attempt a minute")
+		said := bytes.Count(r.log.Bytes(), []byte("cannot be handed on"))
+		require.Greater(t, said, 10)
+		require.LessOrEqual(t, said, 61)
+		require.NotContains(t, r.log.String(), "/api/v2/alerts", "the host is enough")
+	})
+	test(t, "when to come again is up to the other side", func(r *rig) {
+		r.fail(answer{status: http.StatusServiceUnavailable, header: http.Header{"Retry-After": {"40"}}})
+		r.say(alert.Firing, "Hot")
+		time.Sleep(20 * time.Second)
+		require.Equal(t, 1, r.posts)
+		time.Sleep(40 * time.Second)
+		r.expect("firing Hot")
+		require.Contains(t, r.log.String(), "handed on again")
+	})
+	test(t, "many alerts go in several requests", func(r *rig) {
+		var names []string
+		for i := range 2*most + 1 {
+			names = append(names, fmt.Sprint("A", i))
+		}
+		r.say(alert.Firing, names...)
+		synctest.Wait()
+		require.Equal(t, 3, r.posts)
+		require.Len(t, r.heard, len(names))
+	})
+}
+
+// TestWordsForMistakes: whoever reads the log knows what to change.
+func TestWordsForMistakes(t *testing.T) {
+	for status, words := range map[int]string{
+		http.StatusMovedPermanently:    "write the address that it leads to into relay_url",
+		http.StatusUnauthorized:        "check bearer_token, or username and password",
+		http.StatusNotFound:            "relay_url must be the base of a teamsrelay or an Alertmanager",
+		http.StatusInternalServerError: "it answered 500 Internal Server Error: out of order",
+	} {
+		err := judge(&http.Response{StatusCode: status}, []byte(" out\nof order "))
+		require.ErrorContains(t, err, words)
+		require.IsType(t, &unavailable{}, err, "it may be mended, and nothing is lost until then")
+	}
+}
+
+func TestURL(t *testing.T) {
+	for url, words := range map[string]string{
+		"http://127.0.0.1:9097":                  "",
+		"https://alertmanager.example/prefix/":   "",
+		"127.0.0.1:9097":                         "not the URL",
+		"unix:///run/alertmanager.sock":          "not the URL",
+		"":                                       "not the URL",
+		"http://user:topsecret@host:9093":        "use username and password",
+		"http://host:9093/?a=b":                  "remove what begins with ?",
+		"http://host:9093/api/v2/alerts":         "leave /api/v2/alerts away",
+		"http://host:9093/prefix/api/v2/alerts/": "leave /api/v2/alerts away",
+	} {
+		_, err := NewAPI(url, &http.Client{}, nil)
+		if words == "" {
+			require.NoError(t, err, url)
+			continue
+		}
+		require.ErrorContains(t, err, words, url)
+		require.NotContains(t, err.Error(), "topsecret")
+	}
+}
