@@ -107,7 +107,8 @@ func nearestLine(want, text string) (line, how string) {
 		if strings.Contains(strings.ToLower(candidate), strings.ToLower(want)) {
 			return candidate, ", where only upper and lower case differ"
 		}
-		if n := away([]rune(want), []rune(candidate)); n < least {
+		// Of those that are as near, the one that says the least else.
+		if n := away([]rune(want), []rune(candidate)); n < least || n == least && line != "" && len(candidate) < len(line) {
 			line, least = candidate, n
 		}
 	}

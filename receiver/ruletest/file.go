@@ -21,9 +21,10 @@ import (
 type file struct {
 	// ConfigFile is a configuration whose routes and cards are used; without
 	// one everything is told at once, to one destination.
-	ConfigFile string        `yaml:"config_file"`
-	RuleFiles  []string      `yaml:"rule_files"`
-	Tests      []testSection `yaml:"tests"`
+	ConfigFile string `yaml:"config_file"`
+	// RuleFiles are the rules; without any those of the configuration.
+	RuleFiles []string      `yaml:"rule_files"`
+	Tests     []testSection `yaml:"tests"`
 }
 
 type testSection struct {
@@ -111,8 +112,10 @@ func load(path string) (*suite, yamlfile.Problems) {
 // suite checks what the file says and makes values of it.
 func (d *document) suite(f *file) *suite {
 	s := &suite{}
-	s.routes, s.cards = d.surroundings(f.ConfigFile)
-	s.rules = d.rules(f.RuleFiles)
+	s.routes, s.cards, s.rules = d.surroundings(f.ConfigFile)
+	if s.rules == nil || d.Has("rule_files") {
+		s.rules = d.rules(f.RuleFiles)
+	}
 	if len(f.Tests) == 0 && !d.Faulty("tests") {
 		d.Wrong("tests", "there is no test", "add tests: with a name, an input and what to expect")
 	}
@@ -129,22 +132,22 @@ func (d *document) suite(f *file) *suite {
 	return s
 }
 
-// surroundings are the routes and cards: a configuration's, or else the
-// shipped cards and one route that tells everything as it happens.
-func (d *document) surroundings(configFile string) (*route.Tree, *card.Set) {
+// surroundings are a configuration's routes, cards and rules, or else one
+// route that tells everything as it happens, the shipped cards and no rules.
+func (d *document) surroundings(configFile string) (*route.Tree, *card.Set, *rules.Set) {
 	if d.Faulty("config_file") {
-		return nil, nil
+		return nil, nil, nil
 	}
 	if configFile == "" {
 		cards, _ := card.New(nil) // the shipped ones are tested
-		return atOnce(cards), cards
+		return atOnce(cards), cards, nil
 	}
 	made, problems := config.Load(d.path(configFile), config.Env{Lookup: os.LookupEnv})
 	d.more = append(d.more, problems...)
 	if made == nil {
-		return nil, nil
+		return nil, nil, nil
 	}
-	return made.Tree, made.Cards
+	return made.Tree, made.Cards, made.Rules
 }
 
 // instant is the group_interval of tests without a configuration: changes of
@@ -192,7 +195,7 @@ func (d *document) rules(patterns []string) *rules.Set {
 			complete = false
 		}
 		for _, path := range paths {
-			if strings.HasSuffix(path, "_test.yml") && path != d.path(pattern) || slices.ContainsFunc(files, func(f rules.File) bool { return f.Name == path }) {
+			if rules.IsTest(path) && path != d.path(pattern) || slices.ContainsFunc(files, func(f rules.File) bool { return f.Name == path }) {
 				continue
 			}
 			data, err := read(path)

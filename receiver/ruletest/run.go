@@ -35,7 +35,17 @@ type Failure struct {
 	Line    int
 	What    string   // in one sentence
 	Details []string // what was expected and what is there, a line each
+
+	about subject
 }
+
+// subject is what an expectation is about.
+type subject uint8
+
+const (
+	aboutAlerts subject = iota
+	aboutCard
+)
 
 // Failed says whether anything is not as it should be.
 func (r *Report) Failed() bool {
@@ -73,9 +83,8 @@ func (s *suite) run(t *test) Result {
 			break
 		}
 		failures := c.compare(e)
-		if len(failures) > 0 && s.soon(t, e) {
-			last := &failures[len(failures)-1]
-			last.Details = append(last.Details, "a moment later it is as expected: for, keep_firing_for and no_data mean strictly longer")
+		if len(failures) > 0 {
+			s.hint(failures, t, e)
 		}
 		result.Failures = append(result.Failures, failures...)
 	}
@@ -89,33 +98,46 @@ func (s *suite) run(t *test) Result {
 // moment is long enough for what is due strictly after a time.
 const moment = time.Millisecond
 
-// soon says whether an expectation is met a moment later. To expect an alert
+// hint says of failures that they are none a moment later. To expect an alert
 // at the very end of its for is the most usual mistake.
-func (s *suite) soon(t *test, e *expectation) bool {
+func (s *suite) hint(failures []Failure, t *test, e *expectation) {
 	c := newCourse(s, t)
-	return c.until(e.at+moment) == nil && len(c.compare(e)) == 0
+	if err := c.until(e.at + moment); err != nil {
+		return
+	}
+	later := c.compare(e)
+	for i := range failures {
+		f := &failures[i]
+		if !slices.ContainsFunc(later, func(l Failure) bool { return l.about == f.about }) {
+			f.Details = append(f.Details, "a moment later it is as expected: for, keep_firing_for and no_data mean strictly longer")
+		}
+	}
 }
 
 // compare says what is not as expected at this moment.
 func (c *course) compare(e *expectation) (failures []Failure) {
-	fail := func(line int, what string, details []string) {
-		failures = append(failures, Failure{At: e.at, Line: line, What: what, Details: details})
+	fail := func(about subject, what string, details []string) {
+		line := e.cardLine
+		if about == aboutAlerts {
+			line = e.alertsLine
+		}
+		failures = append(failures, Failure{At: e.at, Line: line, What: what, Details: details, about: about})
 	}
 	if e.alerts != nil {
 		if what, details := alertsDiffer(*e.alerts, c.firing()); what != "" {
-			fail(e.alertsLine, what, details)
+			fail(aboutAlerts, what, details)
 		}
 	}
 	if e.card == nil {
 		return failures
 	}
 	if c.told == nil {
-		fail(e.cardLine, "there is no card: no message was made until now", nil)
+		fail(aboutCard, "there is no card: no message was made until now", nil)
 		return failures
 	}
 	message := c.message(c.told)
 	if message.Fault != nil {
-		fail(e.cardLine, "the template of the card "+c.told.due.Target.Card+" fails, and people get the minimal card",
+		fail(aboutCard, "the template of the card "+c.told.due.Target.Card+" fails, and people get the minimal card",
 			[]string{yamlfile.OneLine(message.Fault.Error())})
 	}
 	if what, details := cardDiffers(e.card, textOf(message)); what != "" {
@@ -123,7 +145,7 @@ func (c *course) compare(e *expectation) (failures []Failure) {
 		for _, line := range strings.Split(textOf(message), "\n") {
 			details = append(details, "  | "+line)
 		}
-		fail(e.cardLine, what, details)
+		fail(aboutCard, what, details)
 	}
 	return failures
 }

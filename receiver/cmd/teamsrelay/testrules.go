@@ -35,9 +35,9 @@ A file of tests names rule files and says what they must do, when:
           alerts: []                    # nothing fires
           card: {contains: [Resolved]}
 
-alerts is the exact number of alerts that fire, each with the labels that are
-written at least; card is the last message that was made until then. To rows of
-a query the rule's name is the measurement: ColdAisle,rack=r1 _value=28 1m
+alerts names all alerts that fire, each with at least the labels that are
+written; card is the last message that was made until then. A row of a query is
+written with the rule's name in front: ColdAisle,rack=r1 _value=28 1m
 
 Nothing is sent and nothing is stored. With config_file: teamsrelay.yml the
 tests use its routes and cards; without, everything is told as it happens.`)
