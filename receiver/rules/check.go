@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -46,7 +47,8 @@ func (d *document) rule(s *ruleSection, g *Group, at string) *Rule {
 	d.levels(s, r, at)
 	d.noData(s, r, at)
 	d.labels(s, r, at)
-	r.Annotations = d.templates(s.Annotations, s, at+".annotations")
+	all := append(sortedKeys(s.Labels), alert.NameLabel, alert.SeverityLabel, noDataLabel)
+	r.Annotations = d.templates(s.Annotations, s, append(all, s.By...), at+".annotations")
 	d.chart(s, r, at)
 	if s.SeriesLimit != nil {
 		r.SeriesLimit = *s.SeriesLimit
@@ -162,6 +164,7 @@ func (d *document) levels(s *ruleSection, r *Rule, at string) {
 	d.severities(r.Levels, places)
 	if good {
 		d.reachable(r.Levels, places)
+		d.momentary(r, at)
 	}
 }
 
@@ -236,6 +239,24 @@ func (d *document) reachable(levels []Level, places []string) {
 	}
 }
 
+// momentary reports a for that waits for what never lasts: changed holds for
+// one sample.
+func (d *document) momentary(r *Rule, at string) {
+	if r.For == 0 {
+		return
+	}
+	for _, need := range r.Needs {
+		if need.Func != "changed" {
+			continue
+		}
+		changed, err := condition.Compile("changed("+strconv.Quote(need.Field)+")", &condition.Slots{})
+		if err == nil && slices.ContainsFunc(r.Levels, func(l Level) bool { return l.When.Implies(changed) }) {
+			d.Warn(at+".for", "changed holds for one sample only, so nothing is told if the next one comes within for", "remove for, and let the alert last with clear or keep_firing_for")
+			return
+		}
+	}
+}
+
 // noData checks no_data. Without a severity it has the lowest level's: that a
 // sensor is silent says less than what it measures.
 func (d *document) noData(s *ruleSection, r *Rule, at string) {
@@ -269,11 +290,17 @@ func (d *document) labels(s *ruleSection, r *Rule, at string) {
 			d.Wrong(place, "both the label and a level give the severity", "remove the label")
 		}
 	}
-	r.Labels = d.templates(s.Labels, s, at+".labels")
+	r.Labels = d.templates(s.Labels, s, s.By, at+".labels")
+	for _, l := range r.Labels {
+		if l.compiled == nil && slices.Contains(s.By, l.Name) {
+			d.Warn(at+".labels."+l.Name, "the label "+l.Name+" hides the tag of this name, which tells series apart", "choose another name, or remove it from by")
+		}
+	}
 }
 
-// templates compiles labels or annotations.
-func (d *document) templates(texts map[string]string, s *ruleSection, at string) []Template {
+// templates compiles labels or annotations. known are the labels that they can
+// speak of, if the rule has by.
+func (d *document) templates(texts map[string]string, s *ruleSection, known []string, at string) []Template {
 	var made []Template
 	for _, name := range sortedKeys(texts) {
 		place := at + "." + name
@@ -290,20 +317,13 @@ func (d *document) templates(texts map[string]string, s *ruleSection, at string)
 			continue
 		}
 		for _, label := range t.labels() {
-			if s.By != nil && !s.hasLabel(label) {
+			if s.By != nil && !slices.Contains(known, label) {
 				d.Warn(place, fmt.Sprintf("%s mentions $labels.%s, which no alert of this rule has", name, label), "add "+label+" to by")
 			}
 		}
 		made = append(made, t)
 	}
 	return made
-}
-
-// hasLabel says whether an alert of a rule with by can have a label.
-func (s *ruleSection) hasLabel(name string) bool {
-	_, own := s.Labels[name]
-	return own || slices.Contains(s.By, name) ||
-		name == alert.NameLabel || name == alert.SeverityLabel || name == noDataLabel
 }
 
 func (d *document) chart(s *ruleSection, r *Rule, at string) {

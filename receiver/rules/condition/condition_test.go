@@ -311,7 +311,7 @@ func TestMistakesAreExplained(t *testing.T) {
 
 		// Typing errors.
 		{"temp_c >", `column 8: the condition ends where something is still missing`},
-		{"(temp_c > 5", `the condition ends where something is still missing; finish it, as in temp_c > 27, and close every parenthesis`},
+		{"(temp_c > 5", `the condition ends where something is still missing; finish it, as in temp_c > 27, close every parenthesis, and put it in quotes`},
 		{"temp_c > 5)", `column 11: ")" is not expected here`},
 		{"temp_c > 5 online", `column 12: "online" is not expected here; join comparisons with and or or, and put texts in quotes`},
 		{"site == 'fra1", `column 14: a text is not closed`},
@@ -322,7 +322,11 @@ func TestMistakesAreExplained(t *testing.T) {
 
 		// Functions.
 		{`mena(temp_c, "5m") > 3`, `column 1: there is no function "mena"; did you mean mean?`},
-		{`avg(temp_c, "5m") > 3`, `there is no function "avg"; use one of changed, count`},
+		{`avg(temp_c, "5m") > 3`, `there is no function "avg"; did you mean mean?`},
+		{`absent(temp_c)`, `there is no function "absent"; did you mean no_data: in the rule?`},
+		{`quantile(temp_c) > 3`, `there is no function "quantile"; use one of changed, count`},
+		{`temp_c{site="fra1"} > 3`, `column 7: { } chooses nothing here; compare tags in where`},
+		{`rate(temp_c[5m]) > 3`, `"5m" is not a number; write numbers without a unit, and times in quotes, as in mean(temp_c, "5m") > 27`},
 		{`mean(temp_c) > 3`, `column 1: mean does not say over which time; write it like mean(temp_c, "5m")`},
 		{`max(temp_c, other, third) > 3`, `max is given 3 values and takes 2; write it like max(temp_c, "5m")`},
 		{`max(temp_c, other) > 3`, `column 13: "other" is not a time in quotes; write it like max(temp_c, "5m")`},

@@ -120,10 +120,24 @@ func (b *builder) window(n ast.Node, do string) (time.Duration, error) {
 	return time.Duration(window), nil
 }
 
+// foreign are functions of PromQL, Flux, InfluxQL and TICKscript with what does
+// the same here.
+var foreign = map[string]string{
+	"avg": "mean", "average": "mean", "avg_over_time": "mean", "movingAverage": "mean", "moving_average": "mean",
+	"min_over_time": "min", "max_over_time": "max", "count_over_time": "count",
+	"irate": "rate", "derivative": "rate", "non_negative_derivative": "rate", "deriv": "rate",
+	"increase": "delta", "difference": "delta", "idelta": "delta", "spread": "delta",
+	"changes": "changed", "stateChanges": "changed",
+	"absent": "no_data: in the rule", "absent_over_time": "no_data: in the rule", "deadman": "no_data: in the rule",
+	"regexMatch": "matches", "strlen": "len",
+}
+
 func (b *builder) unknownFunction(n ast.Node, function string) error {
 	known := append(slices.Sorted(maps.Keys(functions)), library...)
 	do := "use one of " + strings.Join(known, ", ")
-	if near := yamlfile.Nearest(function, known); near != "" && near != function {
+	if other, ok := foreign[function]; ok {
+		do = "did you mean " + other + "?"
+	} else if near := yamlfile.Nearest(function, known); near != "" && near != function {
 		do = "did you mean " + near + "?"
 	}
 	return b.wrong(n, "there is no function "+quoted(function), do)
