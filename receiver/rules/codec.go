@@ -106,7 +106,7 @@ func (e *Evaluator) encode(one *series) []byte {
 	r := one.tracker
 	w := writer{rowVersion}
 	w.uint(r.shape)
-	w.text(one.key)
+	w.text(one.place.key)
 	w.int(one.newest)
 	w.int(one.ahead - e.shift)
 	w.unwell(one)

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -36,7 +37,8 @@ const (
 type Evaluator struct {
 	trackers      []*tracker // in the order of the files
 	byID          map[string]*tracker
-	byMeasurement map[string][]*tracker
+	directories   map[string]*directory // by what belongs together
+	byMeasurement map[string][]*directory
 
 	// now is the latest time that was passed in, in nanoseconds, minus shift:
 	// it never goes back and does not jump when the clock is set.
@@ -45,6 +47,7 @@ type Evaluator struct {
 	jumps []jump // the oldest first
 
 	deadlines deadlines
+	turn      int64 // spreads what is not due exactly
 	firing    []*told
 	alike     map[alert.Fingerprint]int // how many of firing have these labels
 	changes   []alert.Alert
@@ -67,8 +70,8 @@ type tracker struct {
 	polled bool
 	limit  int
 
-	series        map[string]*series
-	heard, silent arrivals
+	directory *directory
+	series    int // how many there are
 
 	lookups    []lookup // by slot of the rule's needs
 	remembered []string
@@ -106,7 +109,9 @@ func NewEvaluator(set *Set, now time.Time) *Evaluator {
 // use takes the rules of a set; known returns the tracker of a rule that goes
 // on, nil for a new one.
 func (e *Evaluator) use(set *Set, known func(*Rule) *tracker) {
-	e.trackers, e.byID, e.byMeasurement = nil, map[string]*tracker{}, map[string][]*tracker{}
+	before := e.directories
+	e.trackers, e.byID = nil, map[string]*tracker{}
+	e.directories, e.byMeasurement = map[string]*directory{}, map[string][]*directory{}
 	for _, group := range set.Groups {
 		for _, rule := range group.Rules {
 			r := known(rule)
@@ -115,15 +120,35 @@ func (e *Evaluator) use(set *Set, known func(*Rule) *tracker) {
 			}
 			e.trackers = append(e.trackers, r)
 			e.byID[rule.ID] = r
-			if rule.Measurement != "" {
-				e.byMeasurement[rule.Measurement] = append(e.byMeasurement[rule.Measurement], r)
-			}
+			e.file(r, before)
 		}
 	}
 }
 
+// file puts a tracker into the directory of its series: the one it was in, if
+// there was one.
+func (e *Evaluator) file(r *tracker, before map[string]*directory) {
+	name := fmt.Sprintf("%q %t %q", r.rule.Measurement, r.rule.By == nil, r.rule.By)
+	if r.polled {
+		name += r.rule.ID
+	}
+	d := e.directories[name]
+	if d == nil {
+		d = &directory{by: r.rule.By, polled: r.polled, places: map[string]*place{}}
+		if was := before[name]; was != nil {
+			d.places = was.places
+		}
+		e.directories[name] = d
+		if !r.polled {
+			e.byMeasurement[r.rule.Measurement] = append(e.byMeasurement[r.rule.Measurement], d)
+		}
+	}
+	d.trackers = append(d.trackers, r)
+	r.directory = d
+}
+
 func newTracker(rule *Rule, now int64) *tracker {
-	r := &tracker{series: map[string]*series{}, emptySince: now, seen: math.MinInt64, seenThen: math.MinInt64}
+	r := &tracker{emptySince: now, seen: math.MinInt64, seenThen: math.MinInt64}
 	r.adopt(rule)
 	return r
 }
@@ -161,15 +186,39 @@ func (e *Evaluator) wall() time.Time { return timeOf(e.now + e.shift) }
 
 // Metric evaluates a metric with every rule of its measurement.
 func (e *Evaluator) Metric(s *sample.Sample, now time.Time) {
-	trackers := e.byMeasurement[s.Measurement]
-	if len(trackers) == 0 {
+	directories := e.byMeasurement[s.Measurement]
+	if len(directories) == 0 {
 		return
 	}
 	e.arrive(now)
 	at := e.instant(s.Time)
-	for _, r := range trackers {
-		e.observe(r, s, at)
+	for _, d := range directories {
+		e.spread(d, s, at)
 	}
+}
+
+// spread evaluates a sample with all rules of a directory, and returns what
+// became of it with the last one.
+func (e *Evaluator) spread(d *directory, s *sample.Sample, at int64) (became use) {
+	var p *place
+	found, merged := false, false
+	for _, r := range d.trackers {
+		if r.rule.Where != nil && r.rule.Where.Eval(s, nil) != condition.True {
+			became = passed
+			continue
+		}
+		if !found { // once for all rules: it takes longer than to evaluate one
+			e.key, merged = d.appendKey(e.key[:0], s)
+			p, found = d.places[string(e.key)], true
+		}
+		if one := p.of(r); one != nil {
+			became = e.observe(one, s, at, merged)
+		} else {
+			became = e.meet(r, s, at)
+			found = p != nil
+		}
+	}
+	return became
 }
 
 // instant is a time in nanoseconds since 1970; none is now, and what does not
@@ -198,18 +247,10 @@ const (
 	refused      // the rule has no room for another series
 )
 
-// observe evaluates a sample with one rule.
-func (e *Evaluator) observe(r *tracker, s *sample.Sample, at int64) use {
-	if r.rule.Where != nil && r.rule.Where.Eval(s, nil) != condition.True {
-		return passed
-	}
-	var merged bool
-	e.key, merged = r.appendKey(e.key[:0], s)
-	one := r.series[string(e.key)]
-	if one == nil {
-		return e.meet(r, s, at)
-	}
-	at = e.place(one, at)
+// observe evaluates a sample of a series that is known.
+func (e *Evaluator) observe(one *series, s *sample.Sample, at int64, merged bool) use {
+	r := one.tracker
+	at = e.date(one, at)
 	if r.polled {
 		if at < one.newest || at == one.newest && one.poll != r.poll || one.flags&restored != 0 && at <= r.seenThen {
 			return seen
@@ -232,8 +273,8 @@ func (e *Evaluator) observe(r *tracker, s *sample.Sample, at int64) use {
 	return used
 }
 
-// meet evaluates a sample of a series that is not known. One by which nothing
-// can be decided does not make it known.
+// meet evaluates a sample of a series that is not known; its key is e.key. One
+// by which nothing can be decided does not make it known.
 func (e *Evaluator) meet(r *tracker, s *sample.Sample, at int64) use {
 	if r.polled && at <= r.seenThen {
 		return seen
@@ -248,13 +289,14 @@ func (e *Evaluator) meet(r *tracker, s *sample.Sample, at int64) use {
 		r.unusable++
 		return unusable
 	}
-	if len(r.series) >= r.limit {
+	if r.series >= r.limit {
 		e.limit(r)
 		return refused
 	}
-	one := &series{tracker: r, key: string(e.key), memory: m, newest: at}
-	e.enter(one)
+	one := &series{tracker: r, memory: m}
+	e.enter(one, e.key)
 	e.hear(one, at)
+	e.plan(one)
 	if r.rule.NoData != nil {
 		e.soil(one)
 	}
@@ -262,16 +304,12 @@ func (e *Evaluator) meet(r *tracker, s *sample.Sample, at int64) use {
 	return used
 }
 
-// enter puts a series among those that are known and listened for.
-func (e *Evaluator) enter(one *series) {
+// enter puts a series among those that are known.
+func (e *Evaluator) enter(one *series, key []byte) {
 	r := one.tracker
-	r.series[one.key] = one
+	r.directory.add(key, one)
+	r.series++
 	one.heard = e.now
-	if one.flags&silent != 0 {
-		r.silent.add(one)
-	} else {
-		r.heard.add(one)
-	}
 	if r.quiet != nil {
 		e.end(r.quiet, e.wall(), "")
 		r.quiet = nil
@@ -279,10 +317,10 @@ func (e *Evaluator) enter(one *series) {
 	}
 }
 
-// place is what time a sample counts as. One that is ahead of our clock comes
+// date is what time a sample counts as. One that is ahead of our clock comes
 // from a clock that is wrong: it counts as of now, or as of the series' own
 // clock where that is further.
-func (e *Evaluator) place(one *series, at int64) int64 {
+func (e *Evaluator) date(one *series, at int64) int64 {
 	if n := len(e.jumps); n > 0 && one.heard < e.jumps[n-1].at {
 		e.follow(one, at)
 	}
@@ -311,16 +349,12 @@ func (e *Evaluator) hear(one *series, at int64) {
 	one.newest, one.ahead, one.heard, one.poll = at, at-e.now, e.now, r.poll
 	one.flags = one.flags&^restored | moved
 	if one.flags&silent != 0 {
-		r.silent.remove(one)
-		r.heard.add(one)
 		one.flags &^= silent
 		e.end(one.unwell.quiet, e.wall(), "")
 		one.unwell.quiet = nil
+		one.due = 0 // it was not to be looked at for a day
 		e.rest(one)
 		e.soil(one)
-	} else if one != r.heard.last {
-		r.heard.remove(one)
-		r.heard.add(one)
 	}
 	if r.polled && at > r.seen {
 		r.seen = at

@@ -179,21 +179,11 @@ func (e *Evaluator) run(one *series, to int64) {
 	}
 }
 
-// rest plans the next deadline of a series, or lets go of what is not needed
-// by one that is ok.
+// rest plans when the series is looked at next, and lets go of what is not
+// needed by one that is ok.
 func (e *Evaluator) rest(one *series) {
-	u := one.unwell
-	at, runs := u.deadline(one.tracker, one.raw)
-	if runs {
-		// Strictly after; a deadline that is planned already is looked at
-		// again when it comes.
-		if due := at - one.ahead + 1; one.due == 0 || due < one.due {
-			one.due = due
-			e.deadlines.push(deadline{due, one})
-		}
-		return
-	}
-	if one.raw == 0 && u.told == nil && u.quiet == nil {
+	runs := e.plan(one)
+	if u := one.unwell; u != nil && !runs && one.raw == 0 && u.told == nil && u.quiet == nil {
 		one.unwell = nil
 		e.soil(one)
 	}

@@ -38,7 +38,7 @@ func (e *Evaluator) Rows(rule *Rule, rows []sample.Sample, now time.Time) Verdic
 	if v.Problem = r.mixed(inOrder); v.Problem == "" {
 		wrong := 0
 		for _, row := range inOrder {
-			switch e.observe(r, row, e.instant(row.Time)) {
+			switch e.spread(r.directory, row, e.instant(row.Time)) {
 			case used, seen:
 				v.Used++
 			case unusable:
@@ -66,7 +66,7 @@ func (r *tracker) mixed(inOrder []*sample.Sample) string {
 		if r.rule.Where != nil && r.rule.Where.Eval(row, nil) != condition.True {
 			continue
 		}
-		key, _ = r.appendKey(key[:0], row)
+		key, _ = r.directory.appendKey(key[:0], row)
 		other := have[string(key)]
 		if other == nil {
 			have[string(key)] = row

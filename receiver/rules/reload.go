@@ -51,13 +51,14 @@ func (e *Evaluator) Reload(set *Set, now time.Time) {
 func sameMemory(a, b *Rule) bool {
 	sameLevels := slices.EqualFunc(a.Levels, b.Levels, func(x, y Level) bool { return x.Severity == y.Severity })
 	sameChart := (a.Chart == nil) == (b.Chart == nil) && (a.Chart == nil || *a.Chart == *b.Chart)
-	return sameLevels && sameChart && slices.Equal(a.Needs, b.Needs) && (a.NoData == nil) == (b.NoData == nil) &&
+	sameNoData := (a.NoData == nil) == (b.NoData == nil) && (a.NoData == nil || *a.NoData == *b.NoData)
+	return sameLevels && sameChart && slices.Equal(a.Needs, b.Needs) && sameNoData &&
 		a.For == b.For && a.KeepFiringFor == b.KeepFiringFor
 }
 
 // abandon ends all that a rule told, and forgets its series.
 func (e *Evaluator) abandon(r *tracker) {
-	for _, one := range r.inOrder() {
+	for one := range r.all() {
 		if u := one.unwell; u != nil {
 			if u.told != nil {
 				e.end(u.told, e.clockOf(one), ruleGone)
@@ -82,7 +83,7 @@ func (e *Evaluator) abandon(r *tracker) {
 // rebuild lets a tracker go on with a rule for which something else is kept:
 // every series is taken over as after a restart.
 func (e *Evaluator) rebuild(r *tracker, rule *Rule) {
-	before := r.inOrder()
+	before := slices.Collect(r.all())
 	rows := make([]*kept, len(before))
 	for i, one := range before {
 		rows[i], _ = decode(e.encode(one)) // what was just written can be read
@@ -94,13 +95,16 @@ func (e *Evaluator) rebuild(r *tracker, rule *Rule) {
 			}
 		}
 		one.flags |= dead
+		r.directory.remove(one)
 	}
-	r.series, r.heard, r.silent = map[string]*series{}, arrivals{}, arrivals{}
+	r.series = 0
 	r.adopt(rule)
 	for i, was := range before {
 		one := e.revive(r, rows[i])
 		one.heard, one.poll = was.heard, was.poll
 		one.flags |= was.flags & (stored | restored)
+		one.due = 0 // patience may have become shorter than what was planned
+		e.plan(one)
 		e.soil(one)
 	}
 	if rule.NoData == nil && r.quiet != nil {
@@ -108,18 +112,4 @@ func (e *Evaluator) rebuild(r *tracker, rule *Rule) {
 		r.quiet = nil
 	}
 	e.soilTracker(r)
-}
-
-// inOrder are the series of a rule, the one that was heard of longest ago
-// first.
-func (r *tracker) inOrder() []*series {
-	list := make([]*series, 0, len(r.series))
-	for one := r.silent.first; one != nil; one = one.newer {
-		list = append(list, one)
-	}
-	for one := r.heard.first; one != nil; one = one.newer {
-		list = append(list, one)
-	}
-	slices.SortStableFunc(list, func(a, b *series) int { return int(min(max(a.heard-b.heard, -1), 1)) })
-	return list
 }

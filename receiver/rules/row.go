@@ -28,7 +28,7 @@ var errGarbage = errors.New("it is damaged, or from a later version")
 // name is the Series of a series' row: tags may be long, and may have bytes
 // that a database does not take.
 func (one *series) name() string {
-	sum := sha256.Sum256([]byte(one.key))
+	sum := sha256.Sum256([]byte(one.place.key))
 	return hex.EncodeToString(sum[:16])
 }
 
@@ -49,7 +49,7 @@ func shapeOf(rule *Rule) uint64 {
 // check says whether what was read can be of a series of the rule.
 func (k *kept) check(r *tracker) error {
 	fits := func(at int64) bool { return at >= 0 && at <= farthest }
-	_, ok := r.tags(k.key)
+	_, ok := r.directory.tags(k.key)
 	ok = ok && fits(k.newest) && fits(abs(k.ahead))
 	for _, level := range k.levels {
 		ok = ok && fits(level.from)
@@ -87,13 +87,8 @@ func (e *Evaluator) soilTracker(r *tracker) {
 // drop takes a series out of everything but the list of what is to be stored.
 func (e *Evaluator) drop(one *series) {
 	r := one.tracker
-	if one.flags&silent != 0 {
-		r.silent.remove(one)
-	} else {
-		r.heard.remove(one)
-	}
-	delete(r.series, one.key)
-	if len(r.series) == 0 {
+	r.directory.remove(one)
+	if r.series--; r.series == 0 {
 		r.emptySince = e.now
 	}
 	one.flags |= dead
@@ -139,7 +134,7 @@ func (e *Evaluator) Dirty() []Row {
 // after a restart as the last decision.
 func (e *Evaluator) Checkpoint() {
 	for _, r := range e.trackers {
-		for _, one := range r.series {
+		for one := range r.all() {
 			if one.flags&moved != 0 && (one.memory != nil || one.unwell != nil) {
 				e.soil(one)
 			}
@@ -177,7 +172,7 @@ func (e *Evaluator) Restore(row Row, now time.Time) error {
 	if err := kept.check(r); err != nil {
 		return err
 	}
-	if r.series[kept.key] != nil {
+	if r.directory.places[kept.key].of(r) != nil {
 		return errors.New("the series is known already")
 	}
 	one := e.revive(r, kept)
@@ -208,7 +203,7 @@ func (e *Evaluator) resume(r *tracker, kept *keptTracker) {
 		if r.rule.NoData == nil {
 			why = notWatched
 		}
-		if why != "" || len(r.series) > 0 {
+		if why != "" || r.series > 0 {
 			e.end(r.quiet, e.wall(), why)
 			r.quiet = nil
 			e.soilTracker(r)
@@ -239,15 +234,16 @@ func (k *keptAlert) told() *told {
 // severity: the rule may have others now. What is told of a level that is gone
 // ends.
 func (e *Evaluator) revive(r *tracker, kept *kept) *series {
-	one := &series{tracker: r, key: kept.key, memory: r.newMemory(), newest: kept.newest, ahead: kept.ahead + e.shift}
+	one := &series{tracker: r, memory: r.newMemory(), newest: kept.newest, ahead: kept.ahead + e.shift}
 	if kept.quiet != nil && r.rule.NoData != nil {
 		one.flags |= silent
 	}
-	e.enter(one)
+	e.enter(one, []byte(kept.key))
 	if m := one.memory; m != nil {
 		m.recall(r, kept)
 	}
-	if len(kept.levels) == 0 && kept.quiet == nil {
+	if len(kept.levels) == 0 {
+		e.plan(one)
 		return one
 	}
 	u := e.unwellOf(one)

@@ -2,6 +2,8 @@ package rules
 
 import (
 	"encoding/binary"
+	"iter"
+	"slices"
 	"strings"
 
 	"github.com/teamsrelay/teamsrelay/receiver/sample"
@@ -10,15 +12,15 @@ import (
 // series is what is known of one series of one rule. There may be a million of
 // them, so what only some need stands behind a pointer.
 type series struct {
-	tracker      *tracker
-	key          string  // its tags, see tracker.appendKey
-	older, newer *series // neighbours in its list, in order of arrival
+	tracker *tracker
+	place   *place // its tags
 
 	heard  int64 // when its newest sample arrived, on the evaluator's clock
 	newest int64 // the time of that sample, in nanoseconds since 1970
 	ahead  int64 // newest minus heard: how the series' clock goes
 
-	due    int64   // its entry in the deadlines that counts; 0: none
+	due int64 // when it is looked at next, on the evaluator's clock
+
 	unwell *unwell // nil: ok, and nobody has been told anything else
 	memory *memory // nil: the rule needs none
 
@@ -36,17 +38,80 @@ const (
 	stored                     // the store has a row of it
 	moved                      // not dirty, but a row of it would read differently
 	restored                   // nothing was heard since the restart
-	silent                     // in the list of those whose silence was told
+	silent                     // its silence was told
 )
 
-// appendKey appends what tells the series of a sample from others of the rule:
-// its tags, each text with its length before it. merged says that the sample
-// has tags that make no difference, so that several sources feed the series.
-func (r *tracker) appendKey(key []byte, s *sample.Sample) (_ []byte, merged bool) {
-	if r.rule.By == nil {
+// directory finds series by their tags, for all rules that look at the same
+// metrics and make the same series of them; a polled rule has its own.
+type directory struct {
+	by       []string
+	polled   bool
+	trackers []*tracker // in the order of the files
+	places   map[string]*place
+}
+
+// place is where the series of one key are.
+type place struct {
+	key    string // the tags, see appendKey
+	series []entry
+}
+
+// entry is the series of one rule at a place.
+type entry struct {
+	tracker *tracker
+	one     *series
+}
+
+// of is the series of a rule, nil if it has none here; p may be nil.
+func (p *place) of(r *tracker) *series {
+	if p != nil {
+		for i := range p.series {
+			if p.series[i].tracker == r {
+				return p.series[i].one
+			}
+		}
+	}
+	return nil
+}
+
+// add puts a series where its key says.
+func (d *directory) add(key []byte, one *series) {
+	p := d.places[string(key)]
+	if p == nil {
+		p = &place{key: string(key)}
+		d.places[p.key] = p
+	}
+	p.series = append(p.series, entry{one.tracker, one})
+	one.place = p
+}
+
+func (d *directory) remove(one *series) {
+	p := one.place
+	p.series = slices.DeleteFunc(p.series, func(e entry) bool { return e.one == one })
+	if len(p.series) == 0 {
+		delete(d.places, p.key)
+	}
+}
+
+// all are the series of the rule.
+func (r *tracker) all() iter.Seq[*series] {
+	return func(yield func(*series) bool) {
+		for _, p := range r.directory.places {
+			if one := p.of(r); one != nil && !yield(one) {
+				return
+			}
+		}
+	}
+}
+
+// appendKey appends what tells the series of a sample from others: its tags,
+// each text with its length before it. merged says that the sample has tags
+// that make no difference, so that several sources feed the series.
+func (d *directory) appendKey(key []byte, s *sample.Sample) (_ []byte, merged bool) {
+	if d.by == nil {
 		for i := range s.Tags {
 			tag := &s.Tags[i]
-			if tag.Value == "" || r.polled && strings.HasPrefix(tag.Key, "_") {
+			if tag.Value == "" || d.polled && strings.HasPrefix(tag.Key, "_") {
 				continue
 			}
 			key = appendText(appendText(key, tag.Key), tag.Value)
@@ -54,7 +119,7 @@ func (r *tracker) appendKey(key []byte, s *sample.Sample) (_ []byte, merged bool
 		return key, false
 	}
 	at, found := 0, 0
-	for _, name := range r.rule.By {
+	for _, name := range d.by {
 		value := ""
 		for i := at; i < len(s.Tags); i++ { // both are sorted
 			if s.Tags[i].Key == name {
@@ -78,10 +143,10 @@ func appendText(buf []byte, text string) []byte {
 }
 
 // tags reads a key that appendKey made; ok is false for what is none.
-func (r *tracker) tags(key string) (tags []sample.Tag, ok bool) {
+func (d *directory) tags(key string) (tags []sample.Tag, ok bool) {
 	in := reader{rest: key}
-	if r.rule.By != nil {
-		for _, name := range r.rule.By {
+	if d.by != nil {
+		for _, name := range d.by {
 			if value := in.text(); value != "" {
 				tags = append(tags, sample.Tag{Key: name, Value: value})
 			}
@@ -92,31 +157,4 @@ func (r *tracker) tags(key string) (tags []sample.Tag, ok bool) {
 		tags = append(tags, sample.Tag{Key: in.text(), Value: in.text()})
 	}
 	return tags, !in.failed
-}
-
-// arrivals is a list of series, the one that was heard of longest ago first.
-type arrivals struct{ first, last *series }
-
-func (l *arrivals) add(s *series) {
-	s.older, s.newer = l.last, nil
-	if l.last == nil {
-		l.first = s
-	} else {
-		l.last.newer = s
-	}
-	l.last = s
-}
-
-func (l *arrivals) remove(s *series) {
-	if s.older == nil {
-		l.first = s.newer
-	} else {
-		s.older.newer = s.newer
-	}
-	if s.newer == nil {
-		l.last = s.older
-	} else {
-		s.newer.older = s.older
-	}
-	s.older, s.newer = nil, nil
 }

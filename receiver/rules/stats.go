@@ -21,7 +21,7 @@ func (e *Evaluator) Stats() []Stats {
 	at := make(map[*tracker]*Stats, len(e.trackers))
 	for _, r := range e.trackers {
 		list = append(list, Stats{
-			Rule: r.rule, Series: len(r.series),
+			Rule: r.rule, Series: r.series,
 			Late: r.late, Unusable: r.unusable, OverLimit: r.overLimit,
 			Verdict: r.verdict, Polled: r.verdictAt,
 		})

@@ -120,7 +120,7 @@ func (e *Evaluator) refresh(one *series) {
 func (one *series) vars(rank uint16) (Vars, sample.Sample) {
 	r, u := one.tracker, one.unwell
 	s := sample.Sample{Measurement: r.rule.Measurement, Fields: u.fields, Time: timeOf(one.newest)}
-	s.Tags, _ = r.tags(one.key)
+	s.Tags, _ = r.directory.tags(one.place.key)
 	vars := Vars{Labels: labelsOf(s.Tags), Fields: make(map[string]any, len(u.fields))}
 	for _, f := range u.fields {
 		vars.Fields[f.Key] = f.Value.Any()
@@ -169,9 +169,11 @@ func render(t *Template, vars Vars) string {
 	return text
 }
 
-// dress gives an alert the words and numbers of the newest sample.
+// dress gives an alert the words and numbers of the newest sample. Unlike its
+// labels, its words may speak of all its labels.
 func (one *series) dress(t *told, vars Vars, s *sample.Sample, at int64) {
 	r := one.tracker
+	vars.Labels = t.alert.Labels
 	if len(r.rule.Annotations) > 0 {
 		t.alert.Annotations = make(map[string]string, len(r.rule.Annotations))
 		for i := range r.rule.Annotations {
@@ -224,7 +226,7 @@ func (e *Evaluator) beginSilence(r *tracker, one *series) *told {
 	vars := Vars{Labels: map[string]string{}}
 	since, what := timeOf(r.emptySince+e.shift), r.rule.Alert+" has no data at all since "
 	if one != nil {
-		tags, _ := r.tags(one.key)
+		tags, _ := r.directory.tags(one.place.key)
 		vars.Labels = labelsOf(tags)
 		since, what = timeOf(one.heard+e.shift), r.rule.Alert+" has no data since "
 	}
@@ -232,13 +234,14 @@ func (e *Evaluator) beginSilence(r *tracker, one *series) *told {
 	if one == nil || one.flags&restored != 0 {
 		what += "it was started at "
 	}
-	t.alert.Annotations = r.links(vars)
-	t.alert.Annotations["summary"] = what + since.Format("2006-01-02 15:04:05 MST")
 	t.alert.Labels = r.labels(vars)
 	t.alert.Labels[noDataLabel] = "true"
 	if severity := r.rule.NoData.Severity; severity != "" {
 		t.alert.Labels[alert.SeverityLabel] = severity
 	}
+	vars.Labels = t.alert.Labels
+	t.alert.Annotations = r.links(vars)
+	t.alert.Annotations["summary"] = what + since.Format("2006-01-02 15:04:05 MST")
 	return e.fire(t)
 }
 

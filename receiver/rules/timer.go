@@ -2,14 +2,16 @@ package rules
 
 import "time"
 
-// deadline is when something is to be looked at, on the evaluator's clock.
+// deadline is when a series is to be looked at, on the evaluator's clock.
 type deadline struct {
 	at  int64
 	one *series
 }
 
-// deadlines is a heap of deadlines, the earliest first. Those that hold no
-// more stay in it until their time comes, and do nothing then.
+// deadlines is a heap of deadlines, the earliest first. Every series has one
+// that counts, its due; others stay until their time comes, and do nothing
+// then. A sample moves none: that a series is silent is found by looking at it
+// now and then, so what that costs does not depend on how often samples come.
 type deadlines []deadline
 
 func (h *deadlines) push(d deadline) {
@@ -59,22 +61,25 @@ func (e *Evaluator) Tick(now time.Time) {
 	e.arrive(now)
 	for len(e.deadlines) > 0 && e.deadlines[0].at <= e.now {
 		d := e.deadlines.pop()
-		one := d.one
-		if one.due != d.at || one.flags&dead != 0 {
-			continue
+		if d.one.due == d.at && d.one.flags&dead == 0 {
+			e.check(d.one)
 		}
-		if one.due = 0; one.unwell == nil {
-			continue
-		}
-		e.run(one, e.now+one.ahead)
-		e.rest(one)
 	}
 	for _, r := range e.trackers {
-		e.listen(r)
+		if r.awaited() && e.now-r.emptySince > r.patience {
+			r.quiet = e.beginSilence(r, nil)
+			e.soilTracker(r)
+		}
+		if r.full != nil && e.now-r.refusedAt > r.forget {
+			e.end(r.full, e.wall(), "No new series had to be left out for "+inWords(time.Duration(r.forget))+".")
+			r.full = nil
+			e.soilTracker(r)
+		}
 	}
 }
 
 // Next is when Tick is to be called next; zero: not before something else is.
+// Not every time something happens then.
 func (e *Evaluator) Next() time.Time {
 	var next int64
 	earlier := func(at int64) {
@@ -86,12 +91,6 @@ func (e *Evaluator) Next() time.Time {
 		earlier(e.deadlines[0].at)
 	}
 	for _, r := range e.trackers {
-		if first := r.heard.first; first != nil {
-			earlier(first.heard + r.patience + 1)
-		}
-		if first := r.silent.first; first != nil {
-			earlier(first.heard + r.forgetSilent + 1)
-		}
 		if r.awaited() {
 			earlier(r.emptySince + r.patience + 1)
 		}
@@ -107,45 +106,74 @@ func (e *Evaluator) Next() time.Time {
 
 // awaited says whether the rule waits for its first series.
 func (r *tracker) awaited() bool {
-	return r.rule.NoData != nil && r.quiet == nil && len(r.series) == 0
+	return r.rule.NoData != nil && r.quiet == nil && r.series == 0
 }
 
-// listen does what is due because nothing came.
-func (e *Evaluator) listen(r *tracker) {
-	for one := r.heard.first; one != nil && e.now-one.heard > r.patience; one = r.heard.first {
-		if r.rule.NoData == nil {
+// check does what is due for a series.
+func (e *Evaluator) check(one *series) {
+	one.due = 0
+	r := one.tracker
+	if one.unwell != nil {
+		e.run(one, e.now+one.ahead)
+	}
+	if e.now-one.heard > one.patience() {
+		if r.rule.NoData == nil || one.flags&silent != 0 {
 			e.forget(one)
-			continue
+			return
 		}
-		r.heard.remove(one)
-		r.silent.add(one)
 		one.flags |= silent
 		e.unwellOf(one).quiet = e.beginSilence(r, one)
 		e.soil(one)
 	}
-	for one := r.silent.first; one != nil && e.now-one.heard > r.forgetSilent; one = r.silent.first {
-		e.forget(one)
+	e.rest(one)
+}
+
+// patience is how long the series may be silent until something happens.
+func (one *series) patience() int64 {
+	if one.flags&silent != 0 {
+		return one.tracker.forgetSilent
 	}
-	if r.awaited() && e.now-r.emptySince > r.patience {
-		r.quiet = e.beginSilence(r, nil)
-		e.soilTracker(r)
+	return one.tracker.patience
+}
+
+// plan says when a series is to be looked at next, and whether a clock of its
+// levels runs: in time for what is due strictly after some instant.
+func (e *Evaluator) plan(one *series) (runs bool) {
+	var next int64
+	if one.due == 0 { // otherwise it is looked at early enough for its silence
+		patience := one.patience()
+		next = one.heard + patience + 1
+		// Until then it will most likely have been heard of again, so it is
+		// looked at only roughly then, and not together with all others.
+		e.turn++
+		step := patience/16 + 1
+		if rough := (e.now+patience/2)/step + e.turn%8; rough*step < next {
+			next = rough * step
+		}
 	}
-	if r.full != nil && e.now-r.refusedAt > r.forget {
-		e.end(r.full, e.wall(), "")
-		r.full = nil
-		e.soilTracker(r)
+	if one.unwell != nil {
+		var at int64
+		if at, runs = one.unwell.deadline(one.tracker, one.raw); runs {
+			if at += 1 - one.ahead; next == 0 || at < next {
+				next = at
+			}
+		}
 	}
+	if next != 0 && (one.due == 0 || next < one.due) {
+		one.due = next
+		e.deadlines.push(deadline{next, one})
+	}
+	return runs
 }
 
 // forget drops a series of which nothing was heard for long. What still fires
 // ends, and says why: nobody is to read it as all well.
 func (e *Evaluator) forget(one *series) {
 	if u := one.unwell; u != nil {
-		e.run(one, e.now+one.ahead)
 		why := "The series stopped: nothing was heard of it for " + inWords(time.Duration(e.now-one.heard).Round(time.Second)) +
 			". Whether what it told is over is not known."
 		if u.told != nil {
-			e.end(u.told, timeOf(e.now+one.ahead), why)
+			e.end(u.told, e.clockOf(one), why)
 		}
 		if u.quiet != nil {
 			e.end(u.quiet, e.wall(), why)

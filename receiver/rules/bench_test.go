@@ -1,0 +1,144 @@
+package rules
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/teamsrelay/teamsrelay/receiver/sample"
+)
+
+// fleet is metrics of 20 measurements with 500 series each, in random order,
+// as a busy Telegraf sends them.
+func fleet() []sample.Sample {
+	var samples []sample.Sample
+	random := rand.New(rand.NewPCG(1, 2))
+	for m := range 20 {
+		for n := range 500 {
+			samples = append(samples, sample.Sample{
+				Measurement: fmt.Sprintf("measurement_%d", m),
+				Tags: []sample.Tag{
+					{Key: "cpu", Value: fmt.Sprintf("cpu%d", n%8)},
+					{Key: "host", Value: fmt.Sprintf("server-%04d.fra1.example.com", n)},
+					{Key: "site", Value: "fra1"},
+				},
+				Fields: []sample.Field{
+					{Key: "usage_guest", Value: sample.Num(1)},
+					{Key: "usage_system", Value: sample.Num(10)},
+					{Key: "usage_user", Value: sample.Num(20 + random.Float64()*40)},
+					{Key: "usage_idle", Value: sample.Num(50)},
+					{Key: "uptime", Value: sample.Num(123456)},
+				},
+			})
+		}
+	}
+	random.Shuffle(len(samples), func(i, j int) { samples[i], samples[j] = samples[j], samples[i] })
+	return samples
+}
+
+// hundred is 100 rules over the 20 measurements of the fleet, each with the
+// same keys.
+func hundred(b testing.TB, keys string) *Set {
+	var text strings.Builder
+	text.WriteString("groups:\n  - name: g\n    rules:\n")
+	for i := range 100 {
+		fmt.Fprintf(&text, "      - {alert: A%d, measurement: measurement_%d, %s}\n", i, i%20, keys)
+	}
+	return parsed(b, text.String())
+}
+
+func BenchmarkAMetricThatNoRuleWants(b *testing.B) {
+	e := NewEvaluator(hundred(b, `when: usage_user > 95`), start)
+	s := fleet()[0]
+	s.Measurement = "something_else"
+	b.ReportAllocs()
+	for b.Loop() {
+		e.Metric(&s, start)
+	}
+}
+
+// BenchmarkAMetricThatRulesEvaluate says what one rule costs for one metric,
+// of five that look at each.
+func BenchmarkAMetricThatRulesEvaluate(b *testing.B) {
+	for _, c := range []struct{ name, keys string }{
+		{"ok", `when: usage_user > 95`},
+		{"ok,where,by,levels,for", `where: site == "fra1", by: [host, site], levels: [{severity: critical, when: usage_user > 95, clear: usage_user < 90}, {severity: warning, when: usage_user > 80}], for: 5m`},
+		{"ok,no_data,changed", `when: usage_user > 95 or changed(uptime), no_data: {after: 10m, severity: warning}`},
+		{"ok,mean,chart", `when: 'mean(usage_user, "5m") > 95', chart: {field: usage_user}`},
+		{"pending", `when: usage_user > 10, for: 1000h`},
+		{"firing", `when: usage_user > 10`},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			e := NewEvaluator(hundred(b, c.keys), start)
+			samples, now := fleet(), start
+			round := func() {
+				now = now.Add(10 * time.Second)
+				for i := range samples {
+					samples[i].Time = now
+				}
+			}
+			for range 32 { // until the windows are full
+				round()
+				for i := range samples {
+					e.Metric(&samples[i], now)
+				}
+				e.Tick(now)
+			}
+			e.Changes()
+			i := 0
+			b.ReportAllocs()
+			for b.Loop() {
+				if i == len(samples) {
+					i = 0
+					now = now.Add(time.Millisecond) // the alerts' words are refreshed once a minute
+				}
+				samples[i].Time = now
+				e.Metric(&samples[i], now)
+				i++
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/5, "ns/rule")
+		})
+	}
+}
+
+// BenchmarkAMillionSeries says how much memory a series takes that is ok and
+// of a rule without windows.
+func BenchmarkAMillionSeries(b *testing.B) {
+	const many = 1_000_000
+	heap := func() uint64 {
+		runtime.GC()
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	for b.Loop() {
+		set := parsed(b, "groups: [{name: g, rules: [{alert: A, measurement: m, when: v > 95, for: 5m, series_limit: 1000000, no_data: {after: 10m}}]}]")
+		before := heap()
+		e := NewEvaluator(set, start)
+		s := sample.Sample{
+			Measurement: "m", Time: start,
+			Tags:   []sample.Tag{{Key: "cpu"}, {Key: "host"}, {Key: "site", Value: "fra1"}},
+			Fields: []sample.Field{{Key: "v", Value: sample.Num(1)}},
+		}
+		for i := range many {
+			s.Tags[0].Value = fmt.Sprintf("cpu%d", i%8)
+			s.Tags[1].Value = fmt.Sprintf("server-%06d.fra1.example.com", i/8)
+			e.Metric(&s, start)
+			if i%1000 == 0 {
+				e.Dirty()
+			}
+		}
+		e.Dirty()
+		took := heap() - before
+		b.ReportMetric(float64(took)/many, "B/series")
+		b.ReportMetric(float64(took)/(1<<20), "MB")
+		require.Equal(b, many, e.Stats()[0].Series)
+		require.Less(b, took, uint64(500<<20))
+	}
+}
