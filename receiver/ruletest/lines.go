@@ -73,9 +73,7 @@ func readLine(text string) (inputLine, *lineFault) {
 		return read, fault
 	}
 	read.offset = offset
-	handler := protocol.NewMetricHandler()
-	handler.SetTimeFunc(func() time.Time { return time.Unix(0, 0) })
-	metrics, err := protocol.NewParser(handler).Parse([]byte(text))
+	metrics, err := parse(text)
 	switch {
 	case err != nil && strings.Contains(err.Error(), protocol.ErrTimestampParse.Error()):
 		return read, &lineFault{what: fmt.Sprintf("the time of %s cannot be read", yamlfile.Quote(text)), do: likeOffset}
@@ -94,6 +92,16 @@ func readLine(text string) (inputLine, *lineFault) {
 		read.sample.Fields = append(read.sample.Fields, sample.Field{Key: field.Key, Value: sample.Of(field.Value)})
 	}
 	return read, nil
+}
+
+// parse hands a line to the library, which panics on one that is a backslash.
+func parse(text string) (metrics []protocol.Metric, err error) {
+	defer func() {
+		if recover() != nil {
+			err = protocol.ErrParse
+		}
+	}()
+	return protocol.NewParser(protocol.NewMetricHandler()).Parse([]byte(text))
 }
 
 // cutOffset takes the time from the end of a line.

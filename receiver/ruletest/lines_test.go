@@ -62,6 +62,7 @@ func TestALineThatCannotBeReadSaysWhatToWrite(t *testing.T) {
 		"m,t= f=1":                  "expected tag at column",
 		"m f=1e999":                 "value out of range",
 		"rack r1 is at 31 °C":       "no line protocol",
+		`\`:                         "no line protocol",
 	} {
 		t.Run(line, func(t *testing.T) {
 			_, faults := readLines("# a comment\n\n" + line)

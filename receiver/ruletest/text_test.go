@@ -1,11 +1,16 @@
 package ruletest
 
 import (
+	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/teamsrelay/teamsrelay/receiver/alert"
 	"github.com/teamsrelay/teamsrelay/receiver/card"
+	"github.com/teamsrelay/teamsrelay/receiver/group"
 )
 
 func TestTextsAreWhatTeamsShowsOfMarkdown(t *testing.T) {
@@ -64,4 +69,33 @@ Say why
 In the *body*
 More
 within`, textOf(m))
+}
+
+// FuzzText: whatever stands in a label, the card's text has it as it is. So
+// nobody has to know how cards are escaped to expect something of them.
+func FuzzText(f *testing.F) {
+	cards, problems := card.New(nil)
+	require.Empty(f, problems)
+	for _, seed := range []string{
+		"r1", "*a*", "_a_", "__init__.py", `C:\Windows\system32`, "\\\\server\\share", "[x](y)", "<at>a</at>", "a &amp; b", "{{ x }}", "${x}", "1. a", "- a", "# a", "a**b**c", "&lt;", "`x`", "~~a~~", "a<b>c", "\\*", "a_b_c", "![a](b)",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		value = strings.Join(strings.Fields(strings.Map(func(r rune) rune {
+			if !unicode.IsPrint(r) || r == utf8.RuneError || r >= aside {
+				return ' '
+			}
+			return r
+		}, value)), " ")
+		if value == "" || utf8.RuneCountInString(value) > 100 {
+			return
+		}
+		a := alert.Alert{Status: alert.Firing, Labels: map[string]string{"alertname": "Hot", "rack": value}}
+		message := cards.Render("alert", card.Input{Now: start, Group: group.Group{
+			Phase: group.Open, Alerts: []group.Member{{Alert: a, State: group.Firing}},
+		}}, card.WorkflowLimit)
+		require.NoError(t, message.Fault)
+		require.Contains(t, textOf(message), "rack "+value)
+	})
 }
