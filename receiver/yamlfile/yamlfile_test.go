@@ -1,0 +1,194 @@
+package yamlfile_test
+
+import (
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/teamsrelay/teamsrelay/receiver/yamlfile"
+)
+
+type item struct {
+	Name  string            `yaml:"name"`
+	Wait  time.Duration     `yaml:"wait"`
+	Limit *int              `yaml:"limit"`
+	On    bool              `yaml:"on"`
+	Tags  map[string]string `yaml:"tags"`
+}
+
+type file struct {
+	Items []item `yaml:"items"`
+}
+
+var words = yamlfile.Words{
+	Later:     map[reflect.Type][]string{reflect.TypeFor[file](): {"later"}},
+	Elsewhere: map[reflect.Type]map[string]string{reflect.TypeFor[item](): {"title": "name"}},
+	Start:     "start from a sample",
+	Lookup: func(name string) (string, bool) {
+		return "value of " + name, name == "KNOWN"
+	},
+}
+
+func read(text string, words yamlfile.Words) (file, *yamlfile.Document, bool) {
+	d := yamlfile.New("f.yml", words)
+	var f file
+	ok := d.Decode([]byte(text), &f)
+	return f, d, ok
+}
+
+func TestAFileIsRead(t *testing.T) {
+	f, d, ok := read(`
+items:
+  - &first
+    name: ${KNOWN} and $HOME
+    wait: 1h30m
+    limit: 1000
+    on: true
+    tags: {a: "1", b: two}
+  - {<<: *first, name: second, limit: }
+`, words)
+	require.True(t, ok)
+	require.Empty(t, d.Problems)
+	limit := 1000
+	first := item{"value of KNOWN and $HOME", 90 * time.Minute, &limit, true, map[string]string{"a": "1", "b": "two"}}
+	require.Equal(t, first, f.Items[0])
+	require.Equal(t, "second", f.Items[1].Name)
+	require.Equal(t, first.Wait, f.Items[1].Wait, "what is merged is there")
+	require.Nil(t, f.Items[1].Limit, "a key without a value is as if it was not there")
+	require.Equal(t, 5, d.Line("items[0].wait"))
+	require.Equal(t, 9, d.Line("items[1].name"))
+	require.Equal(t, 9, d.Line("items[1].nothing"), "the nearest thing that is there")
+	require.True(t, d.Has("items[0].tags.a"))
+	require.False(t, d.Has("items[0].tags.c"))
+}
+
+// Templates in rule files are full of braces and dollars.
+func TestWithoutAnEnvironmentNothingIsReplaced(t *testing.T) {
+	f, d, _ := read("items: [{name: '${KNOWN} {{ $labels.x }}'}]", yamlfile.Words{})
+	require.Empty(t, d.Problems)
+	require.Equal(t, "${KNOWN} {{ $labels.x }}", f.Items[0].Name)
+}
+
+func TestEveryMistakeIsReportedWithItsLine(t *testing.T) {
+	for name, c := range map[string]struct {
+		text string
+		want []string
+	}{
+		"empty":                     {"# nothing\n", []string{"f.yml:1: error: the file is empty; start from a sample"}},
+		"null":                      {"~\n", []string{"f.yml:1: error: the file is empty"}},
+		"not a mapping":             {"- a\n", []string{"f.yml:1: error: this must be a mapping and is a list; write key: value"}},
+		"two documents":             {"items: []\n---\nitems: []\n", []string{"f.yml:2: error: a second document begins here"}},
+		"no YAML":                   {"items:\n  - a: 1\n b: 2\n", []string{"f.yml:3: error: this is not YAML: "}},
+		"unknown":                   {"items:\n- colour: red\n", []string{`f.yml:2: error: there is no key "colour" here; use one of limit, name, on, tags, wait`}},
+		"a slip of the pen":         {"items:\n- nmae: red\n", []string{`f.yml:2: error: there is no key "nmae" here; did you mean name?`}},
+		"from elsewhere":            {"items:\n- title: red\n", []string{`f.yml:2: error: there is no key "title" here; did you mean name?`}},
+		"later":                     {"later: 5\n", []string{"f.yml:1: error: later is not available in this version yet"}},
+		"twice":                     {"items: []\nitems: []\n", []string{`f.yml:2: error: the key "items" is here a second time (first on line 1)`}},
+		"a key of its own":          {"? [a]\n: 5\n", []string{"f.yml:1: error: this key must be text and is a list"}},
+		"wrong kinds":               {"items:\n- name: [a]\n  wait: {}\n  on: maybe\n  tags: x\n", []string{"f.yml:2: error: this must be text and is a list; write text here, in quotes if it begins with { or [", "f.yml:3: error: this must be a time and is a mapping", "f.yml:4: error: this must be true or false", "f.yml:5: error: this must be a mapping and is text"}},
+		"wrong list":                {"items: 5\n", []string{"f.yml:1: error: this must be a list and is text"}},
+		"no time":                   {"items:\n- wait: 5 minutes\n", []string{`f.yml:2: error: "5 minutes" is not a time; write a number and a unit`}},
+		"a negative time":           {"items:\n- wait: -5m\n", []string{`f.yml:2: error: "-5m" is not a time`}},
+		"no whole number":           {"items:\n- limit: 1.5\n", []string{`f.yml:2: error: "1.5" is not a whole number; write one such as 1000`}},
+		"a template without quotes": {"items:\n- name: {{ $value }}\n", []string{"f.yml:2: error: this must be text and is a mapping; write text here, in quotes if it begins with { or ["}},
+		"no variable":               {"items:\n- name: ${UNKNOWN}\n", []string{"f.yml:2: error: the environment has no variable UNKNOWN"}},
+		"several at once":           {"items:\n- nmae: a\n- wait: x\n- on: 5\n", []string{"f.yml:2: ", "f.yml:3: ", "f.yml:4: "}},
+		"a URL as a key":            {"items:\n- https://example.com/?sig=secret: 5\n", []string{"f.yml:2: error: there is no key of this name here"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, d, _ := read(c.text, words)
+			require.Len(t, d.Problems, len(c.want), d.Problems.Error())
+			for i, want := range c.want {
+				require.Contains(t, d.Problems[i].String(), want)
+			}
+			require.True(t, d.Problems.Failed())
+			require.NotContains(t, d.Problems.Error(), "secret")
+		})
+	}
+}
+
+// A slip in a key must not be followed by complaints that the key is missing.
+func TestWhatOnlyFollowsFromAMistakeCanBeToldApart(t *testing.T) {
+	f, d, _ := read("items:\n- nmae: red\n- title: red\n- wait: x\n", words)
+	require.Equal(t, "red", f.Items[0].Name, "read as if it was written rightly")
+	require.True(t, d.Has("items[0].name"))
+	require.True(t, d.Faulty("items[1].name"), "somebody tried to say it")
+	require.True(t, d.Unread("items[2].wait"))
+	require.True(t, d.Faulty("items[2]"))
+	require.False(t, d.Faulty("items[0].wait"))
+}
+
+func TestAFileThatIsMadeToHurtCostsNothing(t *testing.T) {
+	bomb := "items: &a\n- &b {tags: {x: y}}\n" + strings.Repeat("- *b\n", 100)
+	for name, text := range map[string]string{
+		"too large":             "items: []\n" + strings.Repeat("#", yamlfile.MaxSize),
+		"an alias in itself":    "items: &a\n- tags: *a\n  name: *a\n- *a\n",
+		"aliases of aliases":    "a: &a [x,x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\nitems: [*c,*c]\n",
+		"merged with itself":    "items: [&a {<<: *a, name: x}]\n",
+		"very deep":             "items: " + strings.Repeat("[", 5000) + strings.Repeat("]", 5000) + "\n",
+		"a list of many values": bomb + strings.Repeat("- {name: a}\n", 1000),
+	} {
+		t.Run(name, func(t *testing.T) {
+			started := time.Now()
+			_, d, _ := read(text, words)
+			require.Less(t, time.Since(started), 10*time.Second)
+			if name != "a list of many values" {
+				require.True(t, d.Problems.Failed())
+			}
+			require.Less(t, len(d.Problems), 200)
+		})
+	}
+}
+
+func TestWarningsDoNotFail(t *testing.T) {
+	d := yamlfile.New("f.yml", words)
+	d.Warn("x", "odd", "look")
+	require.False(t, d.Problems.Failed())
+	d.Wrong("x", "wrong", "mend it")
+	require.True(t, d.Problems.Failed())
+	require.Equal(t, "f.yml:1: warning: odd; look\nf.yml:1: error: wrong; mend it", d.Problems.Error())
+}
+
+func TestProblemsComeInTheOrderOfTheFiles(t *testing.T) {
+	ps := yamlfile.Problems{{File: "b", Line: 1}, {File: "a", Line: 9}, {File: "a", Line: 2, What: "first"}, {File: "a", Line: 2, What: "second"}}
+	ps.Sort()
+	require.Equal(t, yamlfile.Problems{{File: "a", Line: 2, What: "first"}, {File: "a", Line: 2, What: "second"}, {File: "a", Line: 9}, {File: "b", Line: 1}}, ps)
+}
+
+func TestTheNearestWord(t *testing.T) {
+	names := []string{"measurement", "when", "where", "levels"}
+	for typed, want := range map[string]string{
+		"mesurement": "measurement", "measurment": "measurement", "whne": "when", "were": "where",
+		"level": "levels", "colour": "", "": "", "x": "",
+	} {
+		require.Equal(t, want, yamlfile.Nearest(typed, names), typed)
+	}
+}
+
+func TestWordsForMessagesFitOnALine(t *testing.T) {
+	require.Equal(t, `"a\nb"`, yamlfile.Quote("a\nb"))
+	require.Equal(t, `"`+strings.Repeat("é", 60)+`…"`, yamlfile.Quote(strings.Repeat("é", 100)))
+	require.Equal(t, "a b c", yamlfile.OneLine(" a\n\tb  c "))
+}
+
+// lineBreak is what YAML takes for the end of a line.
+var lineBreak = regexp.MustCompile("\r\n|[\n\r\u0085\u2028\u2029]")
+
+func FuzzDecode(f *testing.F) {
+	f.Add("items:\n  - &a {name: x, wait: 5m, tags: {a: b}}\n  - {<<: *a, on: true}\n")
+	f.Add("items: &a [*a]\n--- \n? {}\n")
+	f.Add("later: 5\nitems: !!binary x\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		_, d, _ := read(text, words)
+		for _, p := range d.Problems {
+			require.Positive(t, p.Line)
+			require.LessOrEqual(t, p.Line, len(lineBreak.FindAllString(text, -1))+1)
+			require.NotEmpty(t, p.Do)
+			require.False(t, strings.ContainsAny(p.String(), "\n\r"), "%q", p.String())
+		}
+	})
+}
