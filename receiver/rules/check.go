@@ -66,7 +66,9 @@ func (d *document) source(s *ruleSection, r *Rule, at string) {
 			return
 		}
 	}
-	polled, group, key := r.Group.InfluxDB != "", at[:strings.LastIndex(at, ".rules[")], "query"
+	polled := r.Group.InfluxDB != ""
+	group := at[:strings.LastIndex(at, ".rules[")]
+	key := "query"
 	switch {
 	case s.Query != "":
 		r.Query, r.Language = s.Query, Flux
@@ -320,6 +322,9 @@ func (d *document) templates(texts map[string]string, s *ruleSection, known []st
 			if s.By != nil && !slices.Contains(known, label) {
 				d.Warn(place, fmt.Sprintf("%s mentions $labels.%s, which no alert of this rule has", name, label), "add "+label+" to by")
 			}
+		}
+		if wrong := t.trial(); wrong != nil {
+			d.Warn(place, name+": "+wrong.What, wrong.Do)
 		}
 		made = append(made, t)
 	}

@@ -150,6 +150,30 @@ func explain(err error) *templateError {
 	return &templateError{what, do}
 }
 
+// always are the errors of a template that no other alert would do without.
+var always = regexp.MustCompile(`can't evaluate field|incompatible types for comparison|wrong number of args|wrong type for value`)
+
+// trial finds what makes a template fail whatever $value is, so that nobody
+// learns of it from a card.
+func (t *Template) trial() *templateError {
+	what := ""
+	for _, value := range []any{1.5, "text", true} {
+		_, err := t.Render(Vars{Value: value})
+		if err == nil || !always.MatchString(err.Error()) {
+			return nil
+		}
+		if what == "" {
+			what = err.Error()
+		}
+	}
+	what = strings.ReplaceAll(what, " in type rules.Vars", "")
+	do := "correct it; there are $labels, $value and $fields"
+	if strings.Contains(what, "comparison") {
+		do = "numbers are floating point: write 5.0 for 5, as in gt $value 5.0"
+	}
+	return &templateError{"this fails for every alert: " + what, do}
+}
+
 // endless finds what could keep a template busy for ever.
 func endless(n parse.Node, ranges int) *templateError {
 	list := func(l *parse.ListNode, ranges int) *templateError {

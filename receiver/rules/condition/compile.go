@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,6 +23,8 @@ import (
 const (
 	MaxText  = 4 << 10 // bytes
 	maxNodes = 1000    // names, constants and operators
+	// maxPattern is how many steps a regular expression may have.
+	maxPattern = 20_000
 )
 
 // library are expr's functions that a condition may use: those that look at
@@ -498,15 +501,32 @@ func (b *builder) matches(n *ast.BinaryNode) (node, sample.Kind, error) {
 	if !ok {
 		return nil, 0, b.wrong(n, "matches needs a regular expression in quotes", `write one such as name matches "^eth[0-9]+$"`)
 	}
+	parsed, err := syntax.Parse(text.Value, syntax.Perl)
+	if err != nil {
+		what := "this is not a regular expression: " + strings.TrimPrefix(err.Error(), "error parsing regexp: ")
+		return nil, 0, b.wrong(n.Right, what, "correct it; backslashes are doubled in quotes")
+	}
+	if size(parsed) > maxPattern {
+		return nil, 0, b.wrong(n.Right, "the regular expression is too large", "repeat less in it")
+	}
 	pattern, err := regexp.Compile(text.Value)
 	if err != nil {
-		return nil, 0, b.wrong(n.Right, regexpReason(err), "correct the regular expression; backslashes are doubled in quotes")
+		return nil, 0, b.wrong(n.Right, "this is not a regular expression", "correct it")
 	}
 	return &matches{of, pattern, "(" + of.String() + " matches " + strconv.Quote(text.Value) + ")"}, sample.Bool, nil
 }
 
-func regexpReason(err error) string {
-	return "this is not a regular expression: " + strings.TrimPrefix(err.Error(), "error parsing regexp: ")
+// size is about how many steps a regular expression has: what is repeated up
+// to 1000 times has 1000 times as many.
+func size(re *syntax.Regexp) int {
+	n := 1 + len(re.Rune)
+	for _, sub := range re.Sub {
+		n += size(sub)
+	}
+	if re.Op == syntax.OpRepeat {
+		n *= max(re.Min, re.Max, 1)
+	}
+	return n
 }
 
 // machine makes a part for expr's virtual machine.
