@@ -45,9 +45,9 @@ func (s *Source) flux(ctx context.Context, text string) ([]sample.Sample, error)
 	if err != nil {
 		return nil, err
 	}
-	// Close reads the rest; the caller cancels ctx, which ends that.
-	defer result.Close()
-	samples, err := fluxSamples(result)
+	// Its body only: result.Close would read the rest of what we have given up.
+	defer result.Closer.Close()
+	samples, err := fluxSamples(result, s.maxRows)
 	switch {
 	case err == nil:
 		return samples, nil
@@ -88,7 +88,7 @@ var errNotFlux = errors.New("it is not annotated CSV")
 // Tables may have different columns. A row whose _value is null and that has
 // no other value is left out: that is what windows without data look like. An
 // error anywhere means that nothing of the answer may be used.
-func fluxSamples(result *api.QueryTableResult) ([]sample.Sample, error) {
+func fluxSamples(result *api.QueryTableResult, most int) ([]sample.Sample, error) {
 	var samples []sample.Sample
 	var columns []string
 	var last *query.FluxRecord
@@ -105,8 +105,8 @@ func fluxSamples(result *api.QueryTableResult) ([]sample.Sample, error) {
 			return nil, errNotFlux
 		}
 		last = result.Record()
-		if len(samples) == maxRows {
-			return nil, tooLarge(fmt.Sprintf("more than %d rows", maxRows))
+		if len(samples) == most {
+			return nil, tooLarge(fmt.Sprintf("more than %d rows", most))
 		}
 		if one, ok := fluxSample(columns, last.Values()); ok {
 			samples = append(samples, one)

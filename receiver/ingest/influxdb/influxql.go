@@ -46,7 +46,7 @@ func (s *Source) influxql(ctx context.Context, text string) ([]sample.Sample, er
 	if err != nil {
 		return nil, err
 	}
-	samples, err := influxqlSamples(body)
+	samples, err := influxqlSamples(body, s.maxRows)
 	var reported *reportedError
 	var f *failure
 	switch {
@@ -96,7 +96,7 @@ type influxqlSeries struct {
 //
 // An error anywhere means that nothing of the answer may be used, and so does
 // an answer that InfluxDB has cut short.
-func influxqlSamples(body []byte) ([]sample.Sample, error) {
+func influxqlSamples(body []byte, most int) ([]sample.Sample, error) {
 	var answer influxqlAnswer
 	if err := json.Unmarshal(body, &answer); err != nil {
 		return nil, errors.New("it is not the JSON that InfluxQL is answered with")
@@ -118,7 +118,7 @@ func influxqlSamples(body []byte) ([]sample.Sample, error) {
 				return nil, errPartial
 			}
 			var err error
-			if samples, err = series.appendTo(samples); err != nil {
+			if samples, err = series.appendTo(samples, most); err != nil {
 				return nil, err
 			}
 		}
@@ -133,8 +133,8 @@ var errPartial = &failure{
 	hint:    "let the query aggregate, filter or look at less time, or raise max-row-limit in InfluxDB",
 }
 
-// appendTo adds a sample for each row of the series.
-func (s *influxqlSeries) appendTo(samples []sample.Sample) ([]sample.Sample, error) {
+// appendTo adds a sample for each row of the series, up to most in all.
+func (s *influxqlSeries) appendTo(samples []sample.Sample, most int) ([]sample.Sample, error) {
 	tags := s.tags()
 	rows := json.NewDecoder(bytes.NewReader(s.Values))
 	rows.UseNumber()
@@ -145,8 +145,8 @@ func (s *influxqlSeries) appendTo(samples []sample.Sample) ([]sample.Sample, err
 	}
 	var row []any
 	for rows.More() {
-		if len(samples) == maxRows {
-			return nil, tooLarge(fmt.Sprintf("more than %d rows", maxRows))
+		if len(samples) == most {
+			return nil, tooLarge(fmt.Sprintf("more than %d rows", most))
 		}
 		row = row[:0]
 		if err := rows.Decode(&row); err != nil {

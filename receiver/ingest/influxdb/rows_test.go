@@ -384,9 +384,8 @@ func FuzzFlux(f *testing.F) {
 	f.Add("#datatype,duration,base64Binary\n,a,b\n,1s,aGVsbG8=\nx,y,z\n")
 	f.Fuzz(func(t *testing.T, body string) {
 		// Below the network, so that all time goes into reading.
-		rows, err := fluxSamples(api.NewQueryTableResult(&bounded{
-			ReadCloser: io.NopCloser(strings.NewReader(body)), left: maxAnswer,
-		}))
+		rows, err := fluxSamples(api.NewQueryTableResult(
+			newBounded(io.NopCloser(strings.NewReader(body)), maxAnswer)), maxRows)
 		if err != nil {
 			require.Empty(t, rows)
 			return

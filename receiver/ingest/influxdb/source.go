@@ -22,11 +22,11 @@ import (
 
 const (
 	// maxAnswer is how much of an answer is read, in bytes, after it was
-	// unpacked.
-	maxAnswer = 64 << 20
-	// maxRows is how many rows one answer may have: in memory a row is
-	// several times what it is on the wire.
-	maxRows = 500_000
+	// unpacked. Reading it takes up to twelve times as much memory.
+	maxAnswer = 32 << 20
+	// maxRows is how many rows one answer may have: more than the series that
+	// a rule may have (rules.DefaultSeriesLimit), and about 80 MB as samples.
+	maxRows = 250_000
 )
 
 // Source is one InfluxDB. It may be used by several goroutines.
@@ -40,6 +40,8 @@ type Source struct {
 	password string
 	token    string
 	timeout  time.Duration
+	maxBytes int64 // of an answer
+	maxRows  int
 	client   *http.Client
 	secrets  *strings.Replacer
 }
@@ -65,6 +67,8 @@ func New(cfg Config) (*Source, error) {
 		password: cfg.Password,
 		token:    cfg.Token,
 		timeout:  cfg.Timeout,
+		maxBytes: maxAnswer,
+		maxRows:  maxRows,
 		secrets:  secretsOf(cfg),
 	}
 	if s.timeout == 0 {
@@ -86,9 +90,6 @@ func New(cfg Config) (*Source, error) {
 
 // Name is what groups of rules call the source.
 func (s *Source) Name() string { return s.name }
-
-// Host is where it is, for people: host and port.
-func (s *Source) Host() string { return s.host }
 
 // Query asks once and comes back within the source's timeout. The samples are
 // in the order of the answer; fluxSamples and influxqlSamples say how rows

@@ -34,14 +34,6 @@ type told struct {
 	details string
 }
 
-// QueryFailedLabels are the labels of the alert that says that a group's rules
-// see nothing. Whoever takes the group away has to end that alert.
-func QueryFailedLabels(influxdb, group string) map[string]string {
-	return map[string]string{
-		alert.NameLabel: alertName, "influxdb": influxdb, "group": group, "severity": "critical",
-	}
-}
-
 // tell reports that the group's rules see nothing, or see again. It is false
 // if the report was not taken; then it is made again after the next poll.
 func (g *group) tell(ctx context.Context) bool {
@@ -73,8 +65,10 @@ func (g *group) tell(ctx context.Context) bool {
 
 func (g *group) alert(t told) alert.Alert {
 	a := alert.Alert{
-		Status:      t.status,
-		Labels:      QueryFailedLabels(g.source.name, g.rules.Name),
+		Status: t.status,
+		Labels: map[string]string{
+			alert.NameLabel: alertName, "influxdb": g.source.name, "group": g.rules.Name, "severity": "critical",
+		},
 		Annotations: map[string]string{"summary": t.summary},
 		StartsAt:    t.since,
 	}

@@ -100,7 +100,7 @@ func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
 			hint:    "check url: another program, a proxy or a sign-in page stands there",
 		}
 	}
-	answer.Body = &bounded{ReadCloser: answer.Body, left: maxAnswer}
+	answer.Body = newBounded(answer.Body, g.source.maxBytes)
 	return answer, nil
 }
 
@@ -125,17 +125,22 @@ func complaint(header http.Header, body []byte) string {
 	return string(body)
 }
 
-// bounded is a body of which no more than left bytes can be read.
+// bounded is a body of which only so much can be read.
 type bounded struct {
 	io.ReadCloser
+	most int64
 	left int64
 	seen bool // something that is not white space
+}
+
+func newBounded(body io.ReadCloser, most int64) *bounded {
+	return &bounded{ReadCloser: body, most: most, left: most}
 }
 
 // Read implements io.Reader.
 func (b *bounded) Read(p []byte) (int, error) {
 	if b.left < 0 {
-		return 0, tooLarge(fmt.Sprintf("more than %d MiB", maxAnswer>>20))
+		return 0, b.tooLarge()
 	}
 	// One byte more than allowed shows that there is more.
 	if int64(len(p)) > b.left+1 {
@@ -143,16 +148,18 @@ func (b *bounded) Read(p []byte) (int, error) {
 	}
 	n, err := b.ReadCloser.Read(p)
 	b.left -= int64(n)
+	b.seen = b.seen || len(bytes.TrimSpace(p[:n])) > 0
 	switch {
 	case b.left < 0:
-		return n, tooLarge(fmt.Sprintf("more than %d MiB", maxAnswer>>20))
+		return n, b.tooLarge()
 	case err != nil && err != io.EOF:
 		return n, &brokenBody{err}
 	}
-	if !b.seen && len(bytes.TrimSpace(p[:n])) > 0 {
-		b.seen = true
-	}
 	return n, err
+}
+
+func (b *bounded) tooLarge() error {
+	return tooLarge(fmt.Sprintf("more than %d MiB", b.most>>20))
 }
 
 // brokenBody is an answer that could not be read to its end.
