@@ -377,7 +377,7 @@ func TestMistakesAreExplained(t *testing.T) {
 		{`5 matches "x"`, `matches takes a text`},
 		{`state matches other`, `matches needs a regular expression in quotes`},
 		{`state matches "["`, `column 15: this is not a regular expression: missing closing ]`},
-		{`state matches "((abcdefghij){30}){30}{1}((abcdefghij){30}){30}((abcdefghij){30}){30}"`, `column 15: the regular expression is too large; repeat less in it`},
+		{`state matches "((abcdefghij){30}){30}((abcdefghij){30}){30}((abcdefghij){30}){30}"`, `column 15: the regular expression is too large; repeat less in it`},
 		{`temp_c / 0 > 5 / 0`, `is no number; do not divide by zero`},
 		{`site in "fra1"`, `column 6: in needs a list; write one such as ["fra1", "fra2"]`},
 		{`site in []`, `in needs a list`},
