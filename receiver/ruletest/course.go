@@ -3,7 +3,9 @@ package ruletest
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/teamsrelay/teamsrelay/receiver/alert"
@@ -26,6 +28,7 @@ type course struct {
 	// origins are the groups of the alerts that fire.
 	origins map[alert.Fingerprint][]string
 	told    *telling // the last message; nil before the first
+	broken  []broken // annotations that could not be written
 	ids     int64
 	steps   int
 	story   []event
@@ -36,6 +39,12 @@ type telling struct {
 	at    time.Time
 	group group.Group
 	due   group.Due
+}
+
+// broken is a label or annotation whose template has failed.
+type broken struct {
+	at               time.Duration
+	alert, name, why string
 }
 
 // event is something that happened, for those who look for the reason.
@@ -159,6 +168,7 @@ func (c *course) hand(now time.Time) {
 			c.origins[a.Fingerprint] = origins
 		}
 	}
+	c.readable(changes, now)
 	for _, p := range parts {
 		c.receive(p, now)
 	}
@@ -167,6 +177,26 @@ func (c *course) hand(now time.Time) {
 			c.inhibitor.Remove(a.Fingerprint)
 		} else {
 			c.inhibitor.Add(a.Fingerprint, a.Labels)
+		}
+	}
+}
+
+// failedTemplate is how a text begins whose template has failed.
+const failedTemplate = "<error expanding template: "
+
+// readable takes a note of every label and annotation that could not be
+// written, once. People would read that instead of what is the matter.
+func (c *course) readable(changes []alert.Alert, now time.Time) {
+	for i := range changes {
+		a := &changes[i]
+		for _, texts := range []map[string]string{a.Labels, a.Annotations} {
+			for _, name := range slices.Sorted(maps.Keys(texts)) {
+				why, failed := strings.CutPrefix(texts[name], failedTemplate)
+				if !failed || slices.ContainsFunc(c.broken, func(b broken) bool { return b.alert == a.Name() && b.name == name }) {
+					continue
+				}
+				c.broken = append(c.broken, broken{at: now.Sub(start), alert: a.Name(), name: name, why: strings.TrimSuffix(why, ">")})
+			}
 		}
 	}
 }
@@ -219,11 +249,15 @@ func (c *course) advance(g *group.Group, next group.Group, now time.Time) {
 		c.ids++
 		next.ID = c.ids
 	}
+	rev := next.Rev
 	next, due := group.Advance(next, group.Tick{
 		Muted:     c.suite.routes.Muted(next.Spec, now),
 		Inhibited: func(a *alert.Alert) bool { return c.inhibitor.Inhibited(a.Labels) },
 	}, now)
 	*g = next
+	if next.Rev > rev && len(due) == 0 {
+		c.happened(now, "nobody is told: the route "+next.Spec.Route+" has no destination")
+	}
 	for _, d := range due {
 		where := d.Target.Destination + ", card " + d.Target.Card
 		if !d.Message {

@@ -88,9 +88,14 @@ func (s *suite) run(t *test) Result {
 		}
 		result.Failures = append(result.Failures, failures...)
 	}
+	for _, b := range c.broken {
+		result.Failures = append(result.Failures, Failure{
+			At: b.at, Line: t.line, What: fmt.Sprintf("%s of %s cannot be written", b.name, b.alert), Details: []string{b.why},
+		})
+	}
 	if result.Failed() {
 		_ = c.until(t.expect[len(t.expect)-1].at + moment) // with what comes right after
-		result.Story = c.storyLines()
+		result.Story = append(c.storyLines(), c.passedOver(t)...)
 	}
 	return result
 }
@@ -132,7 +137,11 @@ func (c *course) compare(e *expectation) (failures []Failure) {
 		return failures
 	}
 	if c.told == nil {
-		fail(aboutCard, "there is no card: no message was made until now", nil)
+		var details []string
+		if next := c.nextDue(); !next.IsZero() {
+			details = append(details, "a group waits to be told "+momentText(next.Sub(start)))
+		}
+		fail(aboutCard, "there is no card: no message was made until now", details)
 		return failures
 	}
 	message := c.message(c.told)
@@ -167,8 +176,31 @@ func (c *course) storyLines() (lines []string) {
 	for _, e := range story {
 		lines = append(lines, fmt.Sprintf("%-*s  %s", width, offsetText(e.at.Sub(start)), e.what))
 	}
-	if len(lines) == 0 {
+	if len(story) == 0 {
 		lines = append(lines, "nothing: no alert fired, no message was made")
+	}
+	return lines
+}
+
+// passedOver says what the rules have not looked at, a line a rule: a name
+// that is written in two ways is seen nowhere else.
+func (c *course) passedOver(t *test) (lines []string) {
+	for _, stats := range c.evaluator.Stats() {
+		r := stats.Rule
+		given := 0
+		for i := range t.input {
+			if name := t.input[i].sample.Measurement; name == r.Measurement || r.Measurement == "" && name == r.Alert {
+				given++
+			}
+		}
+		switch {
+		case given == 0:
+		case stats.Unusable > 0:
+			lines = append(lines, fmt.Sprintf("%s could decide nothing by %d of %s: a field that its conditions need is missing, or is of another type",
+				r.Alert, stats.Unusable, count(given, "sample")))
+		case stats.Series == 0 && r.Where != nil:
+			lines = append(lines, fmt.Sprintf("%s has looked at none of %s: where: %s", r.Alert, count(given, "sample"), r.Where))
+		}
 	}
 	return lines
 }
