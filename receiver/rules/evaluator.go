@@ -92,7 +92,8 @@ type tracker struct {
 	poll     uint16
 	seen     int64 // the newest row of all series
 	seenThen int64 // the same at the restart
-	dirty    bool
+	dirty    bool  // in the list of what is to be stored
+	stored   bool  // the store has a row of it
 
 	late, unusable, overLimit uint64
 	verdict                   Verdict

@@ -77,7 +77,9 @@ func (e *Evaluator) abandon(r *tracker) {
 	if r.dirty {
 		e.dirtyTrackers = slices.DeleteFunc(e.dirtyTrackers, func(d *tracker) bool { return d == r })
 	}
-	e.gone = append(e.gone, Row{Rule: r.rule.ID, Series: ruleRow})
+	if r.stored {
+		e.gone = append(e.gone, Row{Rule: r.rule.ID, Series: ruleRow})
+	}
 }
 
 // rebuild lets a tracker go on with a rule for which something else is kept:

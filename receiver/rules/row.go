@@ -108,8 +108,15 @@ func (e *Evaluator) Dirty() []Row {
 	rows := e.gone
 	e.gone = nil
 	for _, r := range e.dirtyTrackers {
-		r.dirty = false
-		rows = append(rows, Row{r.rule.ID, ruleRow, e.encodeTracker(r)})
+		row := Row{Rule: r.rule.ID, Series: ruleRow}
+		was := r.stored
+		r.dirty, r.stored = false, r.polled || r.quiet != nil || r.full != nil
+		if r.stored {
+			row.State = e.encodeTracker(r)
+		}
+		if r.stored || was {
+			rows = append(rows, row)
+		}
 	}
 	for _, one := range e.dirty {
 		row := Row{Rule: one.tracker.rule.ID, Series: one.name()}
@@ -195,6 +202,7 @@ func (e *Evaluator) lose(row Row, told ...*keptAlert) {
 
 // resume lets a rule go on with what it knew beside its series.
 func (e *Evaluator) resume(r *tracker, kept *keptTracker) {
+	r.stored = true
 	r.seen = max(r.seen, min(kept.seen, e.now+e.shift+tolerance))
 	r.seenThen = r.seen
 	if kept.quiet != nil && r.quiet == nil {

@@ -1,0 +1,138 @@
+package rules
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/teamsrelay/teamsrelay/receiver/sample"
+)
+
+// polledRule is a rule file with one rule A on a query.
+func polledRule(t testing.TB, keys string) *Set {
+	t.Helper()
+	return parsed(t, `groups: [{name: g, influxdb: dc, rules: [{alert: A, query: 'from(bucket: "b")', `+keys+`}]}]`)
+}
+
+// poll gives rows to the only rule.
+func (w *world) poll(rows ...sample.Sample) Verdict {
+	w.t.Helper()
+	v := w.e.Rows(w.e.trackers[0].rule, rows, w.now)
+	w.listen()
+	return v
+}
+
+func TestRowsOfQueries(t *testing.T) {
+	const warm = `when: _value > 27, severity: warning`
+	for name, c := range map[string]struct {
+		keys  string
+		story func(w *world)
+	}{
+		"the columns with text are the series, those that begin with _ are not": {warm, func(w *world) {
+			v := w.poll(row(0, "_field=temp,_measurement=m,rack=1", "_value=30"), row(0, "_field=temp,_measurement=m,rack=2", "_value=20"))
+			require.Equal(w.t, Verdict{Rows: 2, Used: 2}, v)
+			w.says("warning{rack=1} fires since 0s")
+		}},
+		"rows come in any order": {warm, func(w *world) {
+			w.to(mins(5))
+			w.poll(row(mins(3), "rack=1", "_value=20"), row(mins(1), "rack=1", "_value=20"), row(mins(2), "rack=1", "_value=30"))
+			w.says("warning{rack=1} fires since 2m", "warning{rack=1} ends 2m-3m")
+		}},
+		"what an earlier poll gave is not evaluated again": {warm, func(w *world) {
+			w.to(mins(5))
+			w.poll(row(mins(1), "rack=1", "_value=30"), row(mins(2), "rack=1", "_value=20"))
+			w.said = nil
+			v := w.poll(row(mins(1), "rack=1", "_value=30"), row(mins(2), "rack=1", "_value=20"))
+			require.Equal(w.t, Verdict{Rows: 2, Used: 2}, v)
+			w.says()
+			w.poll(row(mins(2), "rack=1", "_value=30"), row(mins(3), "rack=1", "_value=31"))
+			w.says("warning{rack=1} fires since 3m")
+			require.Zero(w.t, w.e.Stats()[0].Late, "overlapping ranges are normal")
+		}},
+		"what an earlier poll gave is not evaluated again after a restart either": {warm, func(w *world) {
+			w.to(mins(5))
+			rows := []sample.Sample{row(mins(1), "rack=1", "_value=30"), row(mins(2), "rack=1", "_value=20")}
+			w.poll(rows...)
+			w.said = nil
+			w.restart(polledRule(w.t, warm))
+			require.Equal(w.t, Verdict{Rows: 2, Used: 2}, w.poll(rows...))
+			w.says()
+			w.poll(row(mins(3), "rack=1", "_value=30"))
+			w.says("warning{rack=1} fires since 3m")
+		}},
+		"a row without a time is of now": {warm + `, for: 1m`, func(w *world) {
+			r := row(0, "rack=1", "_value=30")
+			r.Time = time.Time{}
+			for i := range 4 {
+				w.to(mins(float64(i)))
+				w.poll(r)
+			}
+			w.says("warning{rack=1} fires since 1m")
+		}},
+		"rows of one time that by puts into one series all count": {warm + `, by: [site]`, func(w *world) {
+			w.poll(row(0, "rack=1,site=s", "_value=20"), row(0, "rack=2,site=s", "_value=30"))
+			w.says("warning{site=s} fires since 0s")
+		}},
+		"$value is the value column, whatever the condition speaks of": {`when: other > 1, labels: {v: "{{ $value }}"}`, func(w *world) {
+			w.poll(row(0, "", "other=2,_value=7"))
+			w.says("{v=7} fires since 0s")
+		}},
+		"$value is a text, if the value column is one": {`when: _value == "down", labels: {v: "{{ $value }}"}`, func(w *world) {
+			w.poll(row(0, "_value=down,host=a", ""))
+			w.says("{host=a,v=down} fires since 0s")
+		}},
+		"a state may be in a column of text": {`when: changed(state), by: [host], severity: info`, func(w *world) {
+			w.poll(row(0, "host=a,state=up", ""))
+			w.to(mins(1)).poll(row(mins(1), "host=a,state=down", ""))
+			w.says("info{host=a} fires since 1m")
+		}},
+		"a series that the query does not give any more keeps its alert until it is forgotten": {warm, func(w *world) {
+			w.poll(row(0, "rack=1", "_value=30"))
+			for i := range 59 {
+				w.to(mins(float64(i + 1)))
+				w.poll(row(mins(float64(i+1)), "rack=2", "_value=20"))
+			}
+			w.says("warning{rack=1} fires since 0s")
+			require.Len(w.t, w.firing(), 1)
+		}},
+		"no rows are no problem: silence is what no_data is for": {warm, func(w *world) {
+			require.Equal(w.t, Verdict{}, w.poll())
+		}},
+		"rows that where leaves out are no problem": {warm + `, where: rack == "9"`, func(w *world) {
+			require.Equal(w.t, Verdict{Rows: 1}, w.poll(row(0, "rack=1", "_value=30")))
+		}},
+		"a query without the column is a problem": {warm, func(w *world) {
+			v := w.poll(row(0, "_field=temp,rack=1", "temp_c=30"), row(0, "_field=temp,rack=2", "temp_c=20"))
+			require.Equal(w.t, Verdict{Rows: 2, Problem: "the query gave 2 rows, none of them has a number in _value: " +
+				"the columns are _field (text), rack (text), temp_c (number); " +
+				"name the right column in when, or change the query so that it gives the one that stands there"}, v)
+			require.Equal(w.t, v, w.e.Stats()[0].Verdict)
+		}},
+		"a column of another kind is a problem": {warm, func(w *world) {
+			require.Contains(w.t, w.poll(row(0, "_value=30 °C", "")).Problem, "the query gave 1 row, none of them has a number in _value: the columns are _value (text)")
+		}},
+		"two fields in one series are a problem, and decide nothing": {warm, func(w *world) {
+			v := w.poll(row(0, "_field=temp,rack=1", "_value=30"), row(0, "_field=humidity,rack=1", "_value=60"))
+			require.Zero(w.t, v.Used)
+			require.Contains(w.t, v.Problem, `differ only in _field ("temp" and "humidity")`)
+			require.Contains(w.t, v.Problem, "add _field to by, or keep only one")
+			w.says()
+		}},
+		"two fields are none if by tells them apart, or where leaves one out": {warm + `, by: [_field], where: rack == "1"`, func(w *world) {
+			v := w.poll(row(0, "_field=temp,rack=1", "_value=30"), row(0, "_field=humidity,rack=1", "_value=20"), row(0, "_field=temp,rack=2", "_value=20"))
+			require.Equal(w.t, Verdict{Rows: 3, Used: 2}, v)
+			w.says("warning{_field=temp} fires since 0s")
+		}},
+	} {
+		t.Run(name, func(t *testing.T) { c.story(newWorld(t, polledRule(t, c.keys))) })
+	}
+}
+
+func TestRowsOfARuleThatIsGoneDecideNothing(t *testing.T) {
+	set := polledRule(t, `when: _value > 27`)
+	w := newWorld(t, &Set{})
+	require.Equal(t, Verdict{Rows: 1}, w.e.Rows(set.Groups[0].Rules[0], []sample.Sample{row(0, "", "_value=30")}, start))
+	w.listen()
+	w.says()
+}

@@ -1,0 +1,303 @@
+package rules
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/teamsrelay/teamsrelay/receiver/alert"
+)
+
+// rich is a rule that keeps all that can be kept.
+const rich = `levels: [{severity: critical, when: 'v > 32 and mean(v, "5m") > 0', clear: v < 30}, {severity: warning, when: v > 27 or changed(state)}],
+	for: 2m, keep_firing_for: 5m, no_data: {after: 10m, severity: warning}, by: [host],
+	labels: {team: x}, annotations: {summary: "at {{ $value }}"}, chart: {field: v}`
+
+// TestARestartMakesNoDifference goes through the moments in which it could.
+func TestARestartMakesNoDifference(t *testing.T) {
+	for name, c := range map[string]struct {
+		keys  string
+		story func(w *world, restart func())
+	}{
+		"while pending": {`when: v > 27, severity: info, for: 5m`, func(w *world, restart func()) {
+			w.metric("host=a", "v=30").to(mins(4))
+			restart()
+			w.to(mins(6)).says("info{host=a} fires since 5m")
+		}},
+		"while firing": {`when: v > 27, severity: info, clear: v < 20`, func(w *world, restart func()) {
+			w.metric("host=a", "v=30").says("info{host=a} fires since 0s")
+			restart()
+			require.Equal(w.t, []string{"info{host=a} fires since 0s"}, w.firing())
+			w.to(mins(1)).metric("host=a", "v=25").says()
+			w.to(mins(2)).metric("host=a", "v=19").says("info{host=a} ends 0s-2m")
+		}},
+		"while kept": {`when: v > 27, severity: info, keep_firing_for: 5m`, func(w *world, restart func()) {
+			w.metric("host=a", "v=30").to(mins(1)).metric("host=a", "v=20").says("info{host=a} fires since 0s")
+			restart()
+			w.to(mins(7)).says("info{host=a} ends 0s-6m")
+		}},
+		"of what was the value before": {`when: changed(state), severity: info`, func(w *world, restart func()) {
+			w.metric("host=a", `state="up"`)
+			restart()
+			w.to(mins(1)).metric("host=a", `state="down"`).says("info{host=a} fires since 1m")
+		}},
+		"of windows, once there was a checkpoint": {`when: 'count(v, "10m") > 2', severity: info`, func(w *world, restart func()) {
+			w.metric("host=a", "v=30").to(mins(1)).metric("host=a", "v=30")
+			w.e.Checkpoint()
+			w.listen()
+			restart()
+			w.to(mins(2)).metric("host=a", "v=30").says("info{host=a} fires since 2m")
+		}},
+		"silence begins anew, because nobody listened": {`when: v > 27, no_data: {after: 10m, severity: info}`, func(w *world, restart func()) {
+			w.metric("host=a", "v=20").to(mins(5))
+			w.now = start.Add(mins(50))
+			restart()
+			w.to(mins(60)).says()
+			w.to(mins(61)).says("info{host=a,no_data=true} fires since 1h")
+			w.e.Firing(func(a alert.Alert) {
+				require.Contains(w.t, a.Annotations["summary"], "since it was started at 2026-11-21 10:50:00 UTC")
+			})
+		}},
+		"silence that was told goes on": {`when: v > 27, no_data: {after: 10m, severity: info}`, func(w *world, restart func()) {
+			w.metric("host=a", "v=20").to(mins(15)).says("info{host=a,no_data=true} fires since 10m")
+			restart()
+			w.to(mins(60)).says()
+			w.metric("host=a", "v=20").says("info{host=a,no_data=true} ends 10m-1h")
+		}},
+		"a series is not forgotten because we were down": {`when: v > 27, severity: info`, func(w *world, restart func()) {
+			w.metric("host=a", "v=30").says("info{host=a} fires since 0s")
+			w.now = start.Add(mins(600))
+			restart()
+			w.to(mins(659)).says()
+			w.metric("host=a", "v=20").says("info{host=a} ends 0s-10h59m")
+		}},
+		"that a rule heard of nothing": {`when: v > 27, no_data: {after: 10m, severity: info}`, func(w *world, restart func()) {
+			w.to(mins(15)).says("info{no_data=true} fires since 10m")
+			restart()
+			require.Equal(w.t, []string{"info{no_data=true} fires since 10m"}, w.firing())
+			w.metric("host=a", "v=20").says("info{no_data=true} ends 10m-15m")
+		}},
+		"the series limit": {`when: v > 27, severity: info, series_limit: 1`, func(w *world, restart func()) {
+			w.metric("host=a", "v=30").metric("host=b", "v=30")
+			w.said = nil
+			restart()
+			require.Equal(w.t, []string{"RuleSeriesLimitReached warning{group=g,rule=A} fires since 0s", "info{host=a} fires since 0s"}, w.firing())
+			w.to(mins(1)).metric("host=b", "v=30").says()
+		}},
+		"a series that is ok needs no row": {`when: v > 27, severity: info, for: 5m`, func(w *world, restart func()) {
+			w.metric("host=a", "v=20").metric("host=b", "v=30").metric("host=b", "v=20")
+			w.e.Checkpoint()
+			w.listen()
+			require.Empty(w.t, w.rows)
+		}},
+	} {
+		for _, really := range []bool{true, false} { // what does not hold without a restart proves nothing
+			t.Run(fmt.Sprintf("%s/%t", name, really), func(t *testing.T) {
+				set := oneRule(t, c.keys)
+				w := newWorld(t, set)
+				c.story(w, func() {
+					if really {
+						w.restart(set)
+					} else if strings.Contains(name, "silence begins") || strings.Contains(name, "because we were down") {
+						t.Skip("this is about the restart itself")
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestRowsAreForAnyDatabase would fail at a site whose tags are strange.
+func TestRowsAreForAnyDatabase(t *testing.T) {
+	w := newWorld(t, oneRule(t, `when: v > 27`))
+	strange := []string{"host=\x00", "host=\xff", "host=" + strings.Repeat("x", 5000), "", "ü=ß"}
+	for _, tags := range strange {
+		w.metric(tags, "v=30")
+	}
+	require.Len(t, w.rows, len(strange))
+	for key := range w.rows {
+		require.Regexp(t, "^[0-9a-f]{32}$", key[1])
+	}
+	fired := w.firing()
+	require.Equal(t, fired, w.restart(oneRule(t, `when: v > 27`)).firing())
+}
+
+func TestRowsThatCannotBeReadChangeNothing(t *testing.T) {
+	set := oneRule(t, rich)
+	w := newWorld(t, set)
+	w.metric("host=a", `v=35,state="up"`).to(mins(3)).metric("host=a", `v=35,state="up"`).metric("host=b", "v=1").to(mins(14))
+	w.e.Checkpoint()
+	w.listen()
+	require.GreaterOrEqual(t, len(w.rows), 2)
+	e := NewEvaluator(set, start)
+	for key, state := range w.rows {
+		for cut := range state {
+			require.Error(t, e.Restore(Row{Rule: key[0], Series: key[1], State: state[:cut]}, start), "cut off at %d", cut)
+		}
+		require.Error(t, e.Restore(Row{Rule: key[0], Series: key[1], State: append([]byte{rowVersion + 1}, state[1:]...)}, start))
+		require.Error(t, e.Restore(Row{Rule: key[0], Series: key[1], State: append(append([]byte{}, state...), 0)}, start))
+	}
+	require.Empty(t, e.Changes())
+	require.Empty(t, e.Dirty())
+	require.Zero(t, e.Stats()[0].Series)
+}
+
+// FuzzRestore: whatever a database gives back, the evaluator goes on.
+func FuzzRestore(f *testing.F) {
+	set := oneRule(f, rich)
+	w := newWorld(f, set)
+	w.metric("host=a", `v=35,state="up"`).to(mins(3)).metric("host=a", `v=35,state="up"`).metric("host=b", "v=1").to(mins(14))
+	w.e.Checkpoint()
+	w.listen()
+	for key, state := range w.rows {
+		f.Add(key[1] == ruleRow, state)
+	}
+	f.Fuzz(func(t *testing.T, ofRule bool, state []byte) {
+		w := newWorld(t, set)
+		r := Row{Rule: set.Groups[0].Rules[0].ID, Series: "0123456789abcdef0123456789abcdef", State: state}
+		if ofRule {
+			r.Series = ruleRow
+		}
+		if err := w.e.Restore(r, start); err != nil {
+			require.Empty(t, w.e.Changes())
+			require.Empty(t, w.e.Dirty())
+			return
+		}
+		for _, row := range w.e.Dirty() {
+			require.True(t, row.State != nil || row.Rule == r.Rule, "only rows of the rule may be deleted")
+		}
+		w.e.Changes()
+		for i := range 5 {
+			now := start.Add(mins(float64(i)))
+			s := row(mins(float64(i)), "host=a", `v=35,state="up"`)
+			s.Measurement = "m"
+			w.e.Metric(&s, now)
+			for range 100 {
+				if next := w.e.Next(); next.IsZero() || next.After(now) {
+					break
+				}
+				w.e.Tick(now)
+			}
+			require.True(t, w.e.Next().After(now), "a tick that is due for ever")
+		}
+		w.e.Checkpoint()
+		again := NewEvaluator(set, start)
+		for _, row := range w.e.Dirty() {
+			if row.State != nil {
+				require.NoError(t, again.Restore(row, start), "what was read must be written so that it can be read")
+			}
+		}
+	})
+}
+
+// TestReload is what doc.go promises of rules that are changed while they run.
+func TestReload(t *testing.T) {
+	const gone = ": " + ruleGone
+	const before = `levels: [{severity: critical, when: v > 32}, {severity: warning, when: v > 27}], by: [host], no_data: {after: 10m}`
+	for name, c := range map[string]struct {
+		after string
+		story func(w *world, reload func())
+	}{
+		"the same rule goes on": {before, func(w *world, reload func()) {
+			w.metric("host=a", "v=30").says("warning{host=a} fires since 0s")
+			reload()
+			w.says()
+			w.to(mins(1)).metric("host=a", "v=20").says("warning{host=a} ends 0s-1m")
+		}},
+		"other thresholds hold from the next sample on": {`levels: [{severity: critical, when: v > 52}, {severity: warning, when: v > 47}], by: [host], no_data: {after: 10m}`, func(w *world, reload func()) {
+			w.metric("host=a", "v=30").says("warning{host=a} fires since 0s")
+			reload()
+			w.says()
+			w.to(mins(1)).metric("host=a", "v=30").says("warning{host=a} ends 0s-1m")
+		}},
+		"a level that is gone ends, and the next one is told": {`levels: [{severity: warning, when: v > 27}], by: [host], no_data: {after: 10m}`, func(w *world, reload func()) {
+			w.metric("host=a", "v=35").to(mins(1)).says("critical{host=a} fires since 0s")
+			reload()
+			w.says("critical{host=a} ends 0s-1m: "+levelGone, "warning{host=a} fires since 1m")
+			w.metric("host=a", "v=20").says("warning{host=a} ends 1m-1m")
+		}},
+		"a level that is new is reached by the next sample": {`levels: [{severity: critical, when: v > 32}, {severity: major, when: v > 29}, {severity: warning, when: v > 27}], by: [host], no_data: {after: 10m}`, func(w *world, reload func()) {
+			w.metric("host=a", "v=30").says("warning{host=a} fires since 0s")
+			reload()
+			w.says()
+			w.to(mins(1)).metric("host=a", "v=30").says("warning{host=a} ends 0s-1m", "major{host=a} fires since 1m")
+		}},
+		"for that is added lets what was told go on": {before + `, for: 5m`, func(w *world, reload func()) {
+			w.metric("host=a", "v=30").says("warning{host=a} fires since 0s")
+			reload()
+			w.to(mins(1)).metric("host=a", "v=30").says()
+			w.metric("host=b", "v=30").to(mins(7)).says("warning{host=b} fires since 6m")
+		}},
+		"other tags make other series: what was told ends": {`levels: [{severity: critical, when: v > 32}, {severity: warning, when: v > 27}], by: [host, rack], no_data: {after: 10m}`, func(w *world, reload func()) {
+			w.metric("host=a", "v=30").says("warning{host=a} fires since 0s")
+			reload()
+			w.says("warning{host=a} ends 0s-0s" + gone)
+			require.Len(w.t, w.rows, 0)
+			require.Zero(w.t, w.e.Stats()[0].Series)
+			w.to(mins(1)).metric("host=a", "v=30").says("warning{host=a} fires since 1m")
+		}},
+		"a rule that is gone ends all it told": {``, func(w *world, reload func()) {
+			w.metric("host=a", "v=30").to(mins(11)).says("warning{host=a} fires since 0s", "warning{host=a,no_data=true} fires since 10m")
+			reload()
+			require.ElementsMatch(w.t, []string{"warning{host=a} ends 0s-11m" + gone, "warning{host=a,no_data=true} ends 10m-11m" + gone}, w.said)
+			w.said = nil
+			require.Empty(w.t, w.rows)
+			require.Empty(w.t, w.firing())
+		}},
+		"no_data that is removed ends what it told": {`levels: [{severity: critical, when: v > 32}, {severity: warning, when: v > 27}], by: [host]`, func(w *world, reload func()) {
+			w.metric("host=a", "v=30").to(mins(11)).says("warning{host=a} fires since 0s", "warning{host=a,no_data=true} fires since 10m")
+			reload()
+			w.says("warning{host=a,no_data=true} ends 10m-11m: " + notWatched)
+			w.metric("host=a", "v=20").says("warning{host=a} ends 0s-11m")
+		}},
+		"no_data that becomes shorter holds at once": {`levels: [{severity: critical, when: v > 32}, {severity: warning, when: v > 27}], by: [host], no_data: {after: 5m}`, func(w *world, reload func()) {
+			w.metric("host=a", "v=20").to(mins(2))
+			reload()
+			w.to(mins(6)).says("warning{host=a,no_data=true} fires since 5m")
+		}},
+		"a chart and windows that are added begin empty": {before + `, chart: {field: v}`, func(w *world, reload func()) {
+			w.metric("host=a", "v=30").says("warning{host=a} fires since 0s")
+			reload()
+			w.to(mins(2)).metric("host=a", "v=31").says()
+			w.e.Firing(func(a alert.Alert) { require.Equal(w.t, 31.0, a.Chart.Points[59]) })
+		}},
+	} {
+		for _, by := range []string{"reload", "restart"} { // both must do the same
+			t.Run(name+"/"+by, func(t *testing.T) {
+				w := newWorld(t, oneRule(t, before))
+				c.story(w, func() {
+					set := &Set{}
+					if c.after != "" {
+						set = oneRule(t, c.after)
+					}
+					if by == "restart" {
+						if strings.HasPrefix(name, "no_data that becomes shorter") {
+							t.Skip("silence begins anew after a restart")
+						}
+						w.restart(set)
+						return
+					}
+					w.e.Reload(set, w.now)
+					w.listen()
+				})
+			})
+		}
+	}
+}
+
+// TestAnAlertEndsWithTheLabelsItBeganWith would fail for who reads the end of an alert
+// whose annotations were changed meanwhile.
+func TestAnAlertEndsWithTheLabelsItBeganWith(t *testing.T) {
+	w := newWorld(t, oneRule(t, `when: v > 27, severity: info, annotations: {summary: "at {{ $value }}"}`))
+	w.metric("host=a", "v=30")
+	w.restart(oneRule(t, `when: v > 27, severity: info, annotations: {summary: "it is {{ $value }}"}`))
+	s := row(0, "host=a", "v=20")
+	s.Measurement = "m"
+	w.e.Metric(&s, w.now)
+	changes := w.e.Changes()
+	require.Len(t, changes, 1)
+	require.Equal(t, "at 30", changes[0].Annotations["summary"])
+	require.Equal(t, alert.Resolved, changes[0].Status)
+}
