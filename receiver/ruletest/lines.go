@@ -41,7 +41,7 @@ func readLines(input string) ([]inputLine, []lineFault) {
 		faults []lineFault
 	)
 	for i, text := range strings.Split(input, "\n") {
-		text = strings.TrimSpace(text)
+		text = strings.TrimPrefix(strings.TrimSpace(text), "> ") // as telegraf --test prints it
 		if text == "" || text[0] == '#' {
 			continue
 		}

@@ -25,6 +25,7 @@ func TestALineOfInputIsASampleAndItsOffset(t *testing.T) {
 			"temperature,site=fra1,rack=r1 temp_c=31 1m30s", 90 * time.Second,
 			sample.Sample{Measurement: "temperature", Tags: []sample.Tag{{Key: "rack", Value: "r1"}, {Key: "site", Value: "fra1"}}, Fields: []sample.Field{num("temp_c", 31)}},
 		},
+		"as telegraf --test prints":    {"> m f=1 5s", 5 * time.Second, sample.Sample{Measurement: "m", Fields: []sample.Field{num("f", 1)}}},
 		"no time is the start":         {"m f=1", 0, sample.Sample{Measurement: "m", Fields: []sample.Field{num("f", 1)}}},
 		"0 needs no unit":              {"m f=1 0", 0, sample.Sample{Measurement: "m", Fields: []sample.Field{num("f", 1)}}},
 		"days are a unit":              {"m f=1 2d", 48 * time.Hour, sample.Sample{Measurement: "m", Fields: []sample.Field{num("f", 1)}}},
