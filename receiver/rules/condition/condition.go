@@ -36,17 +36,6 @@ const (
 	Unknown
 )
 
-// String is the outcome in words.
-func (o Outcome) String() string {
-	switch o {
-	case False:
-		return "false"
-	case True:
-		return "true"
-	}
-	return "unknown"
-}
-
 // Need is what a condition wants to know beyond the sample itself. Whoever
 // evaluates it computes these first and hands them over by their slot.
 type Need struct {

@@ -172,7 +172,7 @@ func TestWhatASampleSays(t *testing.T) {
 			c := compiled(t, text)
 			require.Equal(t, text, c.String())
 			for range 2 { // the second time with the machine used, and the fields' places known
-				require.Equal(t, want, c.Eval(rack(), nil), "%s", want)
+				require.Equal(t, want, c.Eval(rack(), nil))
 			}
 		})
 	}
@@ -196,7 +196,7 @@ func TestWhereTakesWhatIsMissingForTheEmptyText(t *testing.T) {
 		t.Run(text, func(t *testing.T) {
 			c, err := condition.CompileWhere(text)
 			require.NoError(t, err)
-			require.Equal(t, want, c.Eval(rack(), nil), "%s", want)
+			require.Equal(t, want, c.Eval(rack(), nil))
 		})
 	}
 }

@@ -1,12 +1,16 @@
 package condition
 
 import (
+	"errors"
 	"reflect"
+	"slices"
+	"strconv"
 
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/checker"
 	"github.com/expr-lang/expr/compiler"
 	"github.com/expr-lang/expr/conf"
+	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/parser"
 	"github.com/expr-lang/expr/vm"
 
@@ -87,4 +91,73 @@ func forMachine(n ast.Node) bool {
 		return n.Operator == "??" || n.Operator == "**" || n.Operator == "^"
 	}
 	return false
+}
+
+// machine makes a part for expr's virtual machine.
+func (b *builder) machine(n ast.Node) (node, sample.Kind, error) {
+	m := &machine{env: make(map[string]any), strict: true, text: n.String()}
+	tree, err := b.withInputs(n, m)
+	if err != nil {
+		return nil, 0, err
+	}
+	config := language()
+	program, kind, err := compileMachine(&parser.Tree{Node: tree, Source: file.NewSource(b.text)}, config)
+	if err != nil {
+		var reason *file.Error
+		if errors.As(err, &reason) {
+			return nil, 0, b.at(reason.From, reason.Message, "correct what is given to the function or operator")
+		}
+		return nil, 0, b.wrong(n, quoted(n.String())+" cannot be evaluated", "write it in a simpler way")
+	}
+	m.program = program
+	return m, kind, nil
+}
+
+// withInputs is a part with an input in place of everything that the machine
+// does not evaluate.
+func (b *builder) withInputs(n ast.Node, m *machine) (ast.Node, error) {
+	var err error
+	inside := func(part ast.Node) ast.Node {
+		if err == nil {
+			part, err = b.withInputs(part, m)
+		}
+		return part
+	}
+	var made ast.Node
+	switch n := n.(type) {
+	case *ast.IntegerNode, *ast.FloatNode, *ast.StringNode, *ast.BoolNode, *ast.NilNode:
+		return n, nil
+	case *ast.ConditionalNode:
+		m.strict = false
+		made = &ast.ConditionalNode{Ternary: n.Ternary, Cond: inside(n.Cond), Exp1: inside(n.Exp1), Exp2: inside(n.Exp2)}
+	case *ast.BuiltinNode:
+		if !slices.Contains(library, n.Name) {
+			return nil, b.unknownFunction(n, n.Name)
+		}
+		call := &ast.BuiltinNode{Name: n.Name}
+		for _, argument := range n.Arguments {
+			call.Arguments = append(call.Arguments, inside(argument))
+		}
+		made = call
+	default:
+		if binary, ok := n.(*ast.BinaryNode); ok && forMachine(n) {
+			before := b.missing
+			if binary.Operator == "??" {
+				m.strict, b.missing = false, sample.Value{}
+			}
+			left := inside(binary.Left)
+			b.missing = before
+			made = &ast.BinaryNode{Operator: binary.Operator, Left: left, Right: inside(binary.Right)}
+			break
+		}
+		part, _, failed := b.build(n)
+		if failed != nil {
+			return nil, failed
+		}
+		in := input{name: "in" + strconv.Itoa(len(m.inputs)), node: part}
+		m.inputs = append(m.inputs, in)
+		made = &ast.IdentifierNode{Value: in.name}
+	}
+	made.SetLocation(n.Location())
+	return made, err
 }
