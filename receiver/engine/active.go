@@ -52,7 +52,7 @@ type newsItem struct {
 // remember reads what fires from the store, at the start and at a reload. The
 // ends that are known already stay.
 func (e *Engine) remember(ctx context.Context, c *compiled) error {
-	now := e.clock.now()
+	now := e.clock.Now()
 	t := e.active
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/teamsrelay/teamsrelay/receiver/card"
+	"github.com/teamsrelay/teamsrelay/receiver/clock"
 	"github.com/teamsrelay/teamsrelay/receiver/deliver"
 	"github.com/teamsrelay/teamsrelay/receiver/ingest/influxdb"
 	"github.com/teamsrelay/teamsrelay/receiver/route"
@@ -74,7 +75,7 @@ type Destination struct {
 type Engine struct {
 	store   store.Store
 	log     *slog.Logger
-	clock   *clock
+	clock   *clock.Clock
 	deliver *deliver.Deliverer
 	ruler   *ruler.Ruler
 	timers  alarm
@@ -105,13 +106,6 @@ type metrics struct {
 // New makes an engine. Nothing happens before Run, except that alerts can be
 // received already.
 func New(o Options, c Config) (*Engine, error) {
-	if o.Now == nil {
-		o.Now = func() time.Time { return time.Now().Round(0) }
-	}
-	if o.Elapsed == nil {
-		start := time.Now()
-		o.Elapsed = func() time.Duration { return time.Since(start) }
-	}
 	if o.Holder == "" {
 		o.Holder = rand.Text()
 	}
@@ -121,7 +115,7 @@ func New(o Options, c Config) (*Engine, error) {
 	auto := promauto.With(o.Registerer)
 	e := &Engine{
 		store: o.Store, log: o.Logger, moved: make(chan struct{}, 1), polls: make(chan struct{}, 1),
-		clock: newClock(o.Now, o.Elapsed),
+		clock: clock.New(o.Now, o.Elapsed),
 		metrics: metrics{
 			received: auto.NewCounterVec(prometheus.CounterOpts{
 				Name: "teamsrelay_alerts_received_total", Help: "Alerts taken from sources, duplicates included.",
@@ -139,7 +133,7 @@ func New(o Options, c Config) (*Engine, error) {
 	e.active = newActive(c.Routes.NewInhibitor())
 	var err error
 	e.deliver, err = deliver.New(deliver.Options{
-		Store: o.Store, Logger: o.Logger, Metrics: o.Registerer, Now: e.clock.now,
+		Store: o.Store, Logger: o.Logger, Metrics: o.Registerer, Now: e.clock.Now,
 		Holder: o.Holder, Location: o.Location,
 		Cards: deliver.Cards{
 			Render: func(name string, in card.Input, limit card.Limit) card.Message {
@@ -172,7 +166,7 @@ func New(o Options, c Config) (*Engine, error) {
 		return nil, err
 	}
 	e.ruler, err = ruler.New(context.Background(), ruler.Options{
-		Store: o.Store, Logger: o.Logger, Registerer: o.Registerer, Now: e.clock.now, Hand: e.decided,
+		Store: o.Store, Logger: o.Logger, Registerer: o.Registerer, Now: e.clock.Now, Hand: e.decided,
 	}, c.Rules)
 	if err != nil {
 		return nil, err
@@ -298,7 +292,7 @@ func (e *Engine) readdress(ctx context.Context) error {
 
 // Now is the time by which the engine works. Whoever hands it facts takes
 // their times from it.
-func (e *Engine) Now() time.Time { return e.clock.now() }
+func (e *Engine) Now() time.Time { return e.clock.Now() }
 
 // ResolveTimeout is the configured one.
 func (e *Engine) ResolveTimeout() time.Duration { return e.current.Load().ResolveTimeout }

@@ -30,7 +30,7 @@ func (e *Engine) runPolls(ctx context.Context) {
 		poller, err := influxdb.NewPoller(influxdb.PollerOptions{
 			Sources: e.current.Load().Sources, Groups: groups,
 			Rows: e.ruler.Rows, Report: e.ruler.Report,
-			Logger: e.log, Now: e.clock.now, Metrics: e.queries,
+			Logger: e.log, Now: e.clock.Now, Metrics: e.queries,
 		})
 		if err != nil { // config checks that groups name what there is
 			e.log.Error("Some groups of rules are not polled", "err", err)

@@ -20,7 +20,7 @@ import (
 // Each alert goes through its own routes, so the source's group can become
 // several of ours; an alert that is part of an open episode stays where it is.
 func (e *Engine) Snapshot(ctx context.Context, s ingest.Snapshot) error {
-	now, release := e.clock.hold()
+	now, release := e.clock.Hold()
 	defer release()
 	var done after
 	err := e.store.Update(ctx, func(tx store.Tx) error {
@@ -148,7 +148,7 @@ func (e *Engine) receive(ctx context.Context, posted []ingest.Posted, also func(
 // posted stores news of alerts that we group ourselves, and what else belongs
 // into the same transaction.
 func (e *Engine) posted(ctx context.Context, news []newsItem, also func(store.Tx) error) error {
-	now, release := e.clock.hold()
+	now, release := e.clock.Hold()
 	defer release()
 	c := e.current.Load()
 	var done after

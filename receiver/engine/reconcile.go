@@ -151,7 +151,7 @@ func (c *compiled) sentBy(externalURL string) bool {
 
 // end resolves alerts of one episode.
 func (e *Engine) end(ctx context.Context, id int64, fps []alert.Fingerprint) error {
-	now, release := e.clock.hold()
+	now, release := e.clock.Hold()
 	defer release()
 	var done after
 	err := e.store.Update(ctx, func(tx store.Tx) error {

@@ -91,7 +91,7 @@ func (e *Engine) wait(ctx context.Context, next time.Time) {
 
 // tick works one batch, and says whether there is more, else when there will be.
 func (e *Engine) tick(ctx context.Context) (more bool, next time.Time, err error) {
-	now, release := e.clock.hold()
+	now, release := e.clock.Hold()
 	defer release()
 	err = e.store.View(ctx, func(tx store.Tx) (err error) {
 		next, err = tx.NextDueGroup()
@@ -135,7 +135,7 @@ func (e *Engine) tick(ctx context.Context) (more bool, next time.Time, err error
 func (e *Engine) runExpiry(ctx context.Context) {
 	const batch = 200
 	for ctx.Err() == nil {
-		now, release := e.clock.hold() // ends move with the clock
+		now, release := e.clock.Hold() // ends move with the clock
 		news, next := e.active.expired(now, batch)
 		release()
 		if len(news) > 0 {
@@ -185,19 +185,18 @@ func (e *Engine) runPrune(ctx context.Context) {
 // was taken back. Until the timers have moved, the engine lives in the old
 // time.
 func (e *Engine) rebase(ctx context.Context) error {
-	jump := e.clock.jump()
+	jump := e.clock.Jump()
 	if jump == 0 {
 		return nil
 	}
 	err := e.ruler.Shift(jump, func() error {
-		e.clock.working.Lock() // whoever works by the old time ends first
-		defer e.clock.working.Unlock()
-		if err := e.store.Update(ctx, func(tx store.Tx) error { return tx.ShiftTimers(jump) }); err != nil {
-			return err
-		}
-		e.clock.move(jump)
-		e.active.shift(jump)
-		return nil
+		return e.clock.Move(jump, func() error {
+			if err := e.store.Update(ctx, func(tx store.Tx) error { return tx.ShiftTimers(jump) }); err != nil {
+				return err
+			}
+			e.active.shift(jump)
+			return nil
+		})
 	})
 	if err != nil {
 		return err
