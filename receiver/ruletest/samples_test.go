@@ -150,6 +150,29 @@ func TestEveryBlockOfTheManualWorks(t *testing.T) {
 	require.Positive(t, tests)
 }
 
+// TestTheManualShowsWhatAFailureLooksLike: its example is what is printed.
+func TestTheManualShowsWhatAFailureLooksLike(t *testing.T) {
+	manual, err := os.ReadFile(samples + "rules/README.md")
+	require.NoError(t, err)
+	shown := regexp.MustCompile("(?ms)^```text\n(.*?)^```$").FindSubmatch(manual)
+	require.NotNil(t, shown)
+	for _, found := range block.FindAllStringSubmatch(string(manual), -1) {
+		if !strings.Contains(found[1], "at: 4m") {
+			continue
+		}
+		dir := t.TempDir()
+		text, err := os.ReadFile(samples + "rules/datacenter.yml")
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "datacenter.yml"), text, 0o600))
+		path := filepath.Join(dir, "datacenter_test.yml")
+		require.NoError(t, os.WriteFile(path, []byte(strings.Replace(found[1], "at: 4m", "at: 3m", 1)), 0o600))
+		report := Run(path, nil)
+		require.Equal(t, strings.ReplaceAll(report.text(), dir+string(filepath.Separator), ""), string(shown[1]))
+		return
+	}
+	t.Fatal("the example is gone")
+}
+
 // TestTheManualNamesEveryKey compares its tables with what the reader takes.
 func TestTheManualNamesEveryKey(t *testing.T) {
 	manual, err := os.ReadFile(samples + "rules/README.md")
