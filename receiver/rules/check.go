@@ -183,8 +183,14 @@ func (d *document) level(s *levelSection, slots *condition.Slots, at string) (Le
 	default:
 		when, err := condition.Compile(s.When, slots)
 		level.When, good = when, d.condition(err, place)
-		if good && len(when.Names()) == 0 {
+		switch {
+		case !good:
+		case len(when.Names()) == 0:
 			d.Warn(place, "when mentions no field, so it says the same of every sample", "compare a field, as in temp_c > 27")
+		case when.Never():
+			d.Wrong(place, "when can never be true: parts of it contradict each other", "join them with or, or correct the numbers")
+		case when.Always():
+			d.Warn(place, "when is always true", "join its parts with and, or correct the numbers")
 		}
 	}
 	switch place := at + ".clear"; {

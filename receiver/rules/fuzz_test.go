@@ -1,8 +1,6 @@
 package rules_test
 
 import (
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -19,14 +17,17 @@ var lineBreak = regexp.MustCompile("\r\n|[\n\r\u0085\u2028\u2029]")
 // problems that have a line and say what to do; and the rules that come out
 // can be used.
 func FuzzParse(f *testing.F) {
-	paths, err := filepath.Glob("testdata/*.yml")
-	require.NoError(f, err)
-	for _, path := range paths {
-		data, err := os.ReadFile(path)
-		require.NoError(f, err)
-		f.Add(string(data))
+	for _, text := range []string{
+		"levels: [{severity: critical, when: v > 80, clear: v < 70}, {severity: warning, when: v > 70}]",
+		"when: changed(state) and state != 4, clear: state == 4, severity: critical, by: [host]",
+		"where: site == 'a', when: x > 1, for: 2m, keep_firing_for: 5m, no_data: {after: 10m}",
+		"when: x > 1, chart: {field: x, last: 1h}, series_limit: 5, labels: {a: '{{ $labels.b }}'}",
+		"when: x > 1, annotations: {summary: '{{ printf \"%.1f\" $value | title }}'}",
+		"expr: up == 0", "wehn: x = 1", "when: [", "when: *a",
+	} {
+		f.Add("groups: [{name: g, rules: [{alert: A, measurement: m, " + text + "}]}]")
 	}
-	f.Add("groups: [{name: g, rules: [{alert: A, measurement: m, when: x > 1, labels: {a: '{{ $value | humanize }}'}}]}]")
+	f.Add("groups: [{name: g, interval: 5s, influxdb: dc, rules: [{alert: A, query: q, when: x > 1}]}]")
 	f.Add("groups: &a [{name: g, rules: *a}]")
 	f.Fuzz(func(t *testing.T, text string) {
 		files := []rules.File{{Name: "a.yml", Data: []byte(text)}}

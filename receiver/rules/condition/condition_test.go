@@ -475,11 +475,35 @@ func TestWhatFollowsFromWhat(t *testing.T) {
 	require.False(t, compiled(t, "x > 5").Covers(compiled(t, "x < 5")))
 }
 
+func TestWhatContradictsItself(t *testing.T) {
+	for text, want := range map[string]struct{ never, always bool }{
+		"x > 5 and x < 3":                        {never: true},
+		"x > 5 and y == 1 and x <= 5":            {never: true},
+		`x == "a" and x == "b"`:                  {never: true},
+		`x == "a" and x != "a"`:                  {never: true},
+		"(x > 5 and x < 3) or (y > 5 and y < 3)": {never: true},
+		"not (x != 4 or x != 5)":                 {never: true},
+		"x != 4 or x != 5":                       {always: true},
+		"x > 3 or x < 5":                         {always: true},
+		"x > 3 or y > 3 or x <= 3":               {always: true},
+		"x > 3 and x < 5":                        {},
+		"x != 4 and x != 5":                      {},
+		"x < 3 or x > 5":                         {},
+		"(x > 5 and x < 3) or y > 5":             {},
+		"x > 5":                                  {},
+	} {
+		require.Equal(t, want.never, compiled(t, text).Never(), "%s is never true", text)
+		require.Equal(t, want.always, compiled(t, text).Always(), "%s is always true", text)
+	}
+}
+
 // A rule file that is made to hurt must not hold up the start.
 func TestWhatFollowsIsFoundOutInTime(t *testing.T) {
 	many := "(a > 1 or b > 1)" + strings.Repeat(" and (a > 1 or b > 1)", 100)
 	few := "(c > 1 and d > 1)" + strings.Repeat(" or (c > 1 and d > 1)", 100)
 	started := time.Now()
 	require.False(t, compiled(t, many).Implies(compiled(t, few)))
+	require.False(t, compiled(t, many).Never())
+	require.False(t, compiled(t, few).Always())
 	require.Less(t, time.Since(started), 5*time.Second)
 }

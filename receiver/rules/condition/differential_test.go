@@ -91,6 +91,8 @@ func TestOurEvaluationAgreesWithExprs(t *testing.T) {
 		got := c.Eval(s, nil)
 		require.Equal(t, want, got == condition.True, "%s with %v", text, env)
 		require.NotEqual(t, condition.Unknown, got, "%s with %v", text, env)
+		require.False(t, got == condition.True && c.Never(), text)
+		require.False(t, got == condition.False && c.Always(), text)
 		outcomes[got]++
 	}
 	require.Greater(t, outcomes[condition.True], 5000, "the comparison is about both outcomes")

@@ -60,6 +60,12 @@ func FuzzCompile(f *testing.F) {
 			}
 			c.Implies(c)
 			c.Covers(c)
+			if outcome == condition.True {
+				require.False(t, c.Never(), "%s is true and said to be never so", text)
+			}
+			if outcome == condition.False {
+				require.False(t, c.Always(), "%s is false and said to be always so", text)
+			}
 		}
 	})
 }

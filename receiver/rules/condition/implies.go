@@ -12,6 +12,13 @@ func (c *Condition) Excludes(other *Condition) bool { return implied(c.root, neg
 // Covers says that c or other holds for whatever is known.
 func (c *Condition) Covers(other *Condition) bool { return implied(negated(c.root), other.root) }
 
+// Never says that c holds for no sample, as far as that is easy to see: its
+// parts contradict each other.
+func (c *Condition) Never() bool { return impossible(c.root) }
+
+// Always says that c holds for every sample that decides it.
+func (c *Condition) Always() bool { return impossible(negated(c.root)) }
+
 // negated is what holds where n does not. What is unknown stays unknown.
 func negated(n node) node {
 	switch n := n.(type) {
@@ -29,13 +36,28 @@ func negated(n node) node {
 	return &not{n}
 }
 
-// maxSteps is how long implied looks: conditions that people write take a few
-// dozen steps, and all ways through one that is made to hurt would take years.
+// maxSteps is how long is looked: conditions that people write take a few dozen
+// steps, and all ways through one that is made to hurt would take years.
 const maxSteps = 10_000
 
 func implied(a, b node) bool {
 	steps := maxSteps
 	return implies(a, b, &steps)
+}
+
+func impossible(n node) bool {
+	steps := maxSteps
+	return never(n, &steps)
+}
+
+func never(n node, steps *int) bool {
+	switch n := n.(type) {
+	case *and:
+		return never(n.left, steps) || never(n.right, steps) || implies(n.left, negated(n.right), steps)
+	case *or:
+		return never(n.left, steps) && never(n.right, steps)
+	}
+	return false
 }
 
 func implies(a, b node, steps *int) bool {
