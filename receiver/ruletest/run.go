@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/teamsrelay/teamsrelay/receiver/group"
 	"github.com/teamsrelay/teamsrelay/receiver/yamlfile"
 )
 
@@ -138,8 +139,10 @@ func (c *course) compare(e *expectation) (failures []Failure) {
 	}
 	if c.told == nil {
 		var details []string
-		if next := c.nextDue(); !next.IsZero() {
-			details = append(details, "a group waits to be told "+momentText(next.Sub(start)))
+		for _, g := range c.groups {
+			if g.Phase == group.Gathering {
+				details = append(details, g.Title()+" waits for its route's group_wait and is told "+momentText(g.DueAt.Sub(start)))
+			}
 		}
 		fail(aboutCard, "there is no card: no message was made until now", details)
 		return failures

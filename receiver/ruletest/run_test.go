@@ -80,6 +80,31 @@ func TestAYearOfATestTakesNoYear(t *testing.T) {
 	require.Less(t, time.Since(started), 5*time.Second)
 }
 
+// A test that would go on for hours ends and says why.
+func TestATestThatDoesTooMuchEnds(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"datacenter.yml", "cards.tmpl", "relay.yml"} {
+		text, err := os.ReadFile(filepath.Join("testdata", name))
+		require.NoError(t, err)
+		text = bytes.ReplaceAll(text, []byte("group_interval: 5m"), []byte("group_interval: 1ms"))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), text, 0o600))
+	}
+	path := filepath.Join(dir, "x_test.yml")
+	require.NoError(t, os.WriteFile(path, []byte(`config_file: relay.yml
+tests:
+  - name: an inhibited alert is asked for anew every millisecond
+    input: |
+      temperature,site=fra1,rack=r1 temp_c=33 0s
+      temperature,site=fra1,rack=r2 temp_c=28 0s
+    expect: [{at: 1h, alerts: []}, {at: 2h, alerts: []}]
+`), 0o600))
+	report := Run(path, nil)
+	require.Empty(t, report.Problems.Error())
+	failures := report.Results[0].Failures
+	require.Len(t, failures, 1, "what follows is not known any more")
+	require.Contains(t, failures[0].What, "too much happens in this test")
+}
+
 // The programs that show test results read names, messages and texts.
 func TestJUnitHoldsEveryTestAndWhyItFailed(t *testing.T) {
 	reports := []Report{Run("testdata/wrong_test.yml", nil), Run("testdata/design_test.yml", nil), Run("testdata/broken-rules_test.yml", nil)}
