@@ -66,6 +66,9 @@ func (c *chart) shift(by int64) {
 		return
 	}
 	moved := by / c.step
+	if by%c.step < 0 { // rounded down, so that no bucket is of times to come
+		moved--
+	}
 	means := c.means
 	for i := range int64(chartPoints) {
 		c.means[slot(c.newest+moved-i)] = means[slot(c.newest-i)]
@@ -73,16 +76,21 @@ func (c *chart) shift(by int64) {
 	c.newest += moved
 }
 
-// picture is the chart as it stands at a time.
+// picture is the chart as it stands at a time; what was not measured yet is a
+// gap.
 func (c *chart) picture(r *tracker, at int64) *alert.Chart {
-	c.advance(at)
+	last := max(at/c.step, c.newest)
 	points := make(alert.Points, 0, chartPoints)
-	for i := c.newest - chartPoints + 1; i <= c.newest; i++ {
-		points = append(points, c.means[slot(i)])
+	for i := last - chartPoints + 1; i <= last; i++ {
+		point := math.NaN()
+		if i <= c.newest && i > c.newest-chartPoints {
+			point = c.means[slot(i)]
+		}
+		points = append(points, point)
 	}
 	return &alert.Chart{
 		Field: r.rule.Chart.Field, Step: time.Duration(c.step), Points: points,
-		From: timeOf((c.newest - chartPoints + 1) * c.step), Thresholds: r.thresholds,
+		From: timeOf((last - chartPoints + 1) * c.step), Thresholds: r.thresholds,
 	}
 }
 

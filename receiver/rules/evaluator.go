@@ -433,10 +433,13 @@ func (e *Evaluator) follow(one *series, at int64) {
 	}
 	if u := one.unwell; u != nil {
 		for i := range u.clocks {
-			u.clocks[i].from += by
+			if c := &u.clocks[i]; c.runs(one.raw > uint16(i)) {
+				c.from += by
+			}
 		}
 		if u.told != nil {
 			u.told.alert.StartsAt = u.told.alert.StartsAt.Add(time.Duration(by))
+			e.changes = append(e.changes, u.told.alert)
 		}
 	}
 	e.soil(one)

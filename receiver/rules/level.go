@@ -102,14 +102,15 @@ func (u *unwell) deadline(r *tracker, raw uint16) (at int64, ok bool) {
 	return at, ok
 }
 
+// runs says whether the level is on its way to be confirmed, or kept though it
+// was left.
+func (c *levelClock) runs(reached bool) bool { return reached != c.on }
+
 func (c *levelClock) due(r *tracker, reached bool) (at int64, runs bool) {
-	switch {
-	case reached && !c.on:
-		return c.from + r.hold, true
-	case !reached && c.on:
-		return c.from + r.keep, true
+	if reached {
+		return c.from + r.hold, c.runs(reached)
 	}
-	return 0, false
+	return c.from + r.keep, c.runs(reached)
 }
 
 // pass lets the clocks that are due at a time run out.

@@ -263,6 +263,7 @@ func (e *Evaluator) revive(r *tracker, kept *kept) *series {
 		if r.rule.NoData == nil {
 			e.end(u.quiet, e.wall(), notWatched)
 			u.quiet = nil
+			e.soil(one)
 		}
 	}
 	if kept.told != nil {
@@ -270,6 +271,7 @@ func (e *Evaluator) revive(r *tracker, kept *kept) *series {
 		if u.told.rank = r.rankOf(kept.told.severity); u.told.rank == 0 {
 			e.end(u.told, e.clockOf(one), levelGone)
 			u.told = nil
+			e.soil(one)
 		}
 	}
 	if m := one.memory; u.told != nil && m != nil && m.chart != nil {
