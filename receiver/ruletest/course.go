@@ -27,8 +27,8 @@ type course struct {
 	byOrigin  map[string]*group.Group
 	// origins are the groups of the alerts that fire.
 	origins map[alert.Fingerprint][]string
-	told    *telling // the last message; nil before the first
-	broken  []broken // annotations that could not be written
+	told    []telling // every message, in their order
+	broken  []broken  // annotations that could not be written
 	ids     int64
 	steps   int
 	story   []event
@@ -202,7 +202,7 @@ func (c *course) readable(changes []alert.Alert, now time.Time) {
 }
 
 // source is where the alerts come from, in the words of the engine.
-const source = "rules"
+const source = "api"
 
 // receive gives a group its news.
 func (c *course) receive(p *part, now time.Time) {
@@ -265,7 +265,7 @@ func (c *course) advance(g *group.Group, next group.Group, now time.Time) {
 			continue
 		}
 		c.happened(now, fmt.Sprintf("message   to %s: %s", where, d.Change))
-		c.told = &telling{at: now, group: next, due: d}
+		c.told = append(c.told, telling{at: now, group: next, due: d})
 	}
 }
 

@@ -137,7 +137,7 @@ func (c *course) compare(e *expectation) (failures []Failure) {
 	if e.card == nil {
 		return failures
 	}
-	if c.told == nil {
+	if len(c.told) == 0 {
 		var details []string
 		for _, g := range c.groups {
 			if g.Phase == group.Gathering {
@@ -147,13 +147,14 @@ func (c *course) compare(e *expectation) (failures []Failure) {
 		fail(aboutCard, "there is no card: no message was made until now", details)
 		return failures
 	}
-	message := c.message(c.told)
+	last := &c.told[len(c.told)-1]
+	message := c.message(last)
 	if message.Fault != nil {
-		fail(aboutCard, "the template of the card "+c.told.due.Target.Card+" fails, and people get the minimal card",
+		fail(aboutCard, "the template of the card "+last.due.Target.Card+" fails, and people get the minimal card",
 			[]string{yamlfile.OneLine(message.Fault.Error())})
 	}
 	if what, details := cardDiffers(e.card, textOf(message)); what != "" {
-		details = append(details, fmt.Sprintf("the last message was made %s (%s), its card says:", momentText(c.told.at.Sub(start)), c.told.due.Change))
+		details = append(details, fmt.Sprintf("the last message was made %s (%s), its card says:", momentText(last.at.Sub(start)), last.due.Change))
 		for _, line := range strings.Split(textOf(message), "\n") {
 			details = append(details, "  | "+line)
 		}
