@@ -138,7 +138,7 @@ func (s *Source) network(asked context.Context, err error) *failure {
 		return unreachable(fmt.Sprintf("no connection within %v", dialTimeout), "see whether it runs, and whether a firewall drops the connection")
 	case dialing && asked.Err() == nil:
 		return unreachable("no connection ("+cause(err)+")", "see whether it runs, and check host and port in url")
-	case asked.Err() != nil, errors.As(err, &timeout) && timeout.Timeout():
+	case errors.As(err, &timeout) && timeout.Timeout():
 		return &failure{
 			outcome: outcomeTimeout,
 			what:    fmt.Sprintf("no answer within %v", s.timeout),

@@ -182,20 +182,15 @@ func (g *group) note(i int, found trouble) {
 func tagged(rows []sample.Sample, by []string) []sample.Sample {
 	for i := range rows {
 		row := &rows[i]
-		tags, fields := row.Tags, row.Fields
 		for _, name := range by {
 			text, ok := row.Field(name).Text()
 			if !ok || row.Tag(name) != "" {
 				continue
 			}
-			// Rows of one series share their tags.
-			tags = append(slices.Clip(tags), sample.Tag{Key: name, Value: text})
-			fields = slices.DeleteFunc(slices.Clone(fields), func(f sample.Field) bool { return f.Key == name })
-			row.Fields = fields
-		}
-		if len(tags) != len(row.Tags) {
-			slices.SortFunc(tags, func(a, b sample.Tag) int { return strings.Compare(a.Key, b.Key) })
-			row.Tags = tags
+			// Rows of one series share their tags, so they are copied.
+			row.Tags = append(slices.Clip(row.Tags), sample.Tag{Key: name, Value: text})
+			slices.SortFunc(row.Tags, func(a, b sample.Tag) int { return strings.Compare(a.Key, b.Key) })
+			row.Fields = slices.DeleteFunc(row.Fields, func(f sample.Field) bool { return f.Key == name })
 		}
 	}
 	return rows

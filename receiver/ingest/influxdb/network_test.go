@@ -114,3 +114,15 @@ func TestAnAnswerThatIsGivenUpIsNotReadToItsEnd(t *testing.T) {
 	require.ErrorContains(t, err, "more than 10 rows")
 	<-gone
 }
+
+func TestAComplaintThatDoesNotEndIsCutShort(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusInternalServerError)
+		for r.Context().Err() == nil {
+			fmt.Fprint(w, "trouble ")
+		}
+	}))
+	defer server.Close()
+	_, err := ask(t, newSource(t, Config{URL: server.URL, Timeout: time.Hour}), rules.InfluxQL)
+	require.ErrorContains(t, err, "500: trouble trouble")
+}

@@ -43,6 +43,7 @@ type stage struct {
 	reported  []alert.Alert
 	reportErr error
 	log       strings.Builder
+	now       func() time.Time // nil: as time goes by
 	registry  *prometheus.Registry
 }
 
@@ -138,6 +139,7 @@ func (s *stage) poller(groups ...*rules.Group) *Poller {
 			s.reported = append(s.reported, a)
 			return nil
 		},
+		Now:     s.now,
 		Logger:  slog.New(slog.NewTextHandler(&s.log, nil)),
 		Metrics: metrics,
 	})
@@ -242,6 +244,27 @@ func TestASlowQueryDelaysNobodyAndIsNeverAskedTwiceAtOnce(t *testing.T) {
 	})
 }
 
+// A clock that is set must neither stop the polls nor make them a storm.
+func TestPollsGoOnWhenTheClockIsSet(t *testing.T) {
+	for name, by := range map[string]time.Duration{"back": -24 * time.Hour, "forward": 24 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			play(t, func(s *stage) {
+				set := time.Duration(0)
+				s.now = func() time.Time {
+					s.mu.Lock()
+					defer s.mu.Unlock()
+					return time.Now().Add(set)
+				}
+				defer s.run(s.poller(s.groupOf(30*time.Second, "a")))()
+				s.pass(5 * time.Minute)
+				set = by
+				s.pass(5 * time.Minute)
+				require.InDelta(t, 20, len(s.asked), 1)
+			})
+		})
+	}
+}
+
 func TestAnInfluxDBThatIsDownIsToldOnceAndToldToBeOver(t *testing.T) {
 	play(t, func(s *stage) {
 		g := s.groupOf(30*time.Second, "ColdAisle", "HotAisle")
@@ -287,7 +310,8 @@ func TestAnInfluxDBThatIsDownIsToldOnceAndToldToBeOver(t *testing.T) {
 		require.Len(t, s.reported, 3)
 		require.Equal(t, alert.Resolved, s.reported[2].Status)
 		require.Equal(t, a.Fingerprint, s.reported[2].Fingerprint)
-		require.False(t, s.reported[2].EndsAt.IsZero())
+		require.Equal(t, a.StartsAt, s.reported[2].StartsAt)
+		require.WithinDuration(t, time.Now(), s.reported[2].EndsAt, 30*time.Second)
 		s.pass(time.Hour)
 		require.Len(t, s.reported, 3)
 	})
@@ -360,7 +384,10 @@ func TestASourceThatHangsEndsAPollEarlyAndStarvesNoRule(t *testing.T) {
 		defer s.run(s.poller(s.groupOf(30*time.Second, names...)))()
 		s.pass(30*time.Second + 2*time.Minute + 10*time.Second)
 		require.Len(t, s.reported, 1, "told after two polls of two time-outs")
+		require.Equal(t, s.start.Add(s.asked[0].at), s.reported[0].StartsAt, "when the first query was asked, not when it was given up")
 		require.Contains(t, s.reported[0].Annotations["description"], "All rules: no answer within 30s")
+		require.Contains(t, s.reported[0].Annotations["summary"], "The rules of group polled get no usable answer",
+			"also of those that it did not come to")
 
 		for _, name := range names[2:] {
 			s.answer[name] = oneRow
@@ -372,6 +399,16 @@ func TestASourceThatHangsEndsAPollEarlyAndStarvesNoRule(t *testing.T) {
 		last := s.reported[len(s.reported)-1]
 		require.Contains(t, last.Annotations["summary"], "2 of 20 rules")
 		require.Contains(t, last.Annotations["description"], "a, b: no answer within 30s")
+	})
+}
+
+// Two slow queries are not a source that hangs, as long as others are answered.
+func TestSlowQueriesAmongQuickOnesEndNoPoll(t *testing.T) {
+	play(t, func(s *stage) {
+		s.answer["a"], s.answer["c"] = after(time.Hour, oneRow), after(time.Hour, oneRow)
+		defer s.run(s.poller(s.groupOf(time.Hour, "a", "b", "c", "d")))()
+		s.pass(2*time.Minute + time.Second)
+		require.Equal(t, "abcd", s.asked[0].query+s.asked[1].query+s.asked[2].query+s.asked[3].query)
 	})
 }
 
@@ -427,6 +464,16 @@ func TestWhatTheStoreRefusesIsTriedAgain(t *testing.T) {
 			s.pass(30 * time.Second)
 			require.Len(t, s.reported, 1)
 			require.Equal(t, alert.Firing, s.reported[0].Status)
+		})
+	})
+	t.Run("the end of one", func(t *testing.T) {
+		play(t, func(s *stage) {
+			s.reportErr = errors.New("disk full")
+			defer s.run(s.poller(s.groupOf(time.Hour, "a")))()
+			s.pass(2 * time.Minute)
+			s.reportErr = nil
+			s.pass(10 * time.Second)
+			require.Len(t, s.reported, 1, "not only an hour later")
 		})
 	})
 	t.Run("rows", func(t *testing.T) {
@@ -527,14 +574,16 @@ func TestEveryQueryIsCountedByItsOutcome(t *testing.T) {
 // In 1.x one often selects the host beside the value; a rule that says
 // by: [host] must then see one series a host, and not all in one.
 func TestATextColumnThatARuleNamesInByIsATag(t *testing.T) {
-	shared := []sample.Tag{{Key: "_measurement", Value: "disk"}}
+	shared := append(make([]sample.Tag, 0, 9), sample.Tag{Key: "_measurement", Value: "disk"})
 	rows := tagged([]sample.Sample{
 		{Tags: shared, Fields: []sample.Field{{Key: "host", Value: sample.Str("a")}, {Key: "used", Value: sample.Num(1)}}},
 		{Tags: shared, Fields: []sample.Field{{Key: "used", Value: sample.Num(2)}, {Key: "host", Value: sample.Str("b")}}},
 		{Tags: shared, Fields: []sample.Field{{Key: "host", Value: sample.Num(3)}}},
+		{Tags: []sample.Tag{{Key: "host", Value: "d"}}, Fields: []sample.Field{{Key: "host", Value: sample.Str("e")}}},
 	}, []string{"Host", "host"})
 	requireRows(t, []string{
 		",_measurement=disk,host=a used=1", ",_measurement=disk,host=b used=2", ",_measurement=disk host=3",
+		`,host=d host="e"`,
 	}, rows)
 	require.Equal(t, []sample.Tag{{Key: "_measurement", Value: "disk"}}, shared)
 }

@@ -145,6 +145,9 @@ func TestFluxRowsBecomeSamples(t *testing.T) {
 ,result,table,_value,host
 ,,,5,
 `, []string{`,host=a _value=5`}},
+		"a column that is there twice counts once": {
+			"#datatype,string,long,double,double\n,result,table,a,a\n,,0,1,2\n", []string{` a=2`},
+		},
 		"a table without rows": {`
 #datatype,string,long,double
 #group,false,false,false

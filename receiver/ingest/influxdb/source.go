@@ -80,11 +80,7 @@ func New(cfg Config) (*Source, error) {
 			return nil, fmt.Errorf("influxdb %q: %w", cfg.Name, err)
 		}
 	}
-	s.client = &http.Client{
-		Transport: &guard{next: transport, source: s},
-		// A redirect would hand token and query to whoever it names.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	s.client = &http.Client{Transport: &guard{next: transport, source: s}}
 	return s, nil
 }
 

@@ -70,7 +70,8 @@ func proxyAnswer(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Re
 
 // guard stands between the client and the network, so that both languages are
 // judged and bounded alike: what is not a success becomes an error with words,
-// and of a success only so much can be read.
+// and of a success only so much can be read. A redirect is no success: it would
+// hand token and query to whoever it names.
 type guard struct {
 	next   http.RoundTripper
 	source *Source
@@ -140,26 +141,19 @@ func newBounded(body io.ReadCloser, most int64) *bounded {
 // Read implements io.Reader.
 func (b *bounded) Read(p []byte) (int, error) {
 	if b.left < 0 {
-		return 0, b.tooLarge()
+		return 0, tooLarge(fmt.Sprintf("more than %d MiB", b.most>>20))
 	}
-	// One byte more than allowed shows that there is more.
+	// One byte more than allowed, so that the next call knows that there was more.
 	if int64(len(p)) > b.left+1 {
 		p = p[:b.left+1]
 	}
 	n, err := b.ReadCloser.Read(p)
 	b.left -= int64(n)
 	b.seen = b.seen || len(bytes.TrimSpace(p[:n])) > 0
-	switch {
-	case b.left < 0:
-		return n, b.tooLarge()
-	case err != nil && err != io.EOF:
+	if err != nil && err != io.EOF {
 		return n, &brokenBody{err}
 	}
 	return n, err
-}
-
-func (b *bounded) tooLarge() error {
-	return tooLarge(fmt.Sprintf("more than %d MiB", b.most>>20))
 }
 
 // brokenBody is an answer that could not be read to its end.
