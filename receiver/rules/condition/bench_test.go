@@ -32,6 +32,7 @@ var conditions = []struct {
 	{"arithmetic", `100 - usage_idle > 90`, false},
 	{"three joined", `cpu == "cpu-total" and usage_idle < 10 and not (usage_steal > 50)`, false},
 	{"a missing field", `absent > 10`, false},
+	{"function of what is missing", `abs(absent) > 10`, false},
 	{"function", `abs(usage_idle) < 10`, true},
 	{"missing or not", `(usage_idle ?? 100) < 10`, true},
 }

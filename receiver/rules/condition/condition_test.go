@@ -180,18 +180,19 @@ func TestWhatASampleSays(t *testing.T) {
 
 func TestWhereTakesWhatIsMissingForTheEmptyText(t *testing.T) {
 	for text, want := range map[string]condition.Outcome{
-		`site == "fra1"`:              condition.True,
-		`absent == ""`:                condition.True,
-		`absent != "cpu-total"`:       condition.True,
-		`tag("absent") == ""`:         condition.True,
-		`field("absent") == ""`:       condition.True,
-		`broken == ""`:                condition.True,
-		`lower(absent) == ""`:         condition.True,
-		`absent in ["", "a"]`:         condition.True,
-		`absent == nil`:               condition.True,
-		`(absent ?? "x") == "x"`:      condition.True,
-		`absent > 5`:                  condition.Unknown,
-		`absent == "" and rack == ""`: condition.False,
+		`site == "fra1"`:                 condition.True,
+		`absent == ""`:                   condition.True,
+		`absent != "cpu-total"`:          condition.True,
+		`tag("absent") == ""`:            condition.True,
+		`field("absent") == ""`:          condition.True,
+		`broken == ""`:                   condition.True,
+		`lower(absent) == ""`:            condition.True,
+		`absent in ["", "a"]`:            condition.True,
+		`absent == nil`:                  condition.True,
+		`(absent ?? "x") == "x"`:         condition.True,
+		`absent == nil and absent == ""`: condition.True,
+		`absent > 5`:                     condition.Unknown,
+		`absent == "" and rack == ""`:    condition.False,
 	} {
 		t.Run(text, func(t *testing.T) {
 			c, err := condition.CompileWhere(text)
@@ -442,6 +443,7 @@ func TestWhatFollowsFromWhat(t *testing.T) {
 		{"x == 5", "x != 7", true},
 		{"x != 5", "x != 5", true},
 		{"x != 5", "x > 3", false},
+		{"x != 5", "x != 6", false},
 		{`x == "a"`, `x != "b"`, true},
 		{`x == "a"`, `x == "b"`, false},
 		{"x > 32", "y > 27", false},

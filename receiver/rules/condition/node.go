@@ -144,7 +144,7 @@ type (
 	// oneOf is x in ["a", "b"].
 	oneOf struct {
 		of   node
-		list []sample.Value // all of one kind
+		list []sample.Value // at least one, all of one kind
 		text string
 	}
 	// between is x in 1..5: a whole number, both ends included.
@@ -240,7 +240,7 @@ func (n *not) value(s *sample.Sample, computed []sample.Value) sample.Value {
 
 func (n *oneOf) value(s *sample.Sample, computed []sample.Value) sample.Value {
 	v := n.of.value(s, computed)
-	if len(n.list) > 0 && v.Kind() != n.list[0].Kind() || v.Kind() == sample.None {
+	if v.Kind() != n.list[0].Kind() {
 		return sample.Value{}
 	}
 	for i := range n.list {
