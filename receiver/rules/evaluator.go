@@ -263,13 +263,16 @@ func (e *Evaluator) observe(one *series, s *sample.Sample, at int64, merged bool
 		}
 		at = one.newest
 	}
-	computed, fed := e.look(r, one.memory, s, at)
+	computed, fed, changed := e.look(r, one.memory, s, at)
 	level, known := r.decide(s, computed, one.raw)
 	if !known && !fed {
 		r.unusable++
 		return unusable
 	}
 	e.hear(one, at)
+	if changed {
+		e.soil(one)
+	}
 	e.conclude(one, s, computed, level, known)
 	return used
 }
@@ -284,7 +287,7 @@ func (e *Evaluator) meet(r *tracker, s *sample.Sample, at int64) use {
 		at = e.now + e.shift
 	}
 	m := r.newMemory()
-	computed, fed := e.look(r, m, s, at)
+	computed, fed, changed := e.look(r, m, s, at)
 	level, known := r.decide(s, computed, 0)
 	if !known && !fed {
 		r.unusable++
@@ -298,7 +301,7 @@ func (e *Evaluator) meet(r *tracker, s *sample.Sample, at int64) use {
 	e.enter(one, e.key)
 	e.hear(one, at)
 	e.plan(one)
-	if r.rule.NoData != nil {
+	if changed || r.rule.NoData != nil {
 		e.soil(one)
 	}
 	e.conclude(one, s, computed, level, known)
@@ -332,16 +335,19 @@ func (e *Evaluator) date(one *series, at int64) int64 {
 	return max(min(at, max(wall, e.now+one.ahead)), one.newest)
 }
 
-// look computes what the rule's conditions need beyond the sample.
-func (e *Evaluator) look(r *tracker, m *memory, s *sample.Sample, at int64) (computed []sample.Value, fed bool) {
+// look computes what the rule's conditions need beyond the sample, and puts it
+// into the series' memory: fed says that it had something to put there, changed
+// that what was there must be stored.
+func (e *Evaluator) look(r *tracker, m *memory, s *sample.Sample, at int64) (computed []sample.Value, fed, changed bool) {
 	if len(r.lookups) == 0 {
-		return nil, false
+		return nil, false, false
 	}
 	for len(e.values) < len(r.lookups) {
 		e.values = append(e.values, sample.Value{})
 	}
 	computed = e.values[:len(r.lookups)]
-	return computed, m.look(r, s, at, computed)
+	fed, changed = m.look(r, s, at, computed)
+	return computed, fed, changed
 }
 
 // hear takes note that a sample of a series came.
@@ -365,14 +371,9 @@ func (e *Evaluator) hear(one *series, at int64) {
 
 // conclude takes note of what a sample says.
 func (e *Evaluator) conclude(one *series, s *sample.Sample, computed []sample.Value, level uint16, known bool) {
-	if m := one.memory; m != nil {
-		if m.chart != nil {
-			if v, ok := s.Field(one.tracker.rule.Chart.Field).Number(); ok {
-				m.chart.add(one.newest, v)
-			}
-		}
-		if m.remember(one.tracker, s) {
-			e.soil(one)
+	if m := one.memory; m != nil && m.chart != nil {
+		if v, ok := s.Field(one.tracker.rule.Chart.Field).Number(); ok {
+			m.chart.add(one.newest, v)
 		}
 	}
 	if known && (level != 0 || one.unwell != nil) {

@@ -148,11 +148,15 @@ func (u *unwell) take(r *tracker, s *sample.Sample, computed []sample.Value) {
 func (e *Evaluator) settle(one *series, rank uint16, s *sample.Sample, computed []sample.Value) {
 	u := e.unwellOf(one)
 	e.run(one, one.newest)
-	u.take(one.tracker, s, computed)
 	if rank != one.raw {
 		u.reach(one.tracker, one.raw, rank, one.newest)
 		one.raw = rank
 		e.soil(one)
+	}
+	_, runs := u.deadline(one.tracker, one.raw)
+	fresh := u.told == nil || e.now-u.told.refreshed >= refreshEvery || u.told.rank != u.highest()
+	if runs || fresh { // otherwise nobody will ask for the sample
+		u.take(one.tracker, s, computed)
 	}
 	e.tell(one, one.newest)
 	e.refresh(one)

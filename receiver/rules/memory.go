@@ -30,14 +30,13 @@ type windowKey struct {
 // value of a field.
 type lookup struct {
 	function string
-	field    string
-	at       int
+	at       int // in tracker.windows, or tracker.remembered
 }
 
 // plan decides what a series of the rule has to remember.
 func (r *tracker) plan() {
 	for _, need := range r.rule.Needs {
-		l := lookup{function: need.Func, field: need.Field}
+		l := lookup{function: need.Func}
 		if need.Window == 0 {
 			l.at = position(&r.remembered, need.Field)
 		} else {
@@ -85,9 +84,10 @@ func valueOf(s *sample.Sample, name string) sample.Value {
 	return v
 }
 
-// look puts the sample into the windows and computes the rule's needs, by
-// slot, into values. fed says that the sample had something to remember.
-func (m *memory) look(r *tracker, s *sample.Sample, at int64, values []sample.Value) (fed bool) {
+// look puts the sample into the memory and computes the rule's needs, by slot,
+// into values. fed says that the sample had something to remember, and changed
+// that a value differs from that of the sample before.
+func (m *memory) look(r *tracker, s *sample.Sample, at int64, values []sample.Value) (fed, changed bool) {
 	for i := range m.windows {
 		w, key := &m.windows[i], &r.windows[i]
 		w.drop(at)
@@ -98,39 +98,35 @@ func (m *memory) look(r *tracker, s *sample.Sample, at int64, values []sample.Va
 		}
 	}
 	for i := range r.lookups {
-		l := &r.lookups[i]
-		switch l.function {
-		case "previous":
-			values[i] = m.previous[l.at]
-			fed = fed || valueOf(s, l.field).Kind() != sample.None
-		case "changed":
-			was, is := m.previous[l.at], valueOf(s, l.field)
-			fed = fed || is.Kind() != sample.None
-			values[i] = sample.Value{} // a field that was not there, or was of another kind
-			if is.Kind() != sample.None && was.Kind() == is.Kind() {
-				values[i] = sample.Boolean(was != is)
-			}
-		default:
+		if l := &r.lookups[i]; l.function != "previous" && l.function != "changed" {
 			values[i] = m.windows[l.at].value(l.function)
 		}
 	}
-	return fed
-}
-
-// remember keeps the sample's values for the next one, and says whether any
-// differs from what was kept.
-func (m *memory) remember(r *tracker, s *sample.Sample) (changed bool) {
-	for i, field := range r.remembered {
-		value := valueOf(s, field)
-		if text, ok := value.Text(); ok && len(text) > longestPrevious {
-			value = sample.Value{}
+	for field, name := range r.remembered {
+		was, is := m.previous[field], valueOf(s, name)
+		if text, ok := is.Text(); ok && len(text) > longestPrevious {
+			is = sample.Value{}
 		}
-		if value.Kind() != sample.None && value != m.previous[i] {
-			m.previous[i] = value
-			changed = true
+		for i := range r.lookups {
+			switch l := &r.lookups[i]; {
+			case l.function == "previous" && l.at == field:
+				values[i] = was
+			case l.function == "changed" && l.at == field:
+				values[i] = sample.Value{} // a field that was not there, or was of another kind
+				if is.Kind() != sample.None && was.Kind() == is.Kind() {
+					values[i] = sample.Boolean(was != is)
+				}
+			}
+		}
+		if is.Kind() != sample.None {
+			fed = true
+			if was != is {
+				m.previous[field] = is
+				changed = true
+			}
 		}
 	}
-	return changed
+	return fed, changed
 }
 
 // shift says that the series' clock was set by that much.

@@ -44,6 +44,13 @@ func (e *Evaluator) Reload(set *Set, now time.Time) {
 		}
 		return nil
 	})
+	all := e.deadlines
+	e.deadlines = nil
+	for _, d := range all { // or they would keep what was forgotten for a day
+		if d.one.flags&dead == 0 && d.one.due == d.at {
+			e.deadlines.push(d)
+		}
+	}
 }
 
 // sameMemory says whether what is kept for one rule can stay as it is for

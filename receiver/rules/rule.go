@@ -1,6 +1,3 @@
-// Package rules turns samples into alerts: rule files are compiled into rules,
-// and an Evaluator keeps what is known of every series. It decides without
-// I/O: samples and times come in, alerts come out.
 package rules
 
 import (

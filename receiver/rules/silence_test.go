@@ -57,7 +57,7 @@ func TestSilence(t *testing.T) {
 			require.Empty(w.t, w.rows)
 		}},
 		"a series whose silence was told is forgotten after a day": {watched, func(w *world) {
-			w.metric("host=a", "v=30").to(mins(24 * 60)).says("critical{host=a} fires since 0s", "warning{host=a,no_data=true} fires since 10m")
+			w.metric("host=a", "v=30").to(mins(24*60)).says("critical{host=a} fires since 0s", "warning{host=a,no_data=true} fires since 10m")
 			w.to(mins(24*60)+1).says("critical{host=a} ends 0s-1d"+fmt.Sprintf(stopped, "1d"), "warning{host=a,no_data=true} ends 10m-1d"+fmt.Sprintf(stopped, "1d"))
 			w.to(mins(24*60 + 11)).says("warning{no_data=true} fires since 1d10m")
 		}},
@@ -115,7 +115,7 @@ func TestTheClockIsSet(t *testing.T) {
 			w.to(mins(by+6)).metric("host=a", "v=30").metric("host=b", "v=20")
 			require.EqualValues(t, 0, w.e.Stats()[0].Late, "the metrics' clock was set, too")
 			w.to(mins(by + 10)).says()
-			w.to(mins(by + 11)).metric("host=a", "v=30").says("info{host=a} fires since " + offset(start.Add(mins(by+10))))
+			w.to(mins(by+11)).metric("host=a", "v=30").says("info{host=a} fires since " + offset(start.Add(mins(by+10))))
 			w.to(mins(by + 26)).says()
 			w.to(mins(by + 27)).says("warning{host=b,no_data=true} fires since " + offset(start.Add(mins(by+26))))
 		})

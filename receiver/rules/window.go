@@ -62,7 +62,7 @@ func (w *window) add(at int64, v float64) {
 	switch {
 	case last < 0:
 		w.rest = one
-	case at/w.step == w.points[last].at/w.step:
+	case at/w.step == w.rest.at/w.step:
 		// drop never turns the newest point over, so this one is part of rest.
 		w.points[last] = join(w.points[last], one)
 		w.rest = join(w.rest, one)

@@ -41,7 +41,7 @@ type world struct {
 	// told is what was said to fire, and refreshed how often it read differently.
 	told      map[alert.Fingerprint]alert.Alert
 	refreshed int
-	rows map[[2]string][]byte
+	rows      map[[2]string][]byte
 }
 
 func newWorld(t testing.TB, set *Set) *world {
