@@ -204,6 +204,38 @@ func TestARealInfluxDBAnswersBothLanguages(t *testing.T) {
 	})
 }
 
+// What users copy must be answered: each rule gets a row that it can use.
+func TestARealInfluxDBAnswersTheSampleRules(t *testing.T) {
+	program := influxdProgram(t)
+	t.Parallel()
+	i := startInfluxd(t, program)
+	i.write(`temperature,site=fra1,rack=r1 temp_c=33`, `internal_agent,host=a metrics_gathered=5i`, `backup,host=a age_seconds=100000`)
+	file := filepath.Join("..", "..", "sample-configs", "rules", "polled.yml")
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	set, problems := rules.Parse([]rules.File{{Name: file, Data: text}})
+	require.NotNil(t, set, "%v", problems)
+	now := time.Now()
+	evaluator, asked := rules.NewEvaluator(set, now), 0
+	for _, group := range set.Groups {
+		for _, rule := range group.Rules {
+			rows, err := i.source(nil).Query(t.Context(), rule.Language, rule.Query)
+			require.NoError(t, err, rule.Alert)
+			require.Len(t, rows, 1, rule.Alert)
+			require.Equal(t, rules.Verdict{Rows: 1, Used: 1}, evaluator.Rows(rule, rows, now), rule.Alert)
+			asked++
+		}
+	}
+	require.Positive(t, asked)
+	fired := map[string]string{}
+	for _, a := range evaluator.Changes() {
+		fired[a.Name()] = a.Annotations["summary"]
+	}
+	require.Equal(t, "The aisle at r1 is at 33.0 °C on average over 5 minutes", fired["ColdAisle"])
+	require.Equal(t, "The last backup of a is 1d 3h 46m 40s old", fired["BackupTooOld"])
+	require.NotContains(t, fired, "TelegrafSilent", "it was heard of just now")
+}
+
 // polledRules ask the same in both languages, every second.
 const polledRules = `
 groups:
