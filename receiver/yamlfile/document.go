@@ -121,7 +121,11 @@ func (d *Document) syntax(data []byte, err error) {
 		return fmt.Sprint(syntaxError(data[:size[n]])) == err.Error()
 	})
 	what := syntaxLine.ReplaceAllString(err.Error(), "")
-	d.Report(max(line, 1), "this is not YAML: "+what, "look at the indentation, at quotes and colons of this line and the one before")
+	do := "look at the indentation, at quotes and colons of this line and the one before"
+	if strings.Contains(what, "expected ',' or") { // such as {when: mean(temp_c, "5m") > 27}
+		do = "inside { } and [ ] put what has a comma, a bracket or a quote in it into quotes; elsewhere look at the line before"
+	}
+	d.Report(max(line, 1), "this is not YAML: "+what, do)
 }
 
 // syntaxError is what the parser has against a file, nil for one that is YAML.
