@@ -1,6 +1,7 @@
 package ruletest
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -148,6 +149,40 @@ func TestEveryBlockOfTheManualWorks(t *testing.T) {
 		}
 	}
 	require.Positive(t, tests)
+}
+
+// TestTheManualsTableOfLevelsIsTrue runs its numbers through its rule.
+func TestTheManualsTableOfLevelsIsTrue(t *testing.T) {
+	manual, err := os.ReadFile(samples + "rules/README.md")
+	require.NoError(t, err)
+	row := func(name string) []string {
+		line := regexp.MustCompile(`(?m)^\| ` + name + ` \| (.*) \|$`).FindSubmatch(manual)
+		require.NotNil(t, line, name)
+		return strings.Split(string(line[1]), " | ")
+	}
+	values, levels := row("v"), row("level")
+	require.Len(t, levels, len(values))
+	var rule string
+	for _, found := range block.FindAllStringSubmatch(string(manual), -1) {
+		if strings.Contains(found[1], "clear: v < 70") {
+			rule = found[1]
+		}
+	}
+	var input, expect strings.Builder
+	for i := range values {
+		fmt.Fprintf(&input, "      m v=%s %dm\n", values[i], i)
+		alerts := "[]"
+		if levels[i] != "ok" {
+			alerts = "[{severity: " + levels[i] + "}]"
+		}
+		fmt.Fprintf(&expect, "      - {at: %dm, alerts: %s}\n", i, alerts)
+	}
+	dir := t.TempDir()
+	path := filepath.Join(dir, "levels_test.yml")
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "levels.yml"), []byte(rule), 0o600))
+	require.NoError(t, os.WriteFile(path, []byte("rule_files: [levels.yml]\ntests:\n  - name: the table\n    input: |\n"+input.String()+"    expect:\n"+expect.String()), 0o600))
+	report := Run(path, nil)
+	require.False(t, report.Failed(), report.text())
 }
 
 // TestTheManualShowsWhatAFailureLooksLike: its example is what is printed.
