@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -109,12 +108,15 @@ func influxqlSamples(body []byte, most int) ([]sample.Sample, error) {
 	}
 	var samples []sample.Sample
 	for _, result := range *answer.Results {
-		if result.Error != "" {
+		switch {
+		case result.Error != "":
 			return nil, &reportedError{result.Error}
+		case result.Partial:
+			return nil, errPartial
 		}
 		for i := range result.Series {
 			series := &result.Series[i]
-			if result.Partial || series.Partial {
+			if series.Partial {
 				return nil, errPartial
 			}
 			var err error
@@ -135,7 +137,7 @@ var errPartial = &failure{
 
 // appendTo adds a sample for each row of the series, up to most in all.
 func (s *influxqlSeries) appendTo(samples []sample.Sample, most int) ([]sample.Sample, error) {
-	tags := s.tags()
+	tags, firsts := s.tags(), s.firsts()
 	rows := json.NewDecoder(bytes.NewReader(s.Values))
 	rows.UseNumber()
 	if start, err := rows.Token(); err == io.EOF || start == nil {
@@ -165,8 +167,7 @@ func (s *influxqlSeries) appendTo(samples []sample.Sample, most int) ([]sample.S
 				one.Time = instant(at)
 				continue
 			}
-			v := influxqlValue(row[i])
-			if v.Kind() != sample.None && one.Field(name).Kind() == sample.None {
+			if v := influxqlValue(row[i]); v.Kind() != sample.None && firsts[i] {
 				one.Fields = append(one.Fields, sample.Field{Key: name, Value: v})
 			}
 		}
@@ -177,13 +178,22 @@ func (s *influxqlSeries) appendTo(samples []sample.Sample, most int) ([]sample.S
 	return samples, nil
 }
 
+// firsts says which columns have a name that none before them has.
+func (s *influxqlSeries) firsts() []bool {
+	firsts, seen := make([]bool, len(s.Columns)), make(map[string]bool, len(s.Columns))
+	for i, name := range s.Columns {
+		firsts[i], seen[name] = !seen[name], true
+	}
+	return firsts
+}
+
 // tags are the same for all rows of a series.
 func (s *influxqlSeries) tags() []sample.Tag {
 	var tags []sample.Tag
 	if s.Tags[measurementColumn] == "" && s.Name != "" {
 		tags = append(tags, sample.Tag{Key: measurementColumn, Value: s.Name})
 	}
-	for key, value := range maps.All(s.Tags) {
+	for key, value := range s.Tags {
 		if value != "" {
 			tags = append(tags, sample.Tag{Key: key, Value: value})
 		}

@@ -272,6 +272,7 @@ func TestInfluxQLAnswersThatAreNotWholeAreErrors(t *testing.T) {
 		"one statement of two":         {`{"results":[{"series":[` + series + `]},{"statement_id":1,"error":"database not found: dc"}]}`, outcomeRefused, "database not found: dc"},
 		"an error beside its series":   {`{"results":[{"series":[` + series + `],"error":"timeout"}]}`, outcomeRefused, "timeout"},
 		"the result is cut short":      {`{"results":[{"series":[` + series + `],"partial":true}]}`, outcomeUnreadable, "only the first part"},
+		"cut short before any row":     {`{"results":[{"partial":true}]}`, outcomeUnreadable, "only the first part"},
 		"the series is cut short":      {`{"results":[{"series":[{"name":"m","columns":["a"],"values":[[1]],"partial":true}]}]}`, outcomeUnreadable, "max-row-limit"},
 		"JSON of something else":       {`{"status":"success","data":{}}`, outcomeUnreadable, "no results"},
 		"no JSON":                      {"time,a\n1,1\n", outcomeUnreadable, "not the JSON"},
@@ -373,7 +374,7 @@ func FuzzInfluxQL(f *testing.F) {
 	f.Add(`{"results":[{"series":[{"name":"m","tags":{"a":"b"},"columns":["time","x"],"values":[[1,2],["2026-01-01T00:00:00Z",null]]}]}]}`)
 	f.Add(`{"results":[{"error":"x"}],"error":"y"}`)
 	f.Fuzz(func(t *testing.T, body string) {
-		rows, err := answered(t, rules.InfluxQL, body)
+		rows, err := influxqlSamples([]byte(body), maxRows)
 		requireProper(t, rows)
 		if err != nil {
 			require.Empty(t, rows)
