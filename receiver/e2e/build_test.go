@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,6 +19,7 @@ type foreign struct {
 	name   string // what people call it
 	module string // with @version, unless our go.mod names it
 	pkg    string // of the program, below the module
+	tags   string // build tags, separated by commas
 	// prepare mends the copy of the source before it is compiled; may be nil.
 	prepare func(source string) error
 }
@@ -59,6 +61,9 @@ func (f foreign) build() (string, error) {
 	}
 	program := filepath.Base(f.pkg)
 	path := filepath.Join(cache, program+"-"+module.Version)
+	if f.tags != "" { // other tags are another program
+		path += fmt.Sprintf("-%08x", crc32.ChecksumIEEE([]byte(f.tags)))
+	}
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
 	}
@@ -91,12 +96,12 @@ func (f foreign) build() (string, error) {
 		}
 		return nil
 	}
-	if err := in("list", "-deps", f.pkg); err != nil { // downloads what is needed
+	if err := in("list", "-tags="+f.tags, "-deps", f.pkg); err != nil { // downloads what is needed
 		return "", fmt.Errorf("%w: %w", errNoModule, err)
 	}
 	step(fmt.Sprintf("downloaded after %.0f s, compiling", time.Since(began).Seconds()))
 	fresh := filepath.Join(source, "built")
-	if err := in("build", "-ldflags=-s -w", "-o", fresh, f.pkg); err != nil {
+	if err := in("build", "-tags="+f.tags, "-ldflags=-s -w", "-o", fresh, f.pkg); err != nil {
 		return "", err
 	}
 	step(fmt.Sprintf("%s is built after %.0f s", f.name, time.Since(began).Seconds()))

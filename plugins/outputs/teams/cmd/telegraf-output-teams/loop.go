@@ -15,18 +15,18 @@ import (
 const (
 	// readGrace is how long stdin is read on after a signal: a service manager
 	// stops all processes at once, and Telegraf still writes what it has.
-	readGrace = 2500 * time.Millisecond
+	readGrace = 1500 * time.Millisecond
 	// storeGrace is how long a store that refuses is asked again after stdin
 	// has ended or must not be read any more. With readGrace and what Close
 	// takes, that is less than the five seconds that Telegraf gives.
-	storeGrace = time.Second
+	storeGrace = 500 * time.Millisecond
 
 	chunkSize  = 256 << 10 // bytes that are read at once, at most
 	chunks     = 4         // that wait to be parsed, at most
 	batchSize  = 4096      // samples that are evaluated at once, at most
 	batches    = 2         // that wait to be evaluated, at most
 	openFor    = time.Second
-	storeAgain = 500 * time.Millisecond
+	storeAgain = 100 * time.Millisecond
 	sayEvery   = time.Minute
 )
 
