@@ -31,15 +31,15 @@
 // with the condition "at this level or higher". What is told is the highest
 // level that is on:
 //
-//	                 reached                  for is over
-//	  ┌────────┐ ───────────────► ┌─────────┐ ───────────► ┌────────┐
-//	  │  off   │                  │ pending │              │   on   │ ◄────────────┐
-//	  └────────┘ ◄─────────────── └─────────┘              └────────┘              │ reached again
-//	     ▲          left                                     │    left             │
-//	     │                                                   ▼                     │
-//	     │          keep_firing_for is over                ┌─────────────────────────┐
-//	     └──────────────────────────────────────────────── │ on, but not reached     │
-//	                                                       └─────────────────────────┘
+//	               reached                  for is over
+//	┌────────┐ ───────────────► ┌─────────┐ ───────────► ┌────────┐
+//	│  off   │                  │ pending │              │   on   │ ◄────────────┐
+//	└────────┘ ◄─────────────── └─────────┘              └────────┘              │ reached again
+//	   ▲          left                                     │    left             │
+//	   │                                                   ▼                     │
+//	   │          keep_firing_for is over                ┌─────────────────────────┐
+//	   └──────────────────────────────────────────────── │ on, but not reached     │
+//	                                                     └─────────────────────────┘
 //
 // Without for, what is reached is on at once; without keep_firing_for, what is
 // left is off at once. Both mean strictly longer. Clocks run on while no

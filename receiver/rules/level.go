@@ -10,8 +10,12 @@ import (
 // unwell is what is known of a series beyond that it is ok.
 type unwell struct {
 	clocks []levelClock // by rank, the lowest level first
+	runs   bool         // a clock runs
 	told   *told        // the alert of its levels; nil: none fires
 	quiet  *told        // the alert that there is no data; nil: none fires
+	// refreshAt is when told's words may follow the samples again, on the
+	// evaluator's clock.
+	refreshAt int64
 
 	// The newest sample, for alerts that begin without one.
 	fields   []sample.Field
@@ -147,17 +151,16 @@ func (u *unwell) take(r *tracker, s *sample.Sample, computed []sample.Value) {
 // does not depend on when a Tick came.
 func (e *Evaluator) settle(one *series, rank uint16, s *sample.Sample, computed []sample.Value) {
 	u := e.unwellOf(one)
+	if rank == one.raw && !u.runs && u.told != nil && e.now < u.refreshAt {
+		return // as it was
+	}
 	e.run(one, one.newest)
 	if rank != one.raw {
 		u.reach(one.tracker, one.raw, rank, one.newest)
 		one.raw = rank
 		e.soil(one)
 	}
-	_, runs := u.deadline(one.tracker, one.raw)
-	fresh := u.told == nil || e.now-u.told.refreshed >= refreshEvery || u.told.rank != u.highest()
-	if runs || fresh { // otherwise nobody will ask for the sample
-		u.take(one.tracker, s, computed)
-	}
+	u.take(one.tracker, s, computed)
 	e.tell(one, one.newest)
 	e.refresh(one)
 	e.rest(one)
@@ -187,8 +190,8 @@ func (e *Evaluator) run(one *series, to int64) {
 // rest plans when the series is looked at next, and lets go of what is not
 // needed by one that is ok.
 func (e *Evaluator) rest(one *series) {
-	runs := e.plan(one)
-	if u := one.unwell; u != nil && !runs && one.raw == 0 && u.told == nil && u.quiet == nil {
+	e.plan(one)
+	if u := one.unwell; u != nil && !u.runs && one.raw == 0 && u.told == nil && u.quiet == nil {
 		one.unwell = nil
 		e.soil(one)
 	}

@@ -226,7 +226,6 @@ func (e *Evaluator) resume(r *tracker, kept *keptTracker) {
 func (e *Evaluator) recall(r *tracker, one *series, kept *keptAlert) *told {
 	t := kept.told()
 	t.tracker, t.one = r, one
-	t.refreshed = e.now
 	e.enlist(t)
 	return t
 }
@@ -267,7 +266,7 @@ func (e *Evaluator) revive(r *tracker, kept *kept) *series {
 		}
 	}
 	if kept.told != nil {
-		u.told = e.recall(r, one, kept.told)
+		u.told, u.refreshAt = e.recall(r, one, kept.told), e.now+refreshEvery
 		if u.told.rank = r.rankOf(kept.told.severity); u.told.rank == 0 {
 			e.end(u.told, e.clockOf(one), levelGone)
 			u.told = nil

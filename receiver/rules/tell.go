@@ -24,19 +24,17 @@ const (
 
 // told is an alert that fires.
 type told struct {
-	alert     alert.Alert
-	tracker   *tracker
-	one       *series // nil: it is of the rule as a whole
-	rank      uint16  // of its level; 0: it is of none
-	refreshed int64   // on the evaluator's clock
-	place     int     // in Evaluator.firing
+	alert   alert.Alert
+	tracker *tracker
+	one     *series // nil: it is of the rule as a whole
+	rank    uint16  // of its level; 0: it is of none
+	place   int     // in Evaluator.firing
 }
 
 // fire puts an alert among those that fire and says so.
 func (e *Evaluator) fire(t *told) *told {
 	t.alert.Status = alert.Firing
 	t.alert.Fingerprint = alert.FingerprintOf(t.alert.Labels)
-	t.refreshed = e.now
 	e.enlist(t)
 	e.changes = append(e.changes, t.alert)
 	return t
@@ -97,16 +95,17 @@ func (e *Evaluator) begin(one *series, rank uint16, at int64) *told {
 	}
 	t.alert.StartsAt = timeOf(at)
 	one.dress(t, vars, &s, at)
+	one.unwell.refreshAt = e.now + refreshEvery
 	return e.fire(t)
 }
 
 // refresh lets the words and values of a series' alert follow its samples.
 func (e *Evaluator) refresh(one *series) {
 	t := one.unwell.told
-	if t == nil || e.now-t.refreshed < refreshEvery {
+	if t == nil || e.now < one.unwell.refreshAt {
 		return
 	}
-	t.refreshed = e.now
+	one.unwell.refreshAt = e.now + refreshEvery
 	was := t.alert
 	vars, s := one.vars(t.rank)
 	one.dress(t, vars, &s, one.newest)

@@ -136,9 +136,9 @@ func (one *series) patience() int64 {
 	return one.tracker.patience
 }
 
-// plan says when a series is to be looked at next, and whether a clock of its
-// levels runs: in time for what is due strictly after some instant.
-func (e *Evaluator) plan(one *series) (runs bool) {
+// plan says when a series is to be looked at next, in time for what is due
+// strictly after some instant.
+func (e *Evaluator) plan(one *series) {
 	var next int64
 	if one.due == 0 { // otherwise it is looked at early enough for its silence
 		patience := one.patience()
@@ -151,9 +151,9 @@ func (e *Evaluator) plan(one *series) (runs bool) {
 			next = rough * step
 		}
 	}
-	if one.unwell != nil {
+	if u := one.unwell; u != nil {
 		var at int64
-		if at, runs = one.unwell.deadline(one.tracker, one.raw); runs {
+		if at, u.runs = u.deadline(one.tracker, one.raw); u.runs {
 			if at += 1 - one.ahead; next == 0 || at < next {
 				next = at
 			}
@@ -163,7 +163,6 @@ func (e *Evaluator) plan(one *series) (runs bool) {
 		one.due = next
 		e.deadlines.push(deadline{next, one})
 	}
-	return runs
 }
 
 // forget drops a series of which nothing was heard for long. What still fires
