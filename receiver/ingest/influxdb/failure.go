@@ -31,8 +31,13 @@ var outcomes = []string{
 	outcomeRefused, outcomeUnavailable, outcomeUnreadable, outcomeUseless,
 }
 
-// maxSaid is how much of what InfluxDB says is passed on, in characters.
-const maxSaid = 200
+const (
+	// maxSaid is how much of what InfluxDB says is passed on, in characters.
+	maxSaid = 200
+	// maxProblem is how much of what a rule says of its rows is passed on: it
+	// names columns, and ends with what to do.
+	maxProblem = 1000
+)
 
 // failure is why there are no rows, in words that stay the same as long as the
 // reason does, so that an alert which quotes them does not change all the time.
@@ -195,14 +200,17 @@ func isBroken(err error) bool {
 
 // quote makes what InfluxDB says fit for a card, a log and an error: one short
 // line, without secrets and without links that somebody might press.
-func (s *Source) quote(said string) string {
+func (s *Source) quote(said string) string { return s.oneLine(said, maxSaid) }
+
+// oneLine is quote for a text of at most so many characters.
+func (s *Source) oneLine(said string, most int) string {
 	said = s.secrets.Replace(said)
 	said = strings.Join(strings.FieldsFunc(said, func(r rune) bool {
 		return unicode.IsSpace(r) || !unicode.IsPrint(r)
 	}), " ")
 	said = strings.ReplaceAll(said, "](", "] (")
-	if runes := []rune(said); len(runes) > maxSaid {
-		said = string(runes[:maxSaid]) + "…"
+	if runes := []rune(said); len(runes) > most {
+		said = string(runes[:most]) + "…"
 	}
 	return said
 }

@@ -146,7 +146,7 @@ func (g *group) askFor(ctx context.Context, rule *rules.Rule) (found trouble, er
 	}
 	verdict, err := g.Rows(ctx, rule, tagged(rows, rule.By))
 	if err == nil && verdict.Problem != "" {
-		return trouble{outcomeUseless, g.source.quote(verdict.Problem)}, nil
+		return trouble{outcomeUseless, g.source.oneLine(verdict.Problem, maxProblem)}, nil
 	}
 	return trouble{outcome: outcomeOK}, err
 }
