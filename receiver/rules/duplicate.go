@@ -1,10 +1,12 @@
 package rules
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/teamsrelay/teamsrelay/receiver/alert"
 	"github.com/teamsrelay/teamsrelay/receiver/yamlfile"
 )
 
@@ -19,9 +21,14 @@ func (c *checker) duplicates() {
 			if r.Alert == "" {
 				continue
 			}
+			labels, severity := r.Labels, ""
+			if i := slices.IndexFunc(labels, func(l Template) bool { return l.Name == alert.SeverityLabel }); i >= 0 {
+				severity = labels[i].text
+				labels = slices.Delete(slices.Clone(labels), i, i+1)
+			}
 			var sure, likely *Rule
 			for _, level := range r.Levels {
-				name := r.identity() + "\x00" + level.Severity
+				name := labelled(r.Alert, labels) + "\x00" + cmp.Or(level.Severity, severity)
 				sure = firstOf(samples, name+"\x00"+r.samples(), r, sure)
 				if r.By != nil {
 					likely = firstOf(series, name+"\x00"+strings.Join(r.By, "\x00"), r, likely)
@@ -58,18 +65,18 @@ func (c *checker) duplicate(level yamlfile.Level, first, second *Rule, what stri
 	})
 }
 
-// identity is what the rule alone gives its alerts: name and labels.
-func (r *Rule) identity() string {
-	var id strings.Builder
-	id.WriteString(r.Alert + "{")
-	for i, l := range r.Labels {
+// labelled is an alert's name with labels of its rule.
+func labelled(name string, labels []Template) string {
+	var text strings.Builder
+	text.WriteString(name + "{")
+	for i, l := range labels {
 		if i > 0 {
-			id.WriteByte(',')
+			text.WriteByte(',')
 		}
-		fmt.Fprintf(&id, "%s=%q", l.Name, l.text)
+		fmt.Fprintf(&text, "%s=%q", l.Name, l.text)
 	}
-	id.WriteByte('}')
-	return id.String()
+	text.WriteByte('}')
+	return text.String()
 }
 
 // samples is which samples the rule looks at.

@@ -259,7 +259,7 @@ func (c *checker) identify() {
 	count := make(map[string]int)
 	for _, g := range c.set.Groups {
 		for _, r := range g.Rules {
-			r.ID = g.Name + "/" + r.identity()
+			r.ID = g.Name + "/" + labelled(r.Alert, r.Labels)
 			if count[r.ID]++; count[r.ID] > 1 {
 				r.ID = fmt.Sprintf("%s#%d", r.ID, count[r.ID])
 			}

@@ -509,3 +509,16 @@ func TestWhatFollowsIsFoundOutInTime(t *testing.T) {
 	require.False(t, compiled(t, few).Always())
 	require.Less(t, time.Since(started), 5*time.Second)
 }
+
+func TestDeepConditionsAreNothingSpecial(t *testing.T) {
+	for _, text := range []string{
+		strings.Repeat("(", 2000) + "temp_c > 27" + strings.Repeat(")", 2000),
+		strings.Repeat("not ", 900) + "online",
+		strings.Repeat("!", 900) + "online",
+		"online" + strings.Repeat(" and online", 400),
+		strings.Repeat("abs(", 900) + "temp_c" + strings.Repeat(")", 900) + " > 27",
+		strings.Repeat("online ? ", 250) + "online" + strings.Repeat(" : online", 250),
+	} {
+		require.Equal(t, condition.True, compiled(t, text).Eval(rack(), nil), text[:20])
+	}
+}
