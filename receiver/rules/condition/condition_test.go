@@ -516,8 +516,8 @@ func TestDeepConditionsAreNothingSpecial(t *testing.T) {
 		strings.Repeat("not ", 900) + "online",
 		strings.Repeat("!", 900) + "online",
 		"online" + strings.Repeat(" and online", 400),
-		strings.Repeat("abs(", 900) + "temp_c" + strings.Repeat(")", 900) + " > 27",
-		strings.Repeat("online ? ", 250) + "online" + strings.Repeat(" : online", 250),
+		strings.Repeat("abs(", 700) + "temp_c" + strings.Repeat(")", 700) + " > 27",
+		strings.Repeat("online ? ", 200) + "online" + strings.Repeat(" : online", 200),
 	} {
 		require.Equal(t, condition.True, compiled(t, text).Eval(rack(), nil), text[:20])
 	}
