@@ -515,7 +515,7 @@ func TestDeepConditionsAreNothingSpecial(t *testing.T) {
 		strings.Repeat("(", 2000) + "temp_c > 27" + strings.Repeat(")", 2000),
 		strings.Repeat("not ", 900) + "online",
 		strings.Repeat("!", 900) + "online",
-		"online" + strings.Repeat(" and online", 400),
+		"online" + strings.Repeat(" and online", 300),
 		strings.Repeat("abs(", 700) + "temp_c" + strings.Repeat(")", 700) + " > 27",
 		strings.Repeat("online ? ", 200) + "online" + strings.Repeat(" : online", 200),
 	} {
