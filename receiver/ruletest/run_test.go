@@ -126,7 +126,7 @@ func TestJUnitHoldsEveryTestAndWhyItFailed(t *testing.T) {
 	}
 	require.NoError(t, xml.Unmarshal(out.Bytes(), &read))
 	require.Len(t, read.Suites, 3)
-	require.Equal(t, []int{9, 8, 0}, []int{read.Suites[0].Tests, read.Suites[0].Failures, read.Suites[0].Errors})
+	require.Equal(t, []int{10, 9, 0}, []int{read.Suites[0].Tests, read.Suites[0].Failures, read.Suites[0].Errors})
 	require.Equal(t, []int{4, 0, 0}, []int{read.Suites[1].Tests, read.Suites[1].Failures, read.Suites[1].Errors})
 	require.Equal(t, []int{1, 0, 1}, []int{read.Suites[2].Tests, read.Suites[2].Failures, read.Suites[2].Errors})
 	require.Contains(t, read.Suites[0].Cases[0].Failure.Text, "what happened")
