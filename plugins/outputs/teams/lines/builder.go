@@ -34,7 +34,8 @@ type builder struct {
 	now                  func() time.Time
 	names, marks, values texts // of measurements, of tags, of string fields
 	keys                 map[string]*fieldKey
-	record               uint64 // counts them
+	order                []*fieldKey // of the record before, by the places of its fields
+	record               uint64      // counts them
 
 	// Of the record that is being read:
 	name   []byte // as it is written
@@ -46,9 +47,10 @@ type builder struct {
 
 // fieldKey is the name of a field, and which record had it last and where.
 type fieldKey struct {
-	name   string
-	record uint64
-	at     int
+	written string
+	name    string
+	record  uint64
+	at      int
 }
 
 func (b *builder) init(now func() time.Time) {
@@ -163,14 +165,8 @@ func (b *builder) SetTimestamp(text []byte) error {
 
 // field adds a field. Of two with the same key the last one holds.
 func (b *builder) field(name []byte, value sample.Value) error {
-	key, known := b.keys[string(name)]
-	if !known {
-		if len(b.keys) >= maxNames {
-			clear(b.keys)
-		}
-		key = &fieldKey{name: unescaped(name, inTags)}
-		b.keys[string(name)] = key
-	}
+	place := len(b.batch.fields) - b.fields
+	key := b.key(name, place)
 	if key.record == b.record {
 		b.batch.fields[key.at].Value = value
 		return nil
@@ -179,6 +175,31 @@ func (b *builder) field(name []byte, value sample.Value) error {
 	b.batch.fields = append(b.batch.fields, sample.Field{Key: key.name, Value: value})
 	return nil
 }
+
+// key finds the key of a field. Most metrics have the fields of the one before,
+// in the same order.
+func (b *builder) key(name []byte, place int) *fieldKey {
+	if place < len(b.order) && b.order[place].written == string(name) {
+		return b.order[place]
+	}
+	key, known := b.keys[string(name)]
+	if !known {
+		if len(b.keys) >= maxNames {
+			clear(b.keys)
+		}
+		key = &fieldKey{written: string(name), name: unescaped(name, inTags)}
+		b.keys[key.written] = key
+	}
+	if place < len(b.order) {
+		b.order[place] = key
+	} else if place < maxOrder {
+		b.order = append(b.order, key)
+	}
+	return key
+}
+
+// maxOrder is for how many fields of a metric their order is remembered.
+const maxOrder = 256
 
 type parseError string
 

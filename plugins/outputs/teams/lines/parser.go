@@ -1,7 +1,6 @@
 package lines
 
 import (
-	"bytes"
 	"errors"
 	"time"
 
@@ -52,30 +51,50 @@ const (
 func (p *Parser) Parse(record []byte) (Result, error) {
 	// Most of what comes is wanted by nobody, and the name tells. A name that
 	// begins behind spaces, or is escaped, is left to the parser.
-	end := bytes.IndexAny(record, ", \t\\")
-	if end <= 0 || record[end] == '\\' || record[0] == '#' || p.isWanted(record[:end]) {
+	name := plainName(record)
+	switch {
+	case len(name) == 0:
 		return p.ParseWhole(record)
+	case p.isWanted(name):
+		return p.parse(record, func([]byte) bool { return true })
 	}
 	return Unwanted, nil
+}
+
+// plainName is the name of a metric that can be seen at a glance.
+func plainName(record []byte) []byte {
+	for i, c := range record {
+		switch {
+		case c == ',' || isSpace(c):
+			return record[:i]
+		case c == '\\' || c == '#':
+			return nil
+		}
+	}
+	return nil
 }
 
 // ParseWhole is Parse for what must be whole, whoever wants it: lines that
 // were joined to a record.
 func (p *Parser) ParseWhole(record []byte) (Result, error) {
+	return p.parse(record, p.isWanted)
+}
+
+func (p *Parser) parse(record []byte, wanted func(name []byte) bool) (Result, error) {
 	p.builder.begin()
 	p.machine.SetData(record)
 	err := p.machine.Next()
-	if errors.Is(err, influx.EOF) {
+	switch {
+	case errors.Is(err, influx.EOF):
 		return Nothing, nil
-	}
-	if err == nil && p.builder.empty() { // the state machine lets m\ pass
+	case err == nil && p.builder.empty(): // the state machine lets m\ pass
 		err = errNoFields
 	}
 	switch {
 	case err != nil:
 		p.builder.drop()
 		return Nothing, err
-	case !p.isWanted(p.builder.name):
+	case !wanted(p.builder.name):
 		p.builder.drop()
 		return Unwanted, nil
 	}
