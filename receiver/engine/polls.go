@@ -26,9 +26,10 @@ func (e *Engine) Wants(measurement string) bool { return e.ruler.Wants(measureme
 // and anew after every reload.
 func (e *Engine) runPolls(ctx context.Context) {
 	for ctx.Err() == nil {
-		groups := polled(e.current.Load().Rules)
+		c := e.current.Load()
+		groups := polled(c.Rules)
 		poller, err := influxdb.NewPoller(influxdb.PollerOptions{
-			Sources: e.current.Load().Sources, Groups: groups,
+			Sources: c.Sources, Groups: groups,
 			Rows: e.ruler.Rows, Report: e.ruler.Report,
 			Logger: e.log, Now: e.clock.Now, Metrics: e.queries,
 		})

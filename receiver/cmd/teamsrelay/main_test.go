@@ -106,16 +106,24 @@ func TestCheckConfigTellsMistakesByLine(t *testing.T) {
 	t.Setenv("TEAMSRELAY_TEST_URL", "https://prod-1.westeurope.logic.azure.com/workflows/x?sig=geheim")
 	fine, wrong := write(t, "good.yml", good), write(t, "wrong.yml", strings.Replace(good, "[ops]", "[opps]", 1))
 	secret := write(t, "secret.yml", strings.Replace(good, "http://127.0.0.1:9/workflow/ops", "${TEAMSRELAY_TEST_URL}", 1)+"strange: 1\n")
+	const goodRules = "groups:\n- name: dc\n  rules:\n  - alert: Hot\n    measurement: temperature\n    when: temp_c > 27\n"
+	rules := write(t, "rules.yml", goodRules)
+	wrongRules := write(t, "wrong-rules.yml", "groups:\n- name: other\n  intervall: 5s\n  rules:\n  - {alert: Cold, measurement: temperature, when: temp_c + 5}\n")
 	for name, c := range map[string]struct {
 		args []string
 		in   string
 		code int
 		out  []string
 	}{
-		"a good one":                        {[]string{fine}, "", 0, []string{fine + ": OK\n"}},
-		"a good one on standard input":      {nil, good, 0, []string{"<stdin>: OK\n"}},
-		"a wrong one":                       {[]string{wrong}, "", 1, []string{wrong + ":6: error: ", `"opps"`}},
-		"a wrong one beside a good one":     {[]string{fine, wrong}, "", 1, []string{fine + ": OK\n", wrong + ":6: error: "}},
+		"a good one":                    {[]string{fine}, "", 0, []string{fine + ": OK\n"}},
+		"a good one on standard input":  {nil, good, 0, []string{"<stdin>: OK\n"}},
+		"a wrong one":                   {[]string{wrong}, "", 1, []string{wrong + ":6: error: ", `"opps"`}},
+		"a wrong one beside a good one": {[]string{fine, wrong}, "", 1, []string{fine + ": OK\n", wrong + ":6: error: "}},
+		"rules":                         {[]string{rules}, "", 0, []string{rules + ": OK\n"}},
+		"rules with mistakes, each with its line, beside good ones": {[]string{rules, wrongRules}, "", 1,
+			[]string{rules + ": OK\n", wrongRules + ":3: error: ", wrongRules + ":5: error: "}},
+		"the same alert in two files":       {[]string{rules, write(t, "again.yml", goodRules)}, "", 1, []string{"again.yml:4: error: "}},
+		"a rule test that lies beside":      {[]string{rules, write(t, "hot_test.yml", "tests: []\n")}, "", 0, []string{"hot_test.yml: left out", "test-rules"}},
 		"nothing on standard input":         {nil, "", 1, []string{"<stdin>:1: error: the file is empty"}},
 		"one with a secret and a wrong key": {[]string{secret}, "", 1, []string{`"strange"`}},
 	} {
