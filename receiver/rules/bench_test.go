@@ -90,6 +90,8 @@ func BenchmarkAMetricThatRulesEvaluate(b *testing.B) {
 				e.Tick(now)
 			}
 			e.Changes()
+			e.Dirty()
+			runtime.GC() // of what that took
 			i := 0
 			b.ReportAllocs()
 			for b.Loop() {
@@ -141,4 +143,41 @@ func BenchmarkAMillionSeries(b *testing.B) {
 		require.Equal(b, many, e.Stats()[0].Series)
 		require.Less(b, took, uint64(500<<20))
 	}
+}
+
+// BenchmarkTicks says what it costs to know of 100,000 series whether they are
+// silent, while a sample of each comes every ten seconds: all ticks of ten
+// minutes, and the longest one, during which no sample can be taken.
+func BenchmarkTicks(b *testing.B) {
+	const many = 100_000
+	e := NewEvaluator(parsed(b, "groups: [{name: g, rules: [{alert: A, measurement: m, when: v > 95, no_data: {after: 5m}}]}]"), start)
+	s := sample.Sample{Measurement: "m", Tags: []sample.Tag{{Key: "host"}}, Fields: []sample.Field{{Key: "v", Value: sample.Num(1)}}}
+	hosts := make([]string, many)
+	for i := range hosts {
+		hosts[i] = fmt.Sprintf("server-%06d.fra1.example.com", i)
+	}
+	now, longest, ticks, took := start, time.Duration(0), 0, time.Duration(0)
+	for b.Loop() {
+		for range 60 {
+			for _, host := range hosts {
+				s.Tags[0].Value, s.Time = host, now
+				e.Metric(&s, now)
+			}
+			e.Dirty()
+			for end := now.Add(10 * time.Second); ; {
+				if now = e.Next(); now.After(end) {
+					now = end
+					break
+				}
+				began := time.Now()
+				e.Tick(now)
+				one := time.Since(began)
+				ticks, took, longest = ticks+1, took+one, max(longest, one)
+			}
+		}
+	}
+	require.Empty(b, e.Changes(), "none of them was silent")
+	b.ReportMetric(float64(took.Milliseconds())/float64(b.N), "ms/10min")
+	b.ReportMetric(float64(longest.Microseconds())/1000, "ms/longest")
+	b.ReportMetric(float64(ticks)/float64(b.N), "ticks/10min")
 }

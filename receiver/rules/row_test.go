@@ -124,6 +124,21 @@ func TestRowsAreForAnyDatabase(t *testing.T) {
 	require.Equal(t, fired, w.restart(oneRule(t, `when: v > 27`)).firing())
 }
 
+// TestASeriesThatIsBackKeepsItsRow would fail where a series is forgotten and
+// heard of again before its rows were stored: the row of the old one must not
+// be deleted after that of the new one was written.
+func TestASeriesThatIsBackKeepsItsRow(t *testing.T) {
+	w := newWorld(t, oneRule(t, `when: v > 27, severity: info`))
+	w.metric("host=a", "v=30")
+	require.Len(t, w.rows, 1)
+	w.now = start.Add(mins(61))
+	w.e.Tick(w.now)
+	w.metric("host=a", "v=40").says("info{host=a} fires since 0s", "info{host=a} ends 0s-1h1m"+fmt.Sprintf(stopped, "1h1m"), "info{host=a} fires since 1h1m")
+	require.Len(t, w.rows, 1)
+	w.restart(oneRule(t, `when: v > 27, severity: info`))
+	require.Equal(t, []string{"info{host=a} fires since 1h1m"}, w.firing())
+}
+
 func TestRowsThatCannotBeReadChangeNothing(t *testing.T) {
 	set := oneRule(t, rich)
 	w := newWorld(t, set)
