@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
+
 	"time"
 
 	"github.com/teamsrelay/teamsrelay/receiver/alert"
@@ -103,13 +103,13 @@ type tracker struct {
 // NewEvaluator makes an Evaluator that knows no series yet.
 func NewEvaluator(set *Set, now time.Time) *Evaluator {
 	e := &Evaluator{now: now.UnixNano(), alike: map[alert.Fingerprint]int{}}
-	e.use(set, func(rule *Rule) *tracker { return nil })
+	e.install(set, func(*Rule) *tracker { return nil })
 	return e
 }
 
-// use takes the rules of a set; known returns the tracker of a rule that goes
+// install takes the rules of a set; known returns the tracker of a rule that goes
 // on, nil for a new one.
-func (e *Evaluator) use(set *Set, known func(*Rule) *tracker) {
+func (e *Evaluator) install(set *Set, known func(*Rule) *tracker) {
 	before := e.directories
 	e.trackers, e.byID = nil, map[string]*tracker{}
 	e.directories, e.byMeasurement = map[string]*directory{}, map[string][]*directory{}
@@ -447,11 +447,3 @@ func (e *Evaluator) follow(one *series, at int64) {
 }
 
 func abs(n int64) int64 { return max(n, -n) }
-
-// count is a number with its noun.
-func count(n int, singular, plural string) string {
-	if n == 1 {
-		return "1 " + singular
-	}
-	return strconv.Itoa(n) + " " + plural
-}

@@ -65,7 +65,7 @@ func TestLevelsFollowTheirDescription(t *testing.T) {
 		}
 		rule.Group.Rules = []*Rule{rule} // by hand: Parse refuses levels that contradict each other
 		e := NewEvaluator(&Set{Groups: []*Group{rule.Group}}, start)
-		cur := 0 // counted from 1, the lowest; 0: ok
+		cur, undecided := 0, 0 // cur counts from 1, the lowest; 0: ok
 		for step := range 20 {
 			fields := map[string]int{}
 			s := sample.Sample{Measurement: "m", Time: start.Add(time.Duration(step) * time.Second)}
@@ -113,7 +113,7 @@ func TestLevelsFollowTheirDescription(t *testing.T) {
 					}
 				}
 				if next >= 0 && next != to {
-					next = cur // it depends
+					next, undecided = cur, undecided+1
 					break
 				}
 				next = to
@@ -127,6 +127,7 @@ func TestLevelsFollowTheirDescription(t *testing.T) {
 				require.NoError(t, err)
 			})
 			require.Equal(t, cur, told, "%+v\nfrom %d by %v", tests, was, fields)
+			require.EqualValues(t, undecided, e.Stats()[0].Unusable, "%+v\nfrom %d by %v", tests, was, fields)
 		}
 	}
 }

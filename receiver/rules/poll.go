@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -140,4 +141,12 @@ func (r *tracker) lacking(columns map[string]string, numbers map[string]bool) st
 		}
 	}
 	return strings.Join(missing, " or ")
+}
+
+// count is a number with its noun.
+func count(n int, singular, plural string) string {
+	if n == 1 {
+		return "1 " + singular
+	}
+	return strconv.Itoa(n) + " " + plural
 }

@@ -38,7 +38,7 @@ func (e *Evaluator) Reload(set *Set, now time.Time) {
 			e.rebuild(r, rule)
 		}
 	}
-	e.use(set, func(rule *Rule) *tracker {
+	e.install(set, func(rule *Rule) *tracker {
 		if r := byID[rule.ID]; r != nil && r.rule == rule {
 			return r
 		}
@@ -93,7 +93,7 @@ func (e *Evaluator) abandon(r *tracker) {
 // every series is taken over as after a restart.
 func (e *Evaluator) rebuild(r *tracker, rule *Rule) {
 	before := slices.Collect(r.all())
-	rows := make([]*kept, len(before))
+	rows := make([]*keptSeries, len(before))
 	for i, one := range before {
 		rows[i], _ = decode(e.encode(one)) // what was just written can be read
 		if one.unwell != nil {

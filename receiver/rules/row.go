@@ -47,7 +47,7 @@ func shapeOf(rule *Rule) uint64 {
 }
 
 // check says whether what was read can be of a series of the rule.
-func (k *kept) check(r *tracker) error {
+func (k *keptSeries) check(r *tracker) error {
 	fits := func(at int64) bool { return at >= 0 && at <= farthest }
 	_, ok := r.directory.tags(k.key)
 	ok = ok && fits(k.newest) && fits(abs(k.ahead))
@@ -240,7 +240,7 @@ func (k *keptAlert) told() *told {
 // revive makes a series from what was kept of it. Levels are found by their
 // severity: the rule may have others now. What is told of a level that is gone
 // ends.
-func (e *Evaluator) revive(r *tracker, kept *kept) *series {
+func (e *Evaluator) revive(r *tracker, kept *keptSeries) *series {
 	one := &series{tracker: r, memory: r.newMemory(), newest: kept.newest, ahead: kept.ahead + e.shift}
 	if kept.quiet != nil && r.rule.NoData != nil {
 		one.flags |= silent
@@ -295,7 +295,7 @@ func (r *tracker) rankOf(severity string) uint16 {
 
 // adoptLevels sets the clocks as they were and returns the raw level. A level
 // that is new is as far as the next higher one was, because that includes it.
-func (r *tracker) adoptLevels(u *unwell, kept *kept) (raw uint16) {
+func (r *tracker) adoptLevels(u *unwell, kept *keptSeries) (raw uint16) {
 	for i := range kept.levels { // the lowest first
 		if rank := r.rankOf(kept.levels[i].severity); rank > 0 && i < int(kept.raw) {
 			raw = max(raw, rank)

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"maps"
+	"strconv"
 	"strings"
 	"time"
 
@@ -272,7 +273,7 @@ func (e *Evaluator) limit(r *tracker) {
 		alert.NameLabel: LimitAlert, alert.SeverityLabel: "warning", "rule": r.rule.Alert, "group": r.rule.Group.Name,
 	}
 	t.alert.Annotations = map[string]string{
-		"summary": "The rule " + r.rule.Alert + " has reached its limit of " + count(r.limit, "series", "series"),
+		"summary": "The rule " + r.rule.Alert + " has reached its limit of " + strconv.Itoa(r.limit) + " series",
 		"description": "New series are not evaluated, those that are known go on. " +
 			"If a tag takes ever new values, leave it out of by; otherwise raise series_limit.",
 	}
