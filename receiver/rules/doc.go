@@ -115,11 +115,13 @@
 // only.
 //
 // A series is forgotten when it was silent for more than an hour; later, if a
-// window or for and keep_firing_for together are longer than 55 minutes, by
-// five minutes more than they are. A series whose silence was told is
-// forgotten after 24 hours of silence, and not before no_data's after and an
-// hour. What it still told ends then, with a description that says that the
-// series stopped and that nobody knows whether it is over.
+// window, or for and keep_firing_for together, or two intervals of a query are
+// longer than 55 minutes, by five minutes more than they are. A series whose
+// silence was told is forgotten after 24 hours of silence, and not before
+// no_data's after and an hour. What it still told ends then, with a
+// description that says that the series stopped and that nobody knows whether
+// it is over. So a rule on metrics that come less often than once an hour
+// needs a no_data that is longer than their interval.
 //
 // # Limits
 //

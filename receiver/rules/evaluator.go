@@ -169,6 +169,9 @@ func (r *tracker) adopt(rule *Rule) {
 	for _, need := range rule.Needs {
 		lasts = max(lasts, int64(min(need.Window, longest)))
 	}
+	if r.polled { // one poll may fail
+		lasts = max(lasts, 2*int64(min(rule.Group.Interval, longest)))
+	}
 	r.forget = max(int64(forgetAfter), lasts+int64(grace))
 	r.forgetSilent = max(int64(forgetSilentAfter), lasts+int64(grace))
 	r.patience = r.forget

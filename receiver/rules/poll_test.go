@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -127,6 +128,17 @@ func TestRowsOfQueries(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { c.story(newWorld(t, polledRule(t, c.keys))) })
 	}
+}
+
+// TestARareQueryKeepsItsSeries would fail for who asks for the expiry of
+// certificates every few hours: between two polls nothing may be forgotten.
+func TestARareQueryKeepsItsSeries(t *testing.T) {
+	w := newWorld(t, parsed(t, `groups: [{name: g, influxdb: dc, interval: 6h, rules: [{alert: A, query: 'from(bucket: "b")', when: _value > 27, severity: info}]}]`))
+	for i := range 3 {
+		w.to(mins(float64(i) * 360)).poll(row(mins(float64(i)*360), "host=a", "_value=30"))
+	}
+	w.says("info{host=a} fires since 0s")
+	w.to(mins(2*360 + 2*360 + 6)).says("info{host=a} ends 0s-1d5m" + fmt.Sprintf(stopped, "12h5m"))
 }
 
 func TestRowsOfARuleThatIsGoneDecideNothing(t *testing.T) {
