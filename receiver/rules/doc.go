@@ -82,8 +82,8 @@
 //
 // Rows are sorted by time first. A row that is not newer than what an earlier
 // poll gave of its series is passed over without a word: polls ask for ranges
-// that overlap. After a restart this holds for all series of the rule up to
-// the newest row that any of them had.
+// that overlap. After a restart, series that were ok go on after the newest row
+// that any series of the rule had.
 //
 // When our own clock is set (Shift), everything goes on as if nothing had
 // happened. A series' clock is set with it if its next sample fits better

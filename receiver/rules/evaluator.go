@@ -91,7 +91,7 @@ type tracker struct {
 
 	poll     uint16
 	seen     int64 // the newest row of all series
-	seenThen int64 // the same at the restart
+	seenThen int64 // the same at the restart; series of which nothing was stored go on after it
 	dirty    bool  // in the list of what is to be stored
 	stored   bool  // the store has a row of it
 
@@ -256,7 +256,7 @@ func (e *Evaluator) observe(one *series, s *sample.Sample, at int64, merged bool
 	r := one.tracker
 	at = e.date(one, at)
 	if r.polled {
-		if at < one.newest || at == one.newest && one.poll != r.poll || one.flags&restored != 0 && at <= r.seenThen {
+		if at < one.newest || at == one.newest && one.poll != r.poll {
 			return seen
 		}
 	} else if at < one.newest {

@@ -62,6 +62,15 @@ func TestRowsOfQueries(t *testing.T) {
 			w.poll(row(mins(3), "rack=1", "_value=30"))
 			w.says("warning{rack=1} fires since 3m")
 		}},
+		"what a crash took from a window comes back with the rows that the next poll gives again": {`levels: [{severity: critical, when: 'count(_value, "1h") > 2'}, {severity: warning, when: _value > 27}]`, func(w *world) {
+			rows := []sample.Sample{row(mins(1), "rack=1", "_value=30"), row(mins(2), "rack=1", "_value=30")}
+			w.to(mins(1)).poll(rows[0])
+			w.to(mins(2)).poll(rows...)
+			w.says("warning{rack=1} fires since 1m")
+			w.restart(w.set)
+			w.to(mins(3)).poll(append(rows, row(mins(3), "rack=1", "_value=30"))...)
+			w.says("warning{rack=1} ends 1m-3m", "critical{rack=1} fires since 3m")
+		}},
 		"a row without a time is of now": {warm + `, for: 1m`, func(w *world) {
 			r := row(0, "rack=1", "_value=30")
 			r.Time = time.Time{}

@@ -59,6 +59,10 @@ func TestARestartMakesNoDifference(t *testing.T) {
 			w.e.Firing(func(a alert.Alert) {
 				require.Contains(w.t, a.Annotations["summary"], "since it was started at 2026-11-21 10:50:00 UTC")
 			})
+			w.to(mins(70)).metric("host=a", "v=20").to(mins(81)).says("info{host=a,no_data=true} ends 1h-1h10m", "info{host=a,no_data=true} fires since 1h20m")
+			w.e.Firing(func(a alert.Alert) {
+				require.Equal(w.t, "A has no data since 2026-11-21 11:10:00 UTC", a.Annotations["summary"])
+			})
 		}},
 		"silence that was told goes on": {`when: v > 27, no_data: {after: 10m, severity: info}`, func(w *world, restart func()) {
 			w.metric("host=a", "v=20").to(mins(15)).says("info{host=a,no_data=true} fires since 10m")

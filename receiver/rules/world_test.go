@@ -35,6 +35,7 @@ func oneRule(t testing.TB, keys string) *Set {
 // world is an evaluator whose clock is turned by the test, and all it said.
 type world struct {
 	t    testing.TB
+	set  *Set
 	e    *Evaluator
 	now  time.Time
 	said []string // since the last look, without what only reads differently
@@ -45,7 +46,7 @@ type world struct {
 }
 
 func newWorld(t testing.TB, set *Set) *world {
-	return &world{t: t, e: NewEvaluator(set, start), now: start, rows: map[[2]string][]byte{}, told: map[alert.Fingerprint]alert.Alert{}}
+	return &world{t: t, set: set, e: NewEvaluator(set, start), now: start, rows: map[[2]string][]byte{}, told: map[alert.Fingerprint]alert.Alert{}}
 }
 
 // to lets time pass, with the ticks that the evaluator asks for.
