@@ -120,34 +120,29 @@ func fingerprints(g *group.Group) map[alert.Fingerprint]struct{} {
 // that follows from them is on disk. Alerts that only say that they still fire
 // cost no transaction.
 func (e *Engine) Posted(ctx context.Context, posted []ingest.Posted) error {
-	if err := e.receive(ctx, posted, nil); err != nil {
-		return err
-	}
-	e.metrics.received.WithLabelValues(sourceAPI).Add(float64(len(posted)))
-	return nil
+	return e.receive(ctx, posted, sourceAPI, nil)
 }
 
 // decided is Posted for what our own rules decided; also runs in the same
 // transaction, if it is not nil.
 func (e *Engine) decided(ctx context.Context, posted []ingest.Posted, also func(store.Tx) error) error {
-	if err := e.receive(ctx, posted, also); err != nil {
-		return err
-	}
-	e.metrics.received.WithLabelValues(sourceRules).Add(float64(len(posted)))
-	return nil
+	return e.receive(ctx, posted, sourceRules, also)
 }
 
-func (e *Engine) receive(ctx context.Context, posted []ingest.Posted, also func(store.Tx) error) error {
+func (e *Engine) receive(ctx context.Context, posted []ingest.Posted, source string, also func(store.Tx) error) error {
 	news := e.active.news(posted)
-	if len(news) == 0 && also == nil {
-		return nil
+	if len(news) > 0 || also != nil {
+		if err := e.posted(ctx, news, source, also); err != nil {
+			return err
+		}
 	}
-	return e.posted(ctx, news, also)
+	e.metrics.received.WithLabelValues(source).Add(float64(len(posted)))
+	return nil
 }
 
 // posted stores news of alerts that we group ourselves, and what else belongs
 // into the same transaction.
-func (e *Engine) posted(ctx context.Context, news []newsItem, also func(store.Tx) error) error {
+func (e *Engine) posted(ctx context.Context, news []newsItem, source string, also func(store.Tx) error) error {
 	now, release := e.clock.Hold()
 	defer release()
 	c := e.current.Load()
@@ -166,14 +161,14 @@ func (e *Engine) posted(ctx context.Context, news []newsItem, also func(store.Tx
 			return nil
 		}
 	}
-	err := e.store.Update(ctx, work(c.collect(news)))
+	err := e.store.Update(ctx, work(c.collect(news, source)))
 	for gone := (episodeGone{}); errors.As(err, &gone); {
 		for i := range news { // only these: others stay where people were told of them
 			if slices.Contains(news[i].origins, gone.origin) {
 				news[i].origins = nil
 			}
 		}
-		err = e.store.Update(ctx, work(c.collect(news)))
+		err = e.store.Update(ctx, work(c.collect(news, source)))
 	}
 	if err != nil {
 		e.active.forget(news)
@@ -217,7 +212,7 @@ func firing(alerts []alert.Alert) bool {
 }
 
 // collect divides alerts among the groups that we make of them.
-func (c *compiled) collect(news []newsItem) []*part {
+func (c *compiled) collect(news []newsItem, source string) []*part {
 	var parts []*part
 	byOrigin := make(map[string]*part)
 	at := func(origin string) *part {
@@ -242,7 +237,7 @@ func (c *compiled) collect(news []newsItem) []*part {
 			labels := node.GroupLabels(n.alert.Labels)
 			origin := node.Origin(labels)
 			p := at(origin)
-			p.spec = node.Spec(sourceAPI, false, labels)
+			p.spec = node.Spec(source, false, labels)
 			p.alerts = append(p.alerts, n.alert.Alert)
 			n.origins = append(n.origins, origin)
 		}

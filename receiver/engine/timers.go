@@ -139,7 +139,7 @@ func (e *Engine) runExpiry(ctx context.Context) {
 		news, next := e.active.expired(now, batch)
 		release()
 		if len(news) > 0 {
-			if err := e.posted(ctx, news, nil); err != nil && ctx.Err() == nil {
+			if err := e.posted(ctx, news, sourceAPI, nil); err != nil && ctx.Err() == nil {
 				e.log.Error("The end of alerts could not be stored; trying again", "alerts", len(news), "err", err)
 			}
 			continue

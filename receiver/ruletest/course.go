@@ -202,7 +202,7 @@ func (c *course) readable(changes []alert.Alert, now time.Time) {
 }
 
 // source is where the alerts come from, in the words of the engine.
-const source = "api"
+const source = "rules"
 
 // receive gives a group its news.
 func (c *course) receive(p *part, now time.Time) {

@@ -232,7 +232,7 @@ func (d *document) test(s *testSection, at string, set *rules.Set) test {
 	if n := len(t.expect); n > 0 && !d.Faulty(at) {
 		last := t.expect[n-1].at
 		if i := slices.IndexFunc(t.input, func(l inputLine) bool { return l.offset > last }); i >= 0 {
-			d.Report(d.inputLine(s.Input, at+".input", t.input[i].line),
+			d.Doubt(d.inputLine(s.Input, at+".input", t.input[i].line),
 				fmt.Sprintf("nothing is expected at or after %s, when this comes", offsetText(t.input[i].offset)),
 				"add an at: for it, or remove it")
 		}
@@ -260,7 +260,7 @@ func (d *document) input(text, at string, set *rules.Set) []inputLine {
 		if near := yamlfile.Nearest(name, subjects(set)); near != "" {
 			do = "did you mean " + near + "?"
 		}
-		d.Report(d.inputLine(text, at, l.line), "no rule looks at "+yamlfile.Quote(name), do)
+		d.Doubt(d.inputLine(text, at, l.line), "no rule looks at "+yamlfile.Quote(name), do)
 	}
 	return lines
 }

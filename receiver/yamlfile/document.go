@@ -145,12 +145,17 @@ func (d *Document) Report(line int, what, do string) {
 	d.Problems = append(d.Problems, Problem{File: d.name, Line: line, Level: Error, What: what, Do: do})
 }
 
+// Doubt reports what works, on a line, and is probably not meant.
+func (d *Document) Doubt(line int, what, do string) {
+	d.Problems = append(d.Problems, Problem{File: d.name, Line: line, Level: Warning, What: what, Do: do})
+}
+
 // Wrong reports a mistake at a path.
 func (d *Document) Wrong(at, what, do string) { d.Report(d.Line(at), what, do) }
 
 // Warn reports what works and is probably not meant.
 func (d *Document) Warn(at, what, do string) {
-	d.Problems = append(d.Problems, Problem{File: d.name, Line: d.Line(at), Level: Warning, What: what, Do: do})
+	d.Doubt(d.Line(at), what, do)
 }
 
 // Line is where a path stands in the file, or the nearest thing around it
