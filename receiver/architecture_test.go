@@ -25,7 +25,7 @@ const module = "github.com/teamsrelay/teamsrelay/"
 // of store). A new family needs a place here.
 var order = []string{
 	"templates",
-	"receiver/alert", "receiver/clock", "receiver/sample", "receiver/yamlfile",
+	"receiver/alert", "receiver/clock", "receiver/outbound", "receiver/sample", "receiver/yamlfile",
 	"receiver/group", "receiver/rules", "receiver/route", "receiver/card",
 	"receiver/store", "receiver/teams",
 	"receiver/people",

@@ -1,16 +1,15 @@
 package influxdb
 
 import (
-	"crypto/tls"
-	"errors"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 	"time"
 
 	promconfig "github.com/prometheus/common/config"
+
+	"github.com/teamsrelay/teamsrelay/receiver/outbound"
 )
 
 // DefaultTimeout is how long one query may take, from the dial to the last row
@@ -52,14 +51,7 @@ type Config struct {
 }
 
 // Problem is something wrong with a Config.
-type Problem struct {
-	Field   string // the option: "name", "url", "token", "username", …
-	Warning bool   // it works, but somebody should look at it
-	What    string // what is wrong; without URL, token and password
-	Hint    string // what to do
-}
-
-func (p Problem) String() string { return p.Field + ": " + p.What + "; " + p.Hint }
+type Problem = outbound.Problem
 
 // Check tells everything that is wrong with c. It reads the files of the TLS
 // options and does not touch the network.
@@ -81,14 +73,12 @@ func (c Config) Check() []Problem {
 	if strings.ContainsAny(c.Token, "\r\n") || strings.ContainsAny(c.Username+c.Password, "\r\n") {
 		bad(c.secretField(), "it has a line break inside", "put it into its file on one line")
 	}
-	if c.ProxyURL != "" {
-		problems = append(problems, checkProxy(c.ProxyURL)...)
-	}
+	problems = append(problems, outbound.CheckProxy(c.ProxyURL)...)
 	if c.Timeout < 0 {
 		bad("timeout", fmt.Sprintf("%v is below zero", c.Timeout),
 			fmt.Sprintf("leave it out for %v, or write a time like 10s", DefaultTimeout))
 	}
-	return append(problems, checkTLS(c.TLS)...)
+	return append(problems, outbound.CheckTLS(c.TLS, "read the token and change the answers", "InfluxDB")...)
 }
 
 // secretField is the option that holds what nobody may see, "" if there is none.
@@ -122,7 +112,7 @@ func (c Config) checkURL() []Problem {
 	case strings.HasSuffix(strings.TrimRight(u.Path, "/"), "/query"), strings.HasSuffix(strings.TrimRight(u.Path, "/"), "/api/v2"):
 		return bad("it leads into InfluxDB's API", "leave out /query and /api/v2; they are added")
 	}
-	if field := c.secretField(); field != "" && u.Scheme == "http" && !isLoopback(u.Hostname()) {
+	if field := c.secretField(); field != "" && u.Scheme == "http" && !outbound.IsLoopback(u.Hostname()) {
 		return []Problem{{
 			Field: "url", Warning: true, What: fmt.Sprintf("http sends the %s to %s in the clear", field, hostOf(u)),
 			Hint: "use https if InfluxDB offers it; nothing to do when you trust that network",
@@ -131,69 +121,5 @@ func (c Config) checkURL() []Problem {
 	return nil
 }
 
-func checkProxy(raw string) []Problem {
-	u, err := url.Parse(raw)
-	if err == nil && u.Hostname() != "" {
-		switch u.Scheme {
-		case "http", "https", "socks5", "socks5h":
-			return nil
-		}
-	}
-	return []Problem{{
-		Field: "proxy_url", What: "this is not the URL of a proxy",
-		Hint: "write it like http://proxy.example:3128 (http, https or socks5)",
-	}}
-}
-
-func checkTLS(c promconfig.TLSConfig) []Problem {
-	var problems []Problem
-	if err := c.Validate(); err != nil {
-		return []Problem{{Field: "tls_config", What: err.Error(), Hint: "give each thing once, and a certificate together with its key"}}
-	}
-	if v := uint16(c.MinVersion); v != 0 && v < tls.VersionTLS12 {
-		problems = append(problems, Problem{
-			Field: "tls_config", What: "min_version allows a TLS older than 1.2",
-			Hint: "leave min_version out, or write TLS12 or TLS13",
-		})
-	}
-	if _, err := promconfig.NewTLSConfig(&c); err != nil {
-		problems = append(problems, Problem{
-			Field: "tls_config", What: err.Error(),
-			Hint: "check that the file is there, that this user may read it, and that it is PEM",
-		})
-	}
-	if c.InsecureSkipVerify {
-		problems = append(problems, Problem{
-			Field: "tls_config", Warning: true, What: "insecure_skip_verify lets anybody on the way read the token and change the answers",
-			Hint: "put the certificate of InfluxDB's authority into ca_file instead",
-		})
-	}
-	return problems
-}
-
-// failed is every problem that is more than a warning, as one error; nil when
-// there is none.
-func failed(name string, problems []Problem) error {
-	var errs []error
-	for _, p := range problems {
-		if !p.Warning {
-			errs = append(errs, errors.New(p.String()))
-		}
-	}
-	if len(errs) == 0 {
-		return nil
-	}
-	return fmt.Errorf("influxdb %q: %w", name, errors.Join(errs...))
-}
-
 // hostOf is what may be told of a URL: host and port.
 func hostOf(u *url.URL) string { return strings.ToLower(u.Host) }
-
-func isLoopback(host string) bool {
-	host = strings.TrimSuffix(strings.ToLower(host), ".")
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.Unmap().IsLoopback()
-}

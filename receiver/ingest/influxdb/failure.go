@@ -12,6 +12,8 @@ import (
 	"net/url"
 	"strings"
 	"unicode"
+
+	"github.com/teamsrelay/teamsrelay/receiver/outbound"
 )
 
 // The outcomes of asking for one rule: a closed set, for metrics.
@@ -140,7 +142,7 @@ func (s *Source) network(asked context.Context, err error) *failure {
 	case dialing && op.Op == "proxyconnect":
 		return unreachable("the proxy cannot be reached", "check proxy_url, or HTTPS_PROXY in the environment")
 	case dialing && op.Timeout() && asked.Err() == nil:
-		return unreachable(fmt.Sprintf("no connection within %v", dialTimeout), "see whether it runs, and whether a firewall drops the connection")
+		return unreachable(fmt.Sprintf("no connection within %v", outbound.DialTimeout), "see whether it runs, and whether a firewall drops the connection")
 	case dialing && asked.Err() == nil:
 		return unreachable("no connection ("+cause(err)+")", "see whether it runs, and check host and port in url")
 	case errors.As(err, &timeout) && timeout.Timeout():

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/teamsrelay/teamsrelay/receiver/outbound"
 	"github.com/teamsrelay/teamsrelay/receiver/rules"
 	"github.com/teamsrelay/teamsrelay/receiver/sample"
 )
@@ -49,8 +50,8 @@ type Source struct {
 // New makes a source, or tells everything in cfg that keeps it from working.
 // It does not touch the network.
 func New(cfg Config) (*Source, error) {
-	if err := failed(cfg.Name, cfg.Check()); err != nil {
-		return nil, err
+	if err := outbound.Failed(cfg.Check()); err != nil {
+		return nil, fmt.Errorf("influxdb %q: %w", cfg.Name, err)
 	}
 	u, err := url.Parse(strings.TrimSpace(cfg.URL))
 	if err != nil {

@@ -3,18 +3,15 @@ package influxdb
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"mime"
-	"net"
 	"net/http"
 	"net/url"
 	"time"
 
-	promconfig "github.com/prometheus/common/config"
+	"github.com/teamsrelay/teamsrelay/receiver/outbound"
 )
 
 const (
@@ -24,36 +21,22 @@ const (
 	// idleTimeout is how long a connection is kept for the next query; groups
 	// ask every half minute or so.
 	idleTimeout = 90 * time.Second
-	// dialTimeout and handshakeTimeout make an InfluxDB that is not there
+	// handshakeTimeout makes a host that takes connections and says nothing
 	// known well before a query's timeout.
-	dialTimeout      = 10 * time.Second
 	handshakeTimeout = 10 * time.Second
 )
 
 func newTransport(cfg Config) (*http.Transport, error) {
-	tlsConfig, err := promconfig.NewTLSConfig(&cfg.TLS)
+	transport, err := outbound.Transport(cfg.ProxyURL, cfg.TLS)
 	if err != nil {
 		return nil, err
 	}
-	tlsConfig.MinVersion = max(tlsConfig.MinVersion, tls.VersionTLS12)
-	proxy := http.ProxyFromEnvironment
-	if cfg.ProxyURL != "" {
-		u, err := url.Parse(cfg.ProxyURL)
-		if err != nil {
-			return nil, errors.New("proxy_url is not a URL")
-		}
-		proxy = http.ProxyURL(u)
-	}
-	return &http.Transport{
-		Proxy:                  proxy,
-		DialContext:            (&net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second}).DialContext,
-		TLSHandshakeTimeout:    handshakeTimeout,
-		TLSClientConfig:        tlsConfig,
-		MaxIdleConnsPerHost:    8,
-		IdleConnTimeout:        idleTimeout,
-		MaxResponseHeaderBytes: maxComplaint,
-		OnProxyConnectResponse: proxyAnswer,
-	}, nil
+	transport.TLSHandshakeTimeout = handshakeTimeout
+	transport.MaxIdleConnsPerHost = 8
+	transport.IdleConnTimeout = idleTimeout
+	transport.MaxResponseHeaderBytes = maxComplaint
+	transport.OnProxyConnectResponse = proxyAnswer
+	return transport, nil
 }
 
 // proxyAnswer is called with a proxy's answer to CONNECT.

@@ -1,8 +1,6 @@
 package workflow
 
 import (
-	"crypto/tls"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -11,7 +9,7 @@ import (
 
 	promconfig "github.com/prometheus/common/config"
 
-	"github.com/teamsrelay/teamsrelay/receiver/teams"
+	"github.com/teamsrelay/teamsrelay/receiver/outbound"
 )
 
 // DefaultTimeout is how long one attempt may take, from the dial to the last
@@ -40,29 +38,20 @@ type Config struct {
 }
 
 // Problem is something wrong with a Config.
-type Problem struct {
-	Field   string // the option: "url", "proxy_url", "tls_config", "timeout"
-	Warning bool   // it works, but somebody should look at it
-	What    string // what is wrong; without the URL
-	Hint    string // what to do
-}
-
-func (p Problem) String() string { return p.Field + ": " + p.What + "; " + p.Hint }
+type Problem = outbound.Problem
 
 // Check tells everything that is wrong with c. It reads the files of the TLS
 // options and does not touch the network.
 func (c Config) Check() []Problem {
 	problems := checkURL(c.URL, c.StrictHosts)
-	if c.ProxyURL != "" {
-		problems = append(problems, checkProxy(c.ProxyURL)...)
-	}
+	problems = append(problems, outbound.CheckProxy(c.ProxyURL)...)
 	if c.Timeout < 0 {
 		problems = append(problems, Problem{
 			Field: "timeout", What: fmt.Sprintf("%v is below zero", c.Timeout),
 			Hint: fmt.Sprintf("leave it out for %v, or write a time like 10s", DefaultTimeout),
 		})
 	}
-	return append(problems, checkTLS(c.TLS)...)
+	return append(problems, outbound.CheckTLS(c.TLS, "read the webhook's secret", "your proxy")...)
 }
 
 func checkURL(raw string, strict bool) []Problem {
@@ -80,7 +69,7 @@ func checkURL(raw string, strict bool) []Problem {
 	host := hostOf(u)
 	switch {
 	case u.Scheme == "https":
-	case u.Scheme == "http" && isLoopback(host):
+	case u.Scheme == "http" && outbound.IsLoopback(host):
 	case u.Scheme == "http":
 		return bad(fmt.Sprintf("http to %s would send the secret in the URL in the clear", host),
 			"use https; http is only for a simulated Teams on this machine")
@@ -104,64 +93,9 @@ func checkURL(raw string, strict bool) []Problem {
 	case strict:
 		return bad(fmt.Sprintf("%s is not a host of Microsoft's webhooks, and strict_hosts is on", host),
 			"check the URL for a typing mistake, or set strict_hosts: false")
-	case !isLoopback(host):
+	case !outbound.IsLoopback(host):
 		warn(fmt.Sprintf("%s is not a host that Microsoft is known to use for webhooks", host),
 			"check the URL for a typing mistake; nothing to do when the relay or proxy there is yours")
 	}
 	return problems
-}
-
-func checkProxy(raw string) []Problem {
-	u, err := url.Parse(raw)
-	if err == nil && u.Hostname() != "" {
-		switch u.Scheme {
-		case "http", "https", "socks5", "socks5h":
-			return nil
-		}
-	}
-	return []Problem{{
-		Field: "proxy_url", What: "this is not the URL of a proxy",
-		Hint: "write it like http://proxy.example:3128 (http, https or socks5)",
-	}}
-}
-
-func checkTLS(c promconfig.TLSConfig) []Problem {
-	var problems []Problem
-	if err := c.Validate(); err != nil {
-		return []Problem{{Field: "tls_config", What: err.Error(), Hint: "give each thing once, and a certificate together with its key"}}
-	}
-	if v := uint16(c.MinVersion); v != 0 && v < tls.VersionTLS12 {
-		problems = append(problems, Problem{
-			Field: "tls_config", What: "min_version allows a TLS older than 1.2",
-			Hint: "leave min_version out, or write TLS12 or TLS13",
-		})
-	}
-	if _, err := promconfig.NewTLSConfig(&c); err != nil {
-		problems = append(problems, Problem{
-			Field: "tls_config", What: err.Error(),
-			Hint: "check that the file is there, that this user may read it, and that it is PEM",
-		})
-	}
-	if c.InsecureSkipVerify {
-		problems = append(problems, Problem{
-			Field: "tls_config", Warning: true, What: "insecure_skip_verify lets anybody on the way read the webhook's secret",
-			Hint: "put the certificate of your proxy's authority into ca_file instead",
-		})
-	}
-	return problems
-}
-
-// failed is every problem that is more than a warning, as one error; nil when
-// there is none.
-func failed(raw string, problems []Problem) error {
-	var errs []error
-	for _, p := range problems {
-		if !p.Warning {
-			errs = append(errs, errors.New(p.String()))
-		}
-	}
-	if len(errs) == 0 {
-		return nil
-	}
-	return fmt.Errorf("webhook %s: %w", teams.RedactURL(raw), errors.Join(errs...))
 }

@@ -1,7 +1,6 @@
 package workflow
 
 import (
-	"net/netip"
 	"net/url"
 	"strings"
 
@@ -44,12 +43,4 @@ func isConnector(u *url.URL) bool {
 	host := hostOf(u)
 	return isUnder(host, "webhook.office.com") ||
 		host == "outlook.office.com" && strings.HasPrefix(u.Path, "/webhook")
-}
-
-func isLoopback(host string) bool {
-	if host == "localhost" || isUnder(host, "localhost") {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.Unmap().IsLoopback()
 }

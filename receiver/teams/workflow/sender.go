@@ -6,10 +6,8 @@ package workflow
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -17,9 +15,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	promconfig "github.com/prometheus/common/config"
-
 	"github.com/teamsrelay/teamsrelay/receiver/card"
+	"github.com/teamsrelay/teamsrelay/receiver/outbound"
 	"github.com/teamsrelay/teamsrelay/receiver/teams"
 )
 
@@ -46,8 +43,8 @@ type Sender struct {
 // New makes a sender, or tells everything in cfg that keeps it from working.
 // It does not touch the network.
 func New(cfg Config) (*Sender, error) {
-	if err := failed(cfg.URL, cfg.Check()); err != nil {
-		return nil, err
+	if err := outbound.Failed(cfg.Check()); err != nil {
+		return nil, fmt.Errorf("webhook %s: %w", teams.RedactURL(cfg.URL), err)
 	}
 	raw := strings.TrimSpace(cfg.URL)
 	u, err := url.Parse(raw)
@@ -80,31 +77,15 @@ func New(cfg Config) (*Sender, error) {
 }
 
 func newTransport(cfg Config) (*http.Transport, error) {
-	tlsConfig, err := promconfig.NewTLSConfig(&cfg.TLS)
+	transport, err := outbound.Transport(cfg.ProxyURL, cfg.TLS)
 	if err != nil {
 		return nil, err
 	}
-	tlsConfig.MinVersion = max(tlsConfig.MinVersion, tls.VersionTLS12)
-	proxy := http.ProxyFromEnvironment
-	if cfg.ProxyURL != "" {
-		u, err := url.Parse(cfg.ProxyURL)
-		if err != nil {
-			return nil, fmt.Errorf("proxy_url is not a URL")
-		}
-		proxy = http.ProxyURL(u)
-	}
-	// HTTP/1.1 only, which is what a transport with a TLS configuration of its
-	// own speaks: an address has one request at a time, so HTTP/2 has nothing
-	// to give, and its connections can die without anybody noticing.
-	return &http.Transport{
-		Proxy:                  proxy,
-		DialContext:            (&net.Dialer{KeepAlive: 15 * time.Second}).DialContext,
-		TLSClientConfig:        tlsConfig,
-		MaxIdleConns:           4,
-		IdleConnTimeout:        idleTimeout,
-		MaxResponseHeaderBytes: maxAnswer,
-		OnProxyConnectResponse: proxyAnswer,
-	}, nil
+	transport.MaxIdleConns = 4
+	transport.IdleConnTimeout = idleTimeout
+	transport.MaxResponseHeaderBytes = maxAnswer
+	transport.OnProxyConnectResponse = proxyAnswer
+	return transport, nil
 }
 
 // Send makes one attempt. It always comes back within the timeout.
