@@ -414,6 +414,13 @@ func (e *Evaluator) Shift(d time.Duration) {
 		e.jumps = slices.Delete(e.jumps, 0, 1)
 	}
 	e.jumps = append(e.jumps, jump{e.now, int64(d)})
+	for _, r := range e.trackers {
+		for one := range r.all() {
+			if one.unwell != nil { // its row says how its clock goes beside ours
+				e.soil(one)
+			}
+		}
+	}
 }
 
 // follow lets the clock of a series, which was not heard of since ours was

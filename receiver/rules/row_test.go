@@ -243,6 +243,12 @@ func TestReload(t *testing.T) {
 			w.says()
 			w.to(mins(1)).metric("host=a", "v=30").says("warning{host=a} ends 0s-1m", "major{host=a} fires since 1m")
 		}},
+		"a level that is new counts as reached where a higher one was": {`levels: [{severity: critical, when: v > 32}, {severity: major, when: v > 29}, {severity: warning, when: v > 27}], by: [host], no_data: {after: 10m}`, func(w *world, reload func()) {
+			w.metric("host=a", "v=35").says("critical{host=a} fires since 0s")
+			reload()
+			w.says()
+			w.to(mins(1)).metric("host=a", "v=30").says("critical{host=a} ends 0s-1m", "major{host=a} fires since 1m")
+		}},
 		"for that is added lets what was told go on": {before + `, for: 5m`, func(w *world, reload func()) {
 			w.metric("host=a", "v=30").says("warning{host=a} fires since 0s")
 			reload()
@@ -272,7 +278,7 @@ func TestReload(t *testing.T) {
 			w.metric("host=a", "v=20").says("warning{host=a} ends 0s-11m")
 		}},
 		"no_data that becomes shorter holds at once": {`levels: [{severity: critical, when: v > 32}, {severity: warning, when: v > 27}], by: [host], no_data: {after: 5m}`, func(w *world, reload func()) {
-			w.metric("host=a", "v=20").to(mins(2))
+			w.metric("host=a", "v=20").to(mins(4))
 			reload()
 			w.to(mins(6)).says("warning{host=a,no_data=true} fires since 5m")
 		}},

@@ -119,6 +119,15 @@ func TestTheClockIsSet(t *testing.T) {
 			w.to(mins(by + 26)).says()
 			w.to(mins(by + 27)).says("warning{host=b,no_data=true} fires since " + offset(start.Add(mins(by+26))))
 		})
+		t.Run("before a restart, "+name, func(t *testing.T) {
+			w := newWorld(t, oneRule(t, keys))
+			w.metric("host=a", "v=30").to(mins(5))
+			w.e.Shift(mins(by))
+			w.listen()
+			w.now = start.Add(mins(by + 5))
+			w.restart(w.set).to(mins(by + 10)).says()
+			w.to(mins(by + 11)).says("info{host=a} fires since 10m")
+		})
 		t.Run("of ours only, "+name, func(t *testing.T) {
 			w := newWorld(t, oneRule(t, keys))
 			w.metric("host=a", "v=30")
