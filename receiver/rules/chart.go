@@ -83,7 +83,7 @@ func (c *chart) picture(r *tracker, at int64) *alert.Chart {
 	points := make(alert.Points, 0, chartPoints)
 	for i := last - chartPoints + 1; i <= last; i++ {
 		point := math.NaN()
-		if i <= c.newest && i > c.newest-chartPoints {
+		if i <= c.newest {
 			point = c.means[slot(i)]
 		}
 		points = append(points, point)

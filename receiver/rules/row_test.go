@@ -326,3 +326,12 @@ func TestAnAlertEndsWithTheLabelsItBeganWith(t *testing.T) {
 	require.Equal(t, "at 30", changes[0].Annotations["summary"])
 	require.Equal(t, alert.Resolved, changes[0].Status)
 }
+
+func TestALevelThatIsNewWaitsWithTheHigherOne(t *testing.T) {
+	w := newWorld(t, oneRule(t, `levels: [{severity: critical, when: v > 32}, {severity: warning, when: v > 27}], for: 5m`))
+	w.metric("host=a", "v=35").to(mins(1))
+	w.e.Reload(oneRule(t, `levels: [{severity: critical, when: v > 32}, {severity: major, when: v > 29}, {severity: warning, when: v > 27}], for: 5m`), w.now)
+	w.listen()
+	w.to(mins(2)).metric("host=a", "v=30").to(mins(5)).says()
+	w.to(mins(6)).says("major{host=a} fires since 5m")
+}
