@@ -32,11 +32,18 @@ var (
 // the tests have it.
 func outputProgram(t *testing.T) string {
 	t.Helper()
-	build := buildOutput
-	if raceDetector {
-		build = buildRacedOutput
+	if !raceDetector {
+		return plainOutputProgram(t)
 	}
-	path, err := build()
+	path, err := buildRacedOutput()
+	require.NoError(t, err)
+	return path
+}
+
+// plainOutputProgram is the program as users have it.
+func plainOutputProgram(t *testing.T) string {
+	t.Helper()
+	path, err := buildOutput()
 	require.NoError(t, err)
 	return path
 }
@@ -57,15 +64,16 @@ func writeOutput(t *testing.T, dir, rules string, options ...string) string {
 // output is a telegraf-output-teams with a pipe for stdin.
 type output struct {
 	*process
-	t     *testing.T
-	file  string
-	stdin io.WriteCloser
-	from  int // where its words begin
+	t       *testing.T
+	program string
+	file    string
+	stdin   io.WriteCloser
+	from    int // where its words begin
 }
 
-func startOutput(t *testing.T, dir, rules string, options ...string) *output {
+func startOutput(t *testing.T, program, dir, rules string, options ...string) *output {
 	t.Helper()
-	o := &output{t: t, file: writeOutput(t, dir, rules, options...)}
+	o := &output{t: t, program: program, file: writeOutput(t, dir, rules, options...)}
 	o.begin(listen(t))
 	return o
 }
@@ -73,7 +81,7 @@ func startOutput(t *testing.T, dir, rules string, options ...string) *output {
 func (o *output) begin(said *said) {
 	o.t.Helper()
 	o.from = len(said.all())
-	p := &process{t: o.t, cmd: exec.Command(outputProgram(o.t), "-config", o.file), said: said, done: make(chan struct{})}
+	p := &process{t: o.t, cmd: exec.Command(o.program, "-config", o.file), said: said, done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = said, said
 	var err error
 	o.stdin, err = p.cmd.StdinPipe()
@@ -161,7 +169,7 @@ func TestNoLineIsLost(t *testing.T) {
 		for what, text := range between {
 			t.Run(end+" after "+what, func(t *testing.T) {
 				t.Parallel()
-				o := startOutput(t, t.TempDir(), everyLine, silent...)
+				o := startOutput(t, outputProgram(t), t.TempDir(), everyLine, silent...)
 				var all bytes.Buffer
 				for i := range lines {
 					if i == lines/2 {
@@ -208,7 +216,8 @@ func TestOutputKilledAgainAndAgain(t *testing.T) {
 	file := filepath.Join(dir, "receiver.yml")
 	require.NoError(t, os.WriteFile(file, []byte(strings.Replace(configuration(destination("ops", url+"/workflow/ops", fast)),
 		"group_by: [alertname], group_wait: 1s", "group_by: [n], group_wait: 0s", 1)), 0o600))
-	o := startOutput(t, dir, everyLine, `config_file = "receiver.yml"`, `state_file = "teams.db"`)
+	// The race detector would take minutes to start so often.
+	o := startOutput(t, plainOutputProgram(t), dir, everyLine, `config_file = "receiver.yml"`, `state_file = "teams.db"`)
 
 	kills := min(kills(), 40)
 	for n := range kills {
@@ -269,7 +278,7 @@ func numbers(teams *teamstest.Server, word string) map[string]int {
 func TestAFullDiskHoldsStdinUpAndNothingIsLost(t *testing.T) {
 	disk := smallDisk(t)
 	t.Parallel()
-	o := startOutput(t, disk.dir, everyLine, silent...)
+	o := startOutput(t, outputProgram(t), disk.dir, everyLine, silent...)
 	o.write("m,n=before v=1\n")
 	o.says("Taking metrics")
 	disk.fill()

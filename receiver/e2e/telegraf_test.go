@@ -101,7 +101,7 @@ func (a *agent) measure(temperatures ...string) {
 	a.write("measured", text.String())
 }
 
-// waiting waits until the webhook has refused n attempts.
+// attempts waits until a webhook has had n attempts to tell it something.
 func attempts(t *testing.T, teams *teamstest.Server, webhook string, n int) {
 	t.Helper()
 	eventually(t, patience, fmt.Sprintf("%d attempts to tell %s", n, webhook), func() bool { return len(teams.Messages(webhook)) >= n })
@@ -183,7 +183,6 @@ func TestTelegrafAndAReceiver(t *testing.T) {
 		return strings.Contains(a.said.all(), "cannot be handed on")
 	})
 	a.measure("r1=33.3", "r2=20")
-	time.Sleep(500 * time.Millisecond) // some intervals: the end is decided too
 	require.Zero(t, a.stop())
 	a.again()
 	receiver.again()

@@ -155,6 +155,7 @@ func TestLoop(t *testing.T) {
 			}
 		}()
 		time.Sleep(10 * time.Minute)
+		synctest.Wait()
 		require.Less(t, len(wrote), 50, "Telegraf's buffer has room, our memory must not fill")
 		require.Positive(t, r.refused)
 		require.Contains(t, r.err.String(), "No metrics are taken until this is mended")

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/influxdata/telegraf/testutil"
@@ -49,4 +50,38 @@ func startPlugin(t testing.TB, dir, url string) *teams.Teams {
 	require.NoError(t, plugin.Init())
 	require.NoError(t, plugin.Connect())
 	return plugin
+}
+
+// TestFlags: what people and Telegraf put on the command line.
+func TestFlags(t *testing.T) {
+	section := writeSection(t, t.TempDir(), "http://127.0.0.1:9/workflow/nobody")
+	for name, c := range map[string]struct {
+		args        []string
+		code        int
+		out, errOut string // words on stdout and stderr; "": nothing at all
+	}{
+		"help":                         {[]string{"--help"}, 0, "[[outputs.execd]]", ""},
+		"help, short":                  {[]string{"-h"}, 0, "-sample-config > /etc/telegraf/teams.conf", ""},
+		"the version":                  {[]string{"-version"}, 0, "telegraf-output-teams, version", ""},
+		"a section to begin with":      {[]string{"-sample-config"}, 0, "[[outputs.teams]]", ""},
+		"a check":                      {[]string{"-check", "-config", section}, 0, "I! " + section + ": all is well", ""},
+		"what Telegraf's inputs get":   {[]string{"-poll_interval", "1s", "-poll_interval_disabled", "-check", "-config", section}, 0, "all is well", ""},
+		"metrics from an empty stdin":  {[]string{"-config", section}, 0, "Stopped; 0 metrics evaluated", ""},
+		"no file":                      {nil, 2, "", "-config FILE is missing"},
+		"a flag that there is not":     {[]string{"-conf", "x"}, 2, "", "-conf"},
+		"an argument":                  {[]string{section}, 2, "", "there is no argument"},
+		"a file that there is not":     {[]string{"-config", "none.conf"}, 1, "", "E! none.conf: the file cannot be read: no such file"},
+		"a check of what is not there": {[]string{"-check", "-config", "none.conf"}, 1, "", "E! none.conf"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out, errOut strings.Builder
+			require.Equal(t, c.code, run(t.Context(), c.args, strings.NewReader(""), &out, &errOut))
+			for said, words := range map[string]string{out.String(): c.out, errOut.String(): c.errOut} {
+				if words == "" {
+					require.Empty(t, said)
+				}
+				require.Contains(t, said, words)
+			}
+		})
+	}
 }
