@@ -129,7 +129,11 @@ func TestRowsOfQueries(t *testing.T) {
 			require.Contains(w.t, v.Problem, "add _field to by, or keep only one")
 			w.says()
 		}},
-		"two fields are none if by tells them apart, or where leaves one out": {warm + `, by: [_field], where: rack == "1"`, func(w *world) {
+		"a field of another time is none: it may be that the field was renamed": {warm, func(w *world) {
+			v := w.poll(row(0, "_field=temp,rack=1", "_value=30"), row(1, "_field=temperature,rack=1", "_value=30"))
+			require.Equal(w.t, Verdict{Rows: 2, Used: 2}, v)
+		}},
+		"two fields are no problem if by tells them apart, or where leaves one out": {warm + `, by: [_field], where: rack == "1"`, func(w *world) {
 			v := w.poll(row(0, "_field=temp,rack=1", "_value=30"), row(0, "_field=humidity,rack=1", "_value=20"), row(0, "_field=temp,rack=2", "_value=20"))
 			require.Equal(w.t, Verdict{Rows: 3, Used: 2}, v)
 			w.says("warning{_field=temp} fires since 0s")

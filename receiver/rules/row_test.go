@@ -50,6 +50,13 @@ func TestARestartMakesNoDifference(t *testing.T) {
 			restart()
 			w.to(mins(2)).metric("host=a", "v=30").says("info{host=a} fires since 2m")
 		}},
+		"of what is late, once there was a checkpoint": {`when: v > 27, severity: info`, func(w *world, restart func()) {
+			w.metric("host=a", "v=30").to(mins(5)).metric("host=a", "v=31").says("info{host=a} fires since 0s")
+			w.e.Checkpoint()
+			w.listen()
+			restart()
+			w.measured(mins(3), "host=a", "v=20").says()
+		}},
 		"silence begins anew, because nobody listened": {`when: v > 27, no_data: {after: 10m, severity: info}`, func(w *world, restart func()) {
 			w.metric("host=a", "v=20").to(mins(5))
 			w.now = start.Add(mins(50))
@@ -334,4 +341,33 @@ func TestALevelThatIsNewWaitsWithTheHigherOne(t *testing.T) {
 	w.listen()
 	w.to(mins(2)).metric("host=a", "v=30").to(mins(5)).says()
 	w.to(mins(6)).says("major{host=a} fires since 5m")
+}
+
+func TestAForThatBecomesShorterHoldsAtOnce(t *testing.T) {
+	w := newWorld(t, oneRule(t, `when: v > 27, severity: info, for: 30m`))
+	w.metric("host=a", "v=30").to(mins(4))
+	w.e.Reload(oneRule(t, `when: v > 27, severity: info, for: 5m`), w.now)
+	w.to(mins(5)).says()
+	w.to(mins(5) + 1).says("info{host=a} fires since 5m")
+}
+
+// TestWindowsThatStayAreKept would fail for who mends a typing error in a rule
+// on the mean of an hour, and waits for another hour.
+func TestWindowsThatStayAreKept(t *testing.T) {
+	w := newWorld(t, oneRule(t, `when: 'changed(state) or count(v, "10m") > 2', severity: info`))
+	w.metric("", `v=1,state="up"`).to(mins(1)).metric("", `v=1,state="up"`)
+	w.e.Reload(oneRule(t, `when: 'min(w, "5m") > 2 or count(v, "10m") > 2 or changed(state)', severity: info`), w.now)
+	w.listen()
+	w.says()
+	w.to(mins(2)).metric("", "v=1,w=0").says("info fires since 2m")
+	w.to(mins(12)).metric("", `v=1,w=0,state="up"`).says("info ends 2m-12m")
+	w.to(mins(13)).metric("", `v=1,w=0,state="down"`).says("info fires since 13m")
+}
+
+func TestWhatARuleToldAsAWholeEndsWithItsSeries(t *testing.T) {
+	w := newWorld(t, oneRule(t, `when: v > 27, severity: info, by: [host], no_data: {after: 10m}`))
+	w.to(mins(11)).says("info{no_data=true} fires since 10m")
+	w.restart(oneRule(t, `when: v > 27, severity: info, by: [rack], no_data: {after: 10m}`))
+	w.says("info{no_data=true} ends 10m-11m: " + ruleGone)
+	require.Empty(t, w.rows)
 }

@@ -55,6 +55,12 @@ func TestSilence(t *testing.T) {
 			w.to(mins(60) + 1).says("critical{host=b} ends 0s-1h" + fmt.Sprintf(stopped, "1h"))
 			require.Zero(w.t, w.e.Stats()[0].Series)
 			require.Empty(w.t, w.rows)
+			require.Empty(w.t, w.e.trackers[0].directory.places, "memory is bounded by what is alive")
+			require.Empty(w.t, w.e.deadlines)
+		}},
+		"a silence of days is told for an hour at least": {`when: v > 27, severity: info, no_data: {after: 48h}`, func(w *world) {
+			w.metric("", "v=20").to(mins(49 * 60)).says("info{no_data=true} fires since 2d")
+			w.to(mins(49*60) + 1).says("info{no_data=true} ends 2d-2d1h" + fmt.Sprintf(stopped, "2d1h"))
 		}},
 		"a series whose silence was told is forgotten after a day": {watched, func(w *world) {
 			w.metric("host=a", "v=30").to(mins(24*60)).says("critical{host=a} fires since 0s", "warning{host=a,no_data=true} fires since 10m")
@@ -118,6 +124,14 @@ func TestTheClockIsSet(t *testing.T) {
 			w.to(mins(by+11)).metric("host=a", "v=30").says("info{host=a} fires since " + offset(start.Add(mins(by+10))))
 			w.to(mins(by + 26)).says()
 			w.to(mins(by + 27)).says("warning{host=b,no_data=true} fires since " + offset(start.Add(mins(by+26))))
+		})
+		t.Run("twice, "+name, func(t *testing.T) {
+			w := newWorld(t, oneRule(t, keys))
+			w.metric("host=a", "v=30")
+			w.e.Shift(mins(by))
+			w.e.Shift(mins(by))
+			w.to(mins(2*by+6)).metric("host=a", "v=30").to(mins(2*by + 10)).says()
+			w.to(mins(2*by + 11)).says("info{host=a} fires since " + offset(start.Add(mins(2*by+10))))
 		})
 		t.Run("before a restart, "+name, func(t *testing.T) {
 			w := newWorld(t, oneRule(t, keys))
