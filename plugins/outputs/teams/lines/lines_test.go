@@ -125,6 +125,7 @@ func TestABrokenLineDoesNotCostItsNeighbours(t *testing.T) {
 		"a string that a quote closes":    {"m v=\"abc\nm w=\"x\" 1", []string{`m v="abc`}},
 		"text behind the time":            {"m v=1 1 x", []string{"m v=1 1 x"}},
 		"bytes that are no text":          {"\xff\xfe\x00 \x01", []string{"\xff\xfe\x00 \x01"}},
+		"a string of lines, then rubbish": {"m v=\"a\nbetween v=1 1\n\",w=abc", []string{`m v="a`, `",w=abc`}},
 		"a quote behind a string":         {"m v=\"a\"\"\nm v=\"\n\"", []string{`m v="a""`}},
 		"JSON":                            {`{"a": 1}`, []string{`{"a": 1}`}},
 		"a name that ends in a backslash": {"m\\", []string{"m\\"}},
@@ -210,6 +211,20 @@ func TestGivingUp(t *testing.T) {
 	require.Equal(t, []string{`m v="open`, "a v=1 1"}, taken)
 	r.Write([]byte("7 2\n"))
 	require.Equal(t, "b v=17 2", taken[2], "the line that has not ended is not cut")
+}
+
+// TestAStringWithoutEnd: many lines in a string that nobody closes must not
+// fill the memory.
+func TestAStringWithoutEnd(t *testing.T) {
+	taken := 0
+	r := Records{Take: func([]byte, bool) bool { taken++; return true }}
+	r.Write([]byte("m v=\"\n"))
+	piece := []byte(strings.Repeat(strings.Repeat("x", 1023)+"\n", 1024))
+	for range 2 * MaxLine >> 20 {
+		r.Write(piece)
+		require.LessOrEqual(t, len(r.rest), MaxLine+len(piece))
+	}
+	require.Greater(t, taken, 2*MaxLine>>10)
 }
 
 func TestWhatNobodyWantsIsNotRead(t *testing.T) {

@@ -301,6 +301,50 @@ func TestRelay(t *testing.T) {
 	})
 }
 
+// TestWhatChangesWhileItIsPosted: an answer is about what was posted, not about
+// what is known by now.
+func TestWhatChangesWhileItIsPosted(t *testing.T) {
+	at := time.Date(2026, 11, 21, 10, 2, 0, 0, time.UTC)
+	labels := map[string]string{"alertname": "Hot"}
+	say := func(o *outbox, status alert.Status, summary string) {
+		o.learn(o.news([]ingest.Posted{{Alert: alert.Alert{
+			Fingerprint: alert.FingerprintOf(labels), Labels: labels, Status: status, StartsAt: at,
+			Annotations: map[string]string{"summary": summary}, Values: map[string]float64{"a": 1}, Chart: &alert.Chart{},
+		}, Until: at.Add(grace)}}))
+	}
+	post := func(o *outbox) []letter { return o.letters(at, ahead, most) }
+	accept := func(o *outbox, letters []letter) outcome {
+		out := o.accepted(letters, false)
+		out.settle()
+		return out
+	}
+
+	o := newOutbox(nil, at)
+	say(o, alert.Firing, "33 °C")
+	letters := post(o)
+	require.Len(t, letters, 1)
+	require.Nil(t, letters[0].alert.Chart, "what the API has no place for is not stored")
+	say(o, alert.Firing, "34 °C")
+	require.True(t, accept(o, letters).save[0].Told)
+	letters = post(o)
+	require.Len(t, letters, 1, "the change was not in what was accepted")
+	require.Equal(t, "34 °C", letters[0].alert.Annotations["summary"])
+
+	say(o, alert.Resolved, "20 °C")
+	require.Empty(t, accept(o, letters).remove, "its end was not in what was accepted")
+	letters = post(o)
+	require.Equal(t, alert.Resolved, letters[0].alert.Status, "its beginning was")
+	say(o, alert.Firing, "33 °C")
+	require.Empty(t, accept(o, letters).remove, "it fires again")
+	require.Equal(t, alert.Firing, post(o)[0].alert.Status)
+
+	say(o, alert.Resolved, "20 °C")
+	accept(o, post(o))
+	letters = post(o)
+	require.Len(t, accept(o, letters).remove, 1)
+	require.Empty(t, post(o))
+}
+
 // TestWordsForMistakes: whoever reads the log knows what to change.
 func TestWordsForMistakes(t *testing.T) {
 	for status, words := range map[int]string{
