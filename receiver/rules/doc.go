@@ -98,7 +98,7 @@
 // A window keeps at most 240 points, and merges samples that fall into the
 // same 240th of its length. So it is exact for samples that are farther apart,
 // and otherwise its edge is blurred by that much. A full window takes up to
-// 30 KB.
+// 50 KB.
 //
 // changed(f) and previous(f) compare with the last sample that had the field;
 // without one, or if that was a value of another kind, changed is unknown. A
