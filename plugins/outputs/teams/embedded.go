@@ -2,6 +2,7 @@ package teams
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -23,6 +24,7 @@ import (
 // embedded sends cards itself.
 type embedded struct {
 	state  string // the store's file
+	named  string // the option that names it
 	engine engine.Config
 }
 
@@ -60,7 +62,7 @@ func (t *Teams) webhookMode(p *problems, option string, set *rules.Set) mode {
 	}
 	c.Cards = t.cards(p)
 	c.Tree = t.tree(p, c.Cards)
-	return t.embed(p, c)
+	return t.embed(p, c, "state_file")
 }
 
 // webhook is the webhook's URL.
@@ -140,13 +142,16 @@ func (t *Teams) configMode(p *problems, set *rules.Set) mode {
 	} else if c.Rules == nil {
 		p.wrong("rule_files", "neither the section nor the configuration file has rules, so there would never be an alert", "add rule_files to one of them")
 	}
-	if t.StateFile != "" {
-		c.Storage.SQLite = t.StateFile
+	if t.StateFile == "" {
+		return t.embed(p, c, "storage.url of "+t.ConfigFile)
 	}
-	return t.embed(p, c)
+	c.Storage.SQLite = t.StateFile
+	return t.embed(p, c, "state_file")
 }
 
-func (t *Teams) embed(p *problems, c *relayconfig.Config) mode {
+// embed makes the engine's configuration. named is the option that names the
+// store's file.
+func (t *Teams) embed(p *problems, c *relayconfig.Config, named string) mode {
 	if p.err() != nil {
 		return nil
 	}
@@ -155,11 +160,11 @@ func (t *Teams) embed(p *problems, c *relayconfig.Config) mode {
 		p.errs = append(p.errs, err)
 		return nil
 	}
-	return &embedded{state: c.Storage.SQLite, engine: made}
+	return &embedded{state: c.Storage.SQLite, named: named, engine: made}
 }
 
 func (m *embedded) open(ctx context.Context, log *slog.Logger) (*work, error) {
-	db, err := openStore(ctx, m.state, log)
+	db, err := openStore(ctx, m.state, m.named, log)
 	if err != nil {
 		return nil, err
 	}
@@ -171,11 +176,12 @@ func (m *embedded) open(ctx context.Context, log *slog.Logger) (*work, error) {
 	return start(db, log, e.Samples, e.Run), nil
 }
 
-// openStore opens the store, which is ours alone.
-func openStore(ctx context.Context, path string, log *slog.Logger) (store.Store, error) {
+// openStore opens the store, which is ours alone. named is the option that
+// names its file.
+func openStore(ctx context.Context, path, named string, log *slog.Logger) (store.Store, error) {
 	db, err := sqlite.Open(path, sqlite.Options{Log: log})
 	if err != nil {
-		return nil, err
+		return nil, errors.New(strings.ReplaceAll(err.Error(), "storage.url", named)) // what a receiver calls it
 	}
 	if err := db.Update(ctx, func(tx store.Tx) error { return tx.ReleaseLeases("") }); err != nil {
 		log.Warn("The leases of the process before could not be taken back; what waits is told when they are over", "err", err)

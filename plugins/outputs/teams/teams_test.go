@@ -12,7 +12,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/influxdata/telegraf"
@@ -20,8 +22,12 @@ import (
 	"github.com/influxdata/telegraf/metric"
 	"github.com/influxdata/telegraf/plugins/outputs"
 	"github.com/influxdata/telegraf/testutil"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
+	"github.com/teamsrelay/teamsrelay/plugins/outputs/teams/relay"
+	"github.com/teamsrelay/teamsrelay/receiver/clock"
+	"github.com/teamsrelay/teamsrelay/receiver/ruler"
 	"github.com/teamsrelay/teamsrelay/receiver/sample"
 	"github.com/teamsrelay/teamsrelay/receiver/teamstest"
 )
@@ -206,7 +212,7 @@ func TestOneStoreIsForOneAgent(t *testing.T) {
 	}
 	first, second := make(), make()
 	require.NoError(t, first.Connect())
-	require.ErrorContains(t, second.Connect(), "another teamsrelay process uses it")
+	require.ErrorContains(t, second.Connect(), "another teamsrelay process uses it; stop that one, or give this one a state_file of its own")
 	require.NoError(t, second.Close(), "the agent closes what it could not connect")
 	require.NoError(t, first.Close())
 	require.NoError(t, second.Connect())
@@ -273,6 +279,39 @@ func fakeWork(t *testing.T, samples func(context.Context, []sample.Sample) error
 	require.NoError(t, p.Init())
 	p.work = &work{samples: samples}
 	return p
+}
+
+// TestTimersMoveWithTheWallClock: a machine whose clock is corrected after the
+// start must not end every alert, nor post ends that lie in the past.
+func TestTimersMoveWithTheWallClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var wrong atomic.Int64
+		wall := func() time.Time { return time.Now().Add(time.Duration(wrong.Load())) }
+		log := &testutil.CaptureLogger{}
+		logger := slog.New(logHandler{log: log})
+		db, err := openStore(t.Context(), filepath.Join(t.TempDir(), "teams.db"), "state_file", logger)
+		require.NoError(t, err)
+		c := clock.New(wall, nil)
+		api, err := relay.NewAPI("http://127.0.0.1:9", &http.Client{}, nil)
+		require.NoError(t, err)
+		onward, err := relay.New(t.Context(), relay.Options{API: api, Store: db, Logger: logger, Now: c.Now})
+		require.NoError(t, err)
+		decides, err := ruler.New(t.Context(), ruler.Options{
+			Store: db, Logger: logger, Registerer: prometheus.NewRegistry(), Now: c.Now, Hand: onward.Hand,
+		}, nil)
+		require.NoError(t, err)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- followClock(ctx, c, decides, onward, logger) }()
+		wrong.Store(int64(time.Hour))
+		time.Sleep(clockEvery)
+		synctest.Wait()
+		require.WithinDuration(t, wall(), c.Now(), time.Second)
+		require.Len(t, log.Warnings(), 1)
+		cancel()
+		require.NoError(t, <-ended)
+		require.NoError(t, db.Close())
+	})
 }
 
 // TestNoMetricIsEvaluatedTwice: Telegraf brings a batch again that was not

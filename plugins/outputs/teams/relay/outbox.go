@@ -106,6 +106,13 @@ func (o *outbox) forgotten(now time.Time) []*entry {
 	return ended
 }
 
+// shift moves all ends by the same time.
+func (o *outbox) shift(by time.Duration) {
+	for _, e := range o.entries {
+		e.until = e.until.Add(by)
+	}
+}
+
 // letters returns up to limit alerts to post now, what is new before what
 // still fires. ahead is how far the end of those that fire lies.
 func (o *outbox) letters(now time.Time, ahead time.Duration, limit int) []letter {

@@ -33,7 +33,7 @@ type Options struct {
 	API    *API
 	Store  store.Store
 	Logger *slog.Logger
-	// Now is the wall clock.
+	// Now is a clock that never jumps by itself; see Shift.
 	Now func() time.Time
 }
 
@@ -91,6 +91,13 @@ func (r *Relay) take(ctx context.Context, news []*entry, also func(store.Tx) err
 		r.outbox.learn(news)
 	}
 	return err
+}
+
+// Shift moves what ends by itself by that much: the clock is about to be set.
+func (r *Relay) Shift(by time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.outbox.shift(by)
 }
 
 func (r *Relay) ring() {

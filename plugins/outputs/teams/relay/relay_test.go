@@ -242,6 +242,15 @@ func TestRelay(t *testing.T) {
 		time.Sleep(grace + lookEvery)
 		r.expect("resolved Hot")
 	})
+	test(t, "a clock that is set ends nothing", func(r *rig) {
+		r.say(alert.Firing, "Hot")
+		r.expect("firing Hot")
+		r.relay.Shift(time.Hour)
+		time.Sleep(time.Hour)
+		r.expect()
+		time.Sleep(grace + lookEvery)
+		r.expect("resolved Hot")
+	})
 	test(t, "what the store refuses is not posted", func(r *rig) {
 		require.Error(t, r.hand(alert.Firing, func(store.Tx) error { return errors.New("disk full") }, "Hot"))
 		time.Sleep(time.Hour)
