@@ -30,7 +30,7 @@ func (e *Engine) runPolls(ctx context.Context) {
 		groups := polled(c.Rules)
 		poller, err := influxdb.NewPoller(influxdb.PollerOptions{
 			Sources: c.Sources, Groups: groups,
-			Rows: e.ruler.Rows, Report: e.ruler.Report,
+			Rows: e.ruler.Rows, Unasked: e.ruler.Unasked, Report: e.ruler.Report,
 			Logger: e.log, Now: e.clock.Now, Metrics: e.queries,
 		})
 		if err != nil { // config checks that groups name what there is

@@ -33,9 +33,10 @@ const (
 	// lives is how long an alert fires that is not handed on again:
 	// Alertmanager's resolve_timeout.
 	lives = 5 * time.Minute
-	// checkpointEvery is how often windows and charts are stored. After a
-	// crash they lack at most this much.
-	checkpointEvery = time.Minute
+	// checkpointEvery is how often windows and charts are stored: a row for
+	// each series that has one, so not often. After a crash they lack at most
+	// this much.
+	checkpointEvery = 5 * time.Minute
 	// lookAgain is how long a timer sleeps at most, because clocks are set.
 	lookAgain = 10 * time.Second
 	// notNow is how long is waited after the store refused.
@@ -137,6 +138,14 @@ func (r *Ruler) Rows(ctx context.Context, rule *rules.Rule, rows []sample.Sample
 	defer r.mu.Unlock()
 	verdict := r.evaluator.Rows(rule, rows, r.o.Now())
 	return verdict, r.flush(ctx)
+}
+
+// Unasked says that a polled rule cannot be asked for: nothing that it told
+// ends for want of rows, until Rows is called again.
+func (r *Ruler) Unasked(rule *rules.Rule) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.evaluator.Unasked(rule, r.o.Now())
 }
 
 // Report hands on an alert that is not from a rule: it fires until it is

@@ -85,6 +85,9 @@ type tracker struct {
 	patience, forget, forgetSilent int64
 
 	emptySince int64 // since when there is no series, on the evaluator's clock
+	// unasked is since when a polled rule cannot be asked for, 0 while it can;
+	// heardAgain is when it could be again. Silence meanwhile means nothing.
+	unasked, heardAgain int64
 	quiet      *told // the alert that there is no series; nil: none fires
 	full       *told // the alert that there are too many; nil: none fires
 	refusedAt  int64

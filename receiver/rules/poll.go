@@ -22,13 +22,17 @@ type Verdict struct {
 
 // Rows evaluates what a query of a polled rule gave, in any order. A row that
 // is not newer than what is known of its series is passed over: polls ask for
-// ranges that overlap. A rule that is not in the set any more learns nothing.
+// ranges that overlap. A rule that is not in the set any more learns nothing, and neither
+// does one that has changed since it was asked for.
 func (e *Evaluator) Rows(rule *Rule, rows []sample.Sample, now time.Time) Verdict {
 	e.arrive(now)
 	v := Verdict{Rows: len(rows)}
 	r := e.byID[rule.ID]
-	if r == nil || !r.polled {
+	if r == nil || r.rule != rule {
 		return v
+	}
+	if r.unasked != 0 {
+		r.unasked, r.heardAgain = 0, e.now
 	}
 	r.poll++
 	inOrder := make([]*sample.Sample, len(rows))
@@ -112,7 +116,7 @@ func (r *tracker) unfit(rows []sample.Sample) string {
 	if len(list) > most {
 		list = append(list[:most], "…")
 	}
-	what := "the query gave " + count(len(rows), "row", "rows")
+	what := "the query gave rows" // without their number: the same trouble reads the same
 	if lacking := r.lacking(columns, numbers); lacking != "" {
 		what += ", none of them has " + lacking
 	} else {

@@ -24,6 +24,9 @@ func (w *world) poll(rows ...sample.Sample) Verdict {
 	return v
 }
 
+// unasked says that the only rule cannot be asked for.
+func (w *world) unasked() { w.e.Unasked(w.e.trackers[0].rule, w.now) }
+
 func TestRowsOfQueries(t *testing.T) {
 	const warm = `when: _value > 27, severity: warning`
 	for name, c := range map[string]struct {
@@ -106,6 +109,36 @@ func TestRowsOfQueries(t *testing.T) {
 			w.says("warning{rack=1} fires since 0s")
 			require.Len(w.t, w.firing(), 1)
 		}},
+		"while a rule cannot be asked for, nothing is silent, forgotten or over": {warm + `, no_data: {after: 10m}`, func(w *world) {
+			w.poll(row(0, "rack=1", "_value=30"), row(0, "rack=2", "_value=20"))
+			w.says("warning{rack=1} fires since 0s")
+			w.to(mins(1)).unasked()
+			w.to(mins(600)).unasked()
+			w.to(mins(3000))
+			w.says()
+			require.Len(w.t, w.firing(), 1)
+			w.poll(row(mins(3000), "rack=1", "_value=20"))
+			w.says("warning{rack=1} ends 0s-2d2h")
+			w.to(mins(3010))
+			w.says()
+			w.to(mins(3012)) // now somebody has listened for more than ten minutes
+			require.Len(w.t, w.firing(), 2, "both are silent now")
+		}},
+		"a rule that can never be asked for does not say that there is no data": {warm + `, no_data: {after: 10m}`, func(w *world) {
+			w.unasked()
+			w.to(mins(60))
+			w.says()
+			w.poll()
+			w.to(mins(71))
+			require.Len(w.t, w.firing(), 1)
+		}},
+		"rows of a rule that has changed since it was asked for decide nothing": {warm, func(w *world) {
+			before := w.e.trackers[0].rule
+			w.e.Reload(polledRule(w.t, `when: _value < 5, severity: warning`), w.now)
+			require.Equal(w.t, Verdict{Rows: 1}, w.e.Rows(before, []sample.Sample{row(0, "rack=1", "_value=1")}, w.now))
+			w.listen()
+			w.says()
+		}},
 		"no rows are no problem: silence is what no_data is for": {warm, func(w *world) {
 			require.Equal(w.t, Verdict{}, w.poll())
 		}},
@@ -114,13 +147,13 @@ func TestRowsOfQueries(t *testing.T) {
 		}},
 		"a query without the column is a problem": {warm, func(w *world) {
 			v := w.poll(row(0, "_field=temp,rack=1", "temp_c=30"), row(0, "_field=temp,rack=2", "temp_c=20"))
-			require.Equal(w.t, Verdict{Rows: 2, Problem: "the query gave 2 rows, none of them has a number in _value: " +
+			require.Equal(w.t, Verdict{Rows: 2, Problem: "the query gave rows, none of them has a number in _value: " +
 				"the columns are _field (text), rack (text), temp_c (number); " +
 				"name the right column in when, or change the query so that it gives the one that stands there"}, v)
 			require.Equal(w.t, v, w.e.Stats()[0].Verdict)
 		}},
 		"a column of another kind is a problem": {warm, func(w *world) {
-			require.Contains(w.t, w.poll(row(0, "_value=30 °C", "")).Problem, "the query gave 1 row, none of them has a number in _value: the columns are _value (text)")
+			require.Contains(w.t, w.poll(row(0, "_value=30 °C", "")).Problem, "the query gave rows, none of them has a number in _value: the columns are _value (text)")
 		}},
 		"two fields in one series are a problem, and decide nothing": {warm, func(w *world) {
 			v := w.poll(row(0, "_field=temp,rack=1", "_value=30"), row(0, "_field=humidity,rack=1", "_value=60"))

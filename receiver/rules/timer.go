@@ -66,7 +66,7 @@ func (e *Evaluator) Tick(now time.Time) {
 		}
 	}
 	for _, r := range e.trackers {
-		if r.awaited() && e.now-r.emptySince > r.patience {
+		if r.awaited() && e.silence(r, r.emptySince) > r.patience {
 			r.quiet = e.beginSilence(r, nil)
 			e.soilTracker(r)
 		}
@@ -91,8 +91,8 @@ func (e *Evaluator) Next() time.Time {
 		earlier(e.deadlines[0].at)
 	}
 	for _, r := range e.trackers {
-		if r.awaited() {
-			earlier(r.emptySince + r.patience + 1)
+		if r.awaited() && r.unasked == 0 {
+			earlier(max(r.emptySince, r.heardAgain) + r.patience + 1)
 		}
 		if r.full != nil {
 			earlier(r.refusedAt + r.forget + 1)
@@ -116,7 +116,7 @@ func (e *Evaluator) check(one *series) {
 	if one.unwell != nil {
 		e.run(one, e.now+one.ahead)
 	}
-	if e.now-one.heard > one.patience() {
+	if e.silence(r, one.heard) > one.patience() {
 		if r.rule.NoData == nil || one.flags&silent != 0 {
 			e.forget(one)
 			return
@@ -126,6 +126,26 @@ func (e *Evaluator) check(one *series) {
 		e.soil(one)
 	}
 	e.rest(one)
+}
+
+// silence is for how long nothing was heard of something that was last heard
+// of then. While a rule cannot be asked for, nobody listens.
+func (e *Evaluator) silence(r *tracker, heard int64) int64 {
+	until := e.now
+	if r.unasked != 0 {
+		until = r.unasked
+	}
+	return until - max(heard, r.heardAgain)
+}
+
+// Unasked says that a polled rule cannot be asked for: what it told stays as it
+// is, and its series are neither silent nor forgotten, until Rows has rows of
+// it again.
+func (e *Evaluator) Unasked(rule *Rule, now time.Time) {
+	e.arrive(now)
+	if r := e.byID[rule.ID]; r != nil && r.rule == rule && r.unasked == 0 {
+		r.unasked = e.now
+	}
 }
 
 // patience is how long the series may be silent until something happens.
@@ -142,7 +162,10 @@ func (e *Evaluator) plan(one *series) {
 	var next int64
 	if one.due == 0 { // otherwise it is looked at early enough for its silence
 		patience := one.patience()
-		next = one.heard + patience + 1
+		next = max(one.heard, one.tracker.heardAgain) + patience + 1
+		if one.tracker.unasked != 0 {
+			next = e.now + patience + 1
+		}
 		// Until then it will most likely have been heard of again, so it is
 		// looked at only roughly then, and not together with all others.
 		e.turn++

@@ -125,6 +125,9 @@ func (g *group) ask(ctx context.Context) (kept bool) {
 		} else if silent++; silent == hangingAfter && n+1 < len(g.rules.Rules) {
 			g.first = (i + 1) % len(g.rules.Rules)
 			g.hanging = found.why
+			for left := n + 1; left < len(g.rules.Rules); left++ {
+				g.Unasked(g.rules.Rules[(i+left-n)%len(g.rules.Rules)])
+			}
 			break
 		}
 	}
@@ -171,6 +174,7 @@ func (g *group) note(i int, found trouble) {
 		delete(g.broken, i)
 		return
 	}
+	g.Unasked(g.rules.Rules[i])
 	if before != found {
 		g.log.Warn("the rule gets no rows", "alert", alert, "outcome", found.outcome, "err", found.why)
 	}

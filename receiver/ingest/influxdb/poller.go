@@ -28,6 +28,9 @@ type PollerOptions struct {
 	// Rows hands the rows of one rule on. An error says that they could not
 	// be kept: they are asked for again.
 	Rows func(context.Context, *rules.Rule, []sample.Sample) (rules.Verdict, error)
+	// Unasked says that there are no rows to be had of a rule: that it is
+	// silent means nothing, until Rows is called again.
+	Unasked func(*rules.Rule)
 	// Report hands on an alert of the poller's own, firing or resolved, each
 	// once. It is called again after an error. A resolved one also comes when
 	// nothing was reported before: the process before this one may have.

@@ -39,6 +39,7 @@ type stage struct {
 	rows    map[string]int // rows handed on, by alert
 	problem map[string]string
 	rowsErr error
+	unasked map[string]bool // of which it was said that there are no rows, by alert
 
 	reported  []alert.Alert
 	reportErr error
@@ -79,7 +80,7 @@ func play(t *testing.T, story func(*stage)) {
 	synctest.Test(t, func(t *testing.T) {
 		story(&stage{
 			t: t, start: time.Now(), answer: map[string]carrier{},
-			rows: map[string]int{}, problem: map[string]string{}, registry: prometheus.NewRegistry(),
+			rows: map[string]int{}, problem: map[string]string{}, unasked: map[string]bool{}, registry: prometheus.NewRegistry(),
 		})
 	})
 }
@@ -129,6 +130,11 @@ func (s *stage) poller(groups ...*rules.Group) *Poller {
 			defer s.mu.Unlock()
 			s.rows[rule.Alert] += len(rows)
 			return rules.Verdict{Rows: len(rows), Problem: s.problem[rule.Alert]}, s.rowsErr
+		},
+		Unasked: func(rule *rules.Rule) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.unasked[rule.Alert] = true
 		},
 		Report: func(_ context.Context, a alert.Alert) error {
 			s.mu.Lock()
@@ -363,6 +369,7 @@ func TestOneRuleThatFailsDoesNotStopTheOthers(t *testing.T) {
 				if s.problem["b"] == "" {
 					require.Zero(t, s.rows["b"], "half of an answer must not be used")
 				}
+				require.Equal(t, map[string]bool{"b": true}, s.unasked, "its alerts stay as they are, those of others follow their rows")
 				require.Len(t, s.reported, 1)
 				require.Equal(t, alert.Firing, s.reported[0].Status)
 				require.Contains(t, s.reported[0].Annotations["description"], c.words)
@@ -388,6 +395,7 @@ func TestASourceThatHangsEndsAPollEarlyAndStarvesNoRule(t *testing.T) {
 		require.Contains(t, s.reported[0].Annotations["description"], "All rules: no answer within 30s")
 		require.Contains(t, s.reported[0].Annotations["summary"], "The rules of group polled get no usable answer",
 			"also of those that it did not come to")
+		require.Len(t, s.unasked, len(names), "that they are silent means nothing")
 
 		for _, name := range names[2:] {
 			s.answer[name] = oneRow
