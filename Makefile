@@ -6,6 +6,7 @@ GO       ?= go
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 PACKAGE  := github.com/prometheus/common/version
 LDFLAGS  := -s -w -X $(PACKAGE).Version=$(VERSION) -X $(PACKAGE).Revision=$(shell git rev-parse --short HEAD 2>/dev/null)
+PROGRAMS := ./receiver/cmd/teamsrelay ./plugins/outputs/teams/cmd/telegraf-output-teams
 PAGE     := receiver/teamstest/page
 export CGO_ENABLED ?= 0
 
@@ -14,8 +15,8 @@ help: ## what there is to make
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 .PHONY: build
-build: page ## bin/teamsrelay
-	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./receiver/cmd/teamsrelay
+build: page ## bin/teamsrelay and bin/telegraf-output-teams
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ $(PROGRAMS)
 
 .PHONY: run
 run: build ## the main job with a simulated Teams: fires an alert, shows the cards, goes on until Ctrl-C
@@ -34,7 +35,7 @@ deps: ## what the tests need from Debian, when root; otherwise says what is left
 .PHONY: test
 test: deps build ## every test, with the race detector
 	$(GO) vet ./...
-	@unformatted=$$(gofmt -l receiver templates); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
+	@unformatted=$$(gofmt -l plugins receiver templates); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
 	@race=-race; command -v "$$($(GO) env CC)" >/dev/null || { race=; echo "No C compiler: the tests run without the race detector."; }; \
 	set -x; CGO_ENABLED=$${race:+1} $(GO) test $$race -timeout 20m ./...
 
@@ -45,11 +46,11 @@ fuzz: ## every fuzz target for FUZZTIME each
 .PHONY: bench
 bench: build ## the numbers of the README, on this machine
 	@$(GO) run ./receiver/cmd/relaybench
-	@$(GO) test -run '^$$' -bench . -benchmem ./receiver/ingest/... ./receiver/route ./receiver/card ./receiver/deliver ./receiver/store/sqlite
+	@$(GO) test -run '^$$' -bench . -benchmem ./receiver/rules/... ./receiver/ingest/... ./receiver/route ./receiver/card ./receiver/deliver ./receiver/store/sqlite ./plugins/...
 
 .PHONY: cross
 cross: ## build for linux, windows and darwin
-	@for os in linux windows darwin; do echo "$$os"; GOOS=$$os $(GO) build -o /dev/null ./receiver/cmd/teamsrelay || exit 1; done
+	@for os in linux windows darwin; do for program in $(PROGRAMS); do echo "$$os $$program"; GOOS=$$os $(GO) build -o /dev/null $$program || exit 1; done; done
 
 .PHONY: clean
 clean: ## remove what was built
