@@ -114,6 +114,9 @@
 // series is known at all for as long has one such alert with the rule's labels
 // only.
 //
+// While a rule's query cannot be asked (Unasked) nobody listens: its series are
+// neither silent nor forgotten, and what it told stays.
+//
 // A series is forgotten when it was silent for more than an hour; later, if a
 // window, or for and keep_firing_for together, or two intervals of a query are
 // longer than 55 minutes, by five minutes more than they are. A series whose
