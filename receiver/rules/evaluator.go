@@ -88,9 +88,9 @@ type tracker struct {
 	// unasked is since when a polled rule cannot be asked for, 0 while it can;
 	// heardAgain is when it could be again. Silence meanwhile means nothing.
 	unasked, heardAgain int64
-	quiet      *told // the alert that there is no series; nil: none fires
-	full       *told // the alert that there are too many; nil: none fires
-	refusedAt  int64
+	quiet               *told // the alert that there is no series; nil: none fires
+	full                *told // the alert that there are too many; nil: none fires
+	refusedAt           int64
 
 	poll     uint16
 	seen     int64 // the newest row of all series
