@@ -39,7 +39,7 @@ var plumbing = map[string]bool{
 	"prometheus": true, "prometheus_replica": true, "replica": true, "monitor": true,
 	"endpoint": true, "metrics_path": true, "uid": true, "id": true, "image": true,
 	"openshift_io_alert_source": true, "alert_rule_uid": true, "rule_uid": true, "datasource_uid": true,
-	"ref_id": true, "receive": true, "tenant_id": true, alert.SeverityLabel: true,
+	"ref_id": true, "receive": true, "tenant_id": true, "no_data": true, alert.SeverityLabel: true,
 }
 
 func isPlumbing(name string) bool { return plumbing[name] || strings.HasPrefix(name, "__") }

@@ -1,5 +1,5 @@
 // Package e2e proves what is promised to users with the programs that users
-// run: the built teamsrelay, a real Alertmanager and InfluxDB, a real disk,
+// run: what we build, a real Alertmanager, InfluxDB and Telegraf, a real disk,
 // kill -9. There is only test code here.
 //
 // What is simulated is Microsoft Teams (package teamstest), because nobody can

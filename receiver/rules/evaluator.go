@@ -321,7 +321,7 @@ func (e *Evaluator) enter(one *series, key []byte) {
 	r.series++
 	one.heard = e.now
 	if r.quiet != nil {
-		e.end(r.quiet, e.wall(), "")
+		e.end(r.quiet, e.wall(), dataAgain)
 		r.quiet = nil
 		e.soilTracker(r)
 	}
@@ -363,7 +363,7 @@ func (e *Evaluator) hear(one *series, at int64) {
 	one.flags = one.flags&^restored | moved
 	if one.flags&silent != 0 {
 		one.flags &^= silent
-		e.end(one.unwell.quiet, e.wall(), "")
+		e.end(one.unwell.quiet, e.wall(), dataAgain)
 		one.unwell.quiet = nil
 		one.due = 0 // it was not to be looked at for a day
 		e.rest(one)

@@ -64,18 +64,18 @@ func TestARestartMakesNoDifference(t *testing.T) {
 			w.to(mins(60)).says()
 			w.to(mins(61)).says("info{host=a,no_data=true} fires since 1h")
 			w.e.Firing(func(a alert.Alert) {
-				require.Contains(w.t, a.Annotations["summary"], "since it was started at 2026-11-21 10:50:00 UTC")
+				require.Contains(w.t, a.Annotations["description"], "since this was started at 2026-11-21 10:50:00 UTC")
 			})
-			w.to(mins(70)).metric("host=a", "v=20").to(mins(81)).says("info{host=a,no_data=true} ends 1h-1h10m", "info{host=a,no_data=true} fires since 1h20m")
+			w.to(mins(70)).metric("host=a", "v=20").to(mins(81)).says("info{host=a,no_data=true} ends 1h-1h10m: Data comes again.", "info{host=a,no_data=true} fires since 1h20m")
 			w.e.Firing(func(a alert.Alert) {
-				require.Equal(w.t, "A has no data since 2026-11-21 11:10:00 UTC", a.Annotations["summary"])
+				require.Equal(w.t, "The last sample came at 2026-11-21 11:10:00 UTC.", a.Annotations["description"])
 			})
 		}},
 		"silence that was told goes on": {`when: v > 27, no_data: {after: 10m, severity: info}`, func(w *world, restart func()) {
 			w.metric("host=a", "v=20").to(mins(15)).says("info{host=a,no_data=true} fires since 10m")
 			restart()
 			w.to(mins(60)).says()
-			w.metric("host=a", "v=20").says("info{host=a,no_data=true} ends 10m-1h")
+			w.metric("host=a", "v=20").says("info{host=a,no_data=true} ends 10m-1h: Data comes again.")
 		}},
 		"a series is not forgotten because we were down": {`when: v > 27, severity: info`, func(w *world, restart func()) {
 			w.metric("host=a", "v=30").says("info{host=a} fires since 0s")
@@ -88,7 +88,7 @@ func TestARestartMakesNoDifference(t *testing.T) {
 			w.to(mins(15)).says("info{no_data=true} fires since 10m")
 			restart()
 			require.Equal(w.t, []string{"info{no_data=true} fires since 10m"}, w.firing())
-			w.metric("host=a", "v=20").says("info{no_data=true} ends 10m-15m")
+			w.metric("host=a", "v=20").says("info{no_data=true} ends 10m-15m: Data comes again.")
 		}},
 		"the series limit": {`when: v > 27, severity: info, series_limit: 1`, func(w *world, restart func()) {
 			w.metric("host=a", "v=30").metric("host=b", "v=30")

@@ -21,13 +21,13 @@ func TestSilence(t *testing.T) {
 		"a series that stops is told strictly after the time, and again when it is back": {watched, func(w *world) {
 			w.metric("host=a", "v=20").to(mins(10)).says()
 			w.to(mins(10) + 1).says("warning{host=a,no_data=true} fires since 10m")
-			w.to(mins(12)).metric("host=a", "v=20").says("warning{host=a,no_data=true} ends 10m-12m")
+			w.to(mins(12)).metric("host=a", "v=20").says("warning{host=a,no_data=true} ends 10m-12m: Data comes again.")
 			w.to(mins(22) + 1).says("warning{host=a,no_data=true} fires since 22m")
 		}},
 		"what fires goes on while nothing comes": {watched, func(w *world) {
 			w.metric("host=a", "v=30").to(mins(11)).says("critical{host=a} fires since 0s", "warning{host=a,no_data=true} fires since 10m")
 			require.Len(w.t, w.firing(), 2)
-			w.to(mins(12)).metric("host=a", "v=20").says("warning{host=a,no_data=true} ends 10m-12m", "critical{host=a} ends 0s-12m")
+			w.to(mins(12)).metric("host=a", "v=20").says("warning{host=a,no_data=true} ends 10m-12m: Data comes again.", "critical{host=a} ends 0s-12m")
 		}},
 		"silence is measured by arrival, not by the agent's clock": {watched, func(w *world) {
 			w.measured(mins(-600), "host=a", "v=20").to(mins(10)).says()
@@ -47,7 +47,7 @@ func TestSilence(t *testing.T) {
 		"a rule of which nothing ever came is told, without tags": {watched + `, labels: {team: x}`, func(w *world) {
 			w.to(mins(10)).says()
 			w.to(mins(11)).says("warning{no_data=true,team=x} fires since 10m")
-			w.to(mins(12)).metric("host=a", "v=20").says("warning{no_data=true,team=x} ends 10m-12m")
+			w.to(mins(12)).metric("host=a", "v=20").says("warning{no_data=true,team=x} ends 10m-12m: Data comes again.")
 		}},
 		"a series is forgotten after an hour": {`when: v > 27, severity: critical`, func(w *world) {
 			w.metric("host=a", "v=20").metric("host=b", "v=30").to(mins(60)).says("critical{host=b} fires since 0s")
@@ -99,13 +99,17 @@ func TestSilenceSaysSinceWhen(t *testing.T) {
 		return found
 	}
 	require.Equal(t, map[string]string{
-		"summary":     "A has no data since 2026-11-21 10:00:00 UTC",
+		"summary":     "No data for more than 10m",
+		"description": "The last sample came at 2026-11-21 10:00:00 UTC.",
 		"runbook_url": "https://x/a",
 	}, annotations(), "what is measured is not known, but where to read on is")
 
 	w = newWorld(t, oneRule(t, `when: v > 27, no_data: {after: 10m}`))
 	w.to(mins(11))
-	require.Equal(t, "A has no data at all since it was started at 2026-11-21 10:00:00 UTC", annotations()["summary"])
+	require.Equal(t, map[string]string{
+		"summary":     "No data at all for more than 10m",
+		"description": "No sample has come since this was started at 2026-11-21 10:00:00 UTC.",
+	}, annotations())
 }
 
 // TestTheClockIsSet would fail on every machine whose clock is wrong at boot

@@ -219,21 +219,24 @@ func mentioned(rule *Rule) (names []string) {
 	return names
 }
 
+// dataAgain is the description of a silence that is over.
+const dataAgain = "Data comes again."
+
 // beginSilence tells that nothing comes: of a series, or, if one is nil, of
 // the rule as a whole.
 func (e *Evaluator) beginSilence(r *tracker, one *series) *told {
 	t := &told{tracker: r, one: one}
 	vars := Vars{Labels: map[string]string{}}
-	since, what := timeOf(r.emptySince+e.shift), r.rule.Alert+" has no data at all since "
+	since, what, last := timeOf(r.emptySince+e.shift), "No data at all", "No sample has come since this was started at "
 	if one != nil {
 		tags, _ := r.directory.tags(one.place.key)
 		vars.Labels = labelsOf(tags)
-		since, what = timeOf(one.heard+e.shift), r.rule.Alert+" has no data since "
+		since, what = timeOf(one.heard+e.shift), "No data"
+		if one.flags&restored == 0 {
+			last = "The last sample came at "
+		}
 	}
 	t.alert.StartsAt = since.Add(time.Duration(r.patience))
-	if one == nil || one.flags&restored != 0 {
-		what += "it was started at "
-	}
 	t.alert.Labels = r.labels(vars)
 	t.alert.Labels[noDataLabel] = "true"
 	if severity := r.rule.NoData.Severity; severity != "" {
@@ -241,7 +244,8 @@ func (e *Evaluator) beginSilence(r *tracker, one *series) *told {
 	}
 	vars.Labels = t.alert.Labels
 	t.alert.Annotations = r.links(vars)
-	t.alert.Annotations["summary"] = what + since.Format("2006-01-02 15:04:05 MST")
+	t.alert.Annotations["summary"] = what + " for more than " + inWords(time.Duration(r.patience))
+	t.alert.Annotations["description"] = last + since.Format("2006-01-02 15:04:05 MST") + "."
 	return e.fire(t)
 }
 
