@@ -41,6 +41,9 @@ const (
 	lookAgain = 10 * time.Second
 	// notNow is how long is waited after the store refused.
 	notNow = time.Second
+	// complainEvery is how often the log says that the store refuses: it may
+	// be on the disk that is full.
+	complainEvery = time.Minute
 	// batch is how many rows or alerts go into one transaction when nothing
 	// says that they belong together.
 	batch = 2000
@@ -278,7 +281,7 @@ func (r *Ruler) ring() {
 // Run works the rules' timers, hands on again what fires, and stores windows
 // and charts from time to time, until ctx ends; then once more.
 func (r *Ruler) Run(ctx context.Context) error {
-	var resendAt, checkpointAt time.Time
+	var resendAt, checkpointAt, complainAt time.Time
 	checkpointAt = r.o.Now().Add(checkpointEvery)
 	for ctx.Err() == nil {
 		now := r.o.Now()
@@ -293,10 +296,18 @@ func (r *Ruler) Run(ctx context.Context) error {
 				checkpointAt = now.Add(checkpointEvery)
 			}
 		}
-		if err != nil && ctx.Err() == nil {
-			r.o.Logger.Error("What the rules decided could not be stored; trying again", "err", err)
-			next = now.Add(notNow)
+		if err != nil {
+			if ctx.Err() == nil && !now.Before(complainAt) {
+				r.o.Logger.Error("What the rules decided could not be stored; it is tried again every second", "err", err)
+				complainAt = now.Add(complainEvery)
+			}
+			select { // and not before, whoever rings
+			case <-ctx.Done():
+			case <-time.After(notNow):
+			}
+			continue
 		}
+		complainAt = time.Time{}
 		r.sleep(ctx, next, resendAt, checkpointAt)
 	}
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)

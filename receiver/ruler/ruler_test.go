@@ -1,6 +1,7 @@
 package ruler_test
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"path/filepath"
@@ -43,10 +44,12 @@ type rig struct {
 	db     store.Store
 	ruler  *ruler.Ruler
 	metric *prometheus.Registry
+	log    bytes.Buffer
 	stop   func()
 
 	mu     sync.Mutex
 	refuse bool
+	asked  int      // how often the store was asked while it refused
 	handed []string // "firing r1", one for each time
 	until  time.Time
 }
@@ -70,7 +73,7 @@ func (r *rig) start(text string) {
 	require.NoError(r.t, err)
 	r.metric = prometheus.NewRegistry()
 	r.ruler, err = ruler.New(r.t.Context(), ruler.Options{
-		Store: fragile{r.db, r}, Logger: slog.New(slog.DiscardHandler), Registerer: r.metric,
+		Store: fragile{r.db, r}, Logger: slog.New(slog.NewTextHandler(&r.log, nil)), Registerer: r.metric,
 		Now: func() time.Time { return time.Now().Round(0) }, Hand: r.hand,
 	}, parse(r.t, text))
 	require.NoError(r.t, err)
@@ -89,7 +92,7 @@ func (r *rig) start(text string) {
 
 func (r *rig) hand(ctx context.Context, alerts []ingest.Posted, also func(store.Tx) error) error {
 	if r.refusing() {
-		return store.ErrUnavailable
+		return r.refusal()
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -111,7 +114,7 @@ type fragile struct {
 
 func (f fragile) Update(ctx context.Context, fn func(store.Tx) error) error {
 	if f.rig.refusing() {
-		return store.ErrUnavailable
+		return f.rig.refusal()
 	}
 	return f.Store.Update(ctx, fn)
 }
@@ -120,6 +123,13 @@ func (r *rig) refusing() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.refuse
+}
+
+func (r *rig) refusal() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.asked++
+	return store.ErrUnavailable
 }
 
 // told is what was handed on since the last call.
@@ -196,6 +206,26 @@ func TestAStoreThatRefusesIsTriedAgainWithoutSamples(t *testing.T) {
 		r.refuses(false)
 		time.Sleep(2 * time.Second)
 		require.Equal(t, []string{"firing r1"}, r.told(), "somebody waits for it")
+	})
+}
+
+func TestAStoreThatRefusesIsAskedOnceASecondAndComplainedOfOnceAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.start(hot)
+		defer func() { r.stop() }()
+		r.refuses(true)
+		require.Error(t, r.ruler.Samples(t.Context(), []sample.Sample{at("r1", 30)}))
+		time.Sleep(5 * time.Minute)
+		synctest.Wait()
+		r.mu.Lock()
+		asked := r.asked
+		r.mu.Unlock()
+		require.InDelta(t, 300, asked, 10, "a full disk must not cost a processor")
+		require.InDelta(t, 5, bytes.Count(r.log.Bytes(), []byte("could not be stored")), 1, "the log may be on the disk that is full")
+		r.refuses(false)
+		time.Sleep(2 * time.Second)
+		require.Contains(t, r.told(), "firing r1")
 	})
 }
 
