@@ -39,10 +39,12 @@ var plumbing = map[string]bool{
 	"prometheus": true, "prometheus_replica": true, "replica": true, "monitor": true,
 	"endpoint": true, "metrics_path": true, "uid": true, "id": true, "image": true,
 	"openshift_io_alert_source": true, "alert_rule_uid": true, "rule_uid": true, "datasource_uid": true,
-	"ref_id": true, "receive": true, "tenant_id": true, "no_data": true, alert.SeverityLabel: true,
+	"ref_id": true, "receive": true, "tenant_id": true, noDataLabel: true, alert.SeverityLabel: true,
 }
 
-func isPlumbing(name string) bool { return plumbing[name] || strings.HasPrefix(name, "__") }
+// noDataLabel is what our rules put on an alert that says that nothing is
+// measured; its summary says so in words.
+const noDataLabel = "no_data"
 
 // byImportance sorts label names: where something is, then the alphabet.
 func byImportance(names []string) {
@@ -65,13 +67,7 @@ func byImportance(names []string) {
 // the annotations that have no place of their own.
 func (t *teller) facts() (where string, others []Fact) {
 	var places []Fact
-	var names []string
-	for name, value := range t.labels {
-		if value != "" && name != alert.NameLabel && !isPlumbing(name) {
-			names = append(names, name)
-		}
-	}
-	byImportance(names)
+	names := telling(t.labels)
 	for _, name := range names {
 		fact := Fact{Name: shorten(oneLine(name), maxLabel/2), Value: shorten(oneLine(t.labels[name]), maxLabel)}
 		switch _, known := whereLabels[name]; {
@@ -93,6 +89,27 @@ func (t *teller) facts() (where string, others []Fact) {
 		t.place = places[0].Value
 	}
 	return labelLine(places), others
+}
+
+// telling names the labels that say something: what is neither the name nor
+// plumbing; or, if that leaves nothing, the plumbing that is no secret of
+// ours. A series that only its id tells from others is told by it.
+func telling(labels map[string]string) []string {
+	var names, rest []string
+	for name, value := range labels {
+		switch {
+		case value == "" || name == alert.NameLabel || strings.HasPrefix(name, "__"):
+		case !plumbing[name]:
+			names = append(names, name)
+		case name != alert.SeverityLabel && name != noDataLabel:
+			rest = append(rest, name)
+		}
+	}
+	if len(names) == 0 {
+		names = rest
+	}
+	byImportance(names)
+	return names
 }
 
 // labelLine puts labels on one line. The values are what one looks for, so
@@ -144,21 +161,15 @@ func (t *teller) rows(n int) []Row {
 // differing names the labels in which the alerts differ, the name and the
 // severity aside.
 func (t *teller) differing() []string {
-	seen := map[string]bool{}
-	var names []string
+	differ := map[string]string{}
 	for _, m := range t.members {
 		for name := range m.Labels {
-			if seen[name] {
-				continue
-			}
-			seen[name] = true
-			if _, same := t.labels[name]; !same && name != alert.NameLabel && !isPlumbing(name) {
-				names = append(names, name)
+			if _, same := t.labels[name]; !same {
+				differ[name] = name // whatever its value is
 			}
 		}
 	}
-	byImportance(names)
-	return names
+	return telling(differ)
 }
 
 // rowName is the Markdown of an alert's name, and of its severity, where the
@@ -189,6 +200,11 @@ func (t *teller) ownSummary(m *group.Member) string {
 			}
 		}
 	}
+	return valuesLine(m)
+}
+
+// valuesLine is what was measured, as Markdown.
+func valuesLine(m *group.Member) string {
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(m.Values)) {
 		if len(parts) == maxRowFacts {

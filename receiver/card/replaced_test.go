@@ -56,3 +56,56 @@ func TestALevelThatAnotherTookThePlaceOfIsNotOnTheCard(t *testing.T) {
 		})
 	}
 }
+
+// TestAnAlertOfARuleWithoutWordsSaysWhatWasMeasuredAndWhere: the first rule that
+// anybody writes has no annotations.
+func TestAnAlertOfARuleWithoutWordsSaysWhatWasMeasuredAndWhere(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		labels  map[string]string
+		summary string
+		preview string
+		body    []string
+		without []string
+	}{
+		{"its value is on the card, and the preview has no marks of Markdown",
+			map[string]string{"alertname": "Hot", "site": "fra1"}, "",
+			"[FIRING] Hot: temp_c 28.4 (fra1)", []string{`temp\\_c 28.4`}, nil},
+		{"what only an id tells apart is told by its id",
+			map[string]string{"alertname": "Hot", "id": "a7", "severity": "warning"}, "",
+			"[WARNING] Hot firing: temp_c 28.4 (a7)", []string{"id **a7**"}, nil},
+		{"beside a label that says where, an id is plumbing",
+			map[string]string{"alertname": "Hot", "id": "a7", "host": "web1"}, "",
+			"[FIRING] Hot: temp_c 28.4 (web1)", nil, []string{"a7"}},
+		{"that there is no data is said in words",
+			map[string]string{"alertname": "Hot", "no_data": "true", "severity": "warning"}, "No data for more than 10m",
+			"[WARNING] Hot firing: No data for more than 10m", nil, []string{"true"}},
+		{"a backslash of the author's own is what Markdown makes of it",
+			map[string]string{"alertname": "Hot"}, `C:\Temp **hot** \*\_ x`,
+			`[FIRING] Hot: C:\Temp hot *_ x`, nil, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			set, problems := New(nil)
+			require.Empty(t, problems)
+			m := group.Member{State: group.Firing, Alert: alert.Alert{
+				Fingerprint: alert.FingerprintOf(test.labels), Status: alert.Firing, Labels: test.labels, StartsAt: at(10, 1),
+			}}
+			if test.summary == "" {
+				m.Values = map[string]float64{"temp_c": 28.4}
+			} else {
+				m.Annotations = map[string]string{"summary": test.summary}
+			}
+			g := group.Group{ID: 1, Key: "k", Phase: group.Open, Rev: 1, OpenedAt: at(10, 0), HeardAt: at(10, 5), ToldAt: at(10, 5), Alerts: []group.Member{m}}
+			message := set.Render("alert", Input{Group: g, Now: at(10, 9)}, WorkflowLimit)
+			require.NoError(t, message.Fault)
+			require.Equal(t, test.preview, message.Summary)
+			for _, words := range test.body {
+				require.Contains(t, string(message.Card), words)
+			}
+			for _, words := range test.without {
+				require.NotContains(t, string(message.Card), words+`"`)
+				require.NotContains(t, string(message.Card), "**"+words+"**")
+			}
+		})
+	}
+}

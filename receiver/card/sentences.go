@@ -239,7 +239,29 @@ func (t *teller) speak(s *Story) string {
 
 // spoken is the first line of an annotation without the marks of Markdown,
 // which a phone shows and a voice reads as they are.
-func spoken(text string) string { return marks.Replace(firstLine(text)) }
+func spoken(text string) string {
+	text = firstLine(text)
+	if strings.IndexByte(text, '\\') < 0 {
+		return marks.Replace(text)
+	}
+	var out, plain strings.Builder
+	for i := 0; i < len(text); i++ {
+		if text[i] == '\\' && i+1 < len(text) && isPunctuation(text[i+1]) { // it is meant as it is
+			i++
+			out.WriteString(marks.Replace(plain.String()))
+			plain.Reset()
+			out.WriteByte(text[i])
+			continue
+		}
+		plain.WriteByte(text[i])
+	}
+	return out.String() + marks.Replace(plain.String())
+}
+
+// isPunctuation says whether Markdown lets a backslash stand before c.
+func isPunctuation(c byte) bool {
+	return c >= '!' && c <= '/' || c >= ':' && c <= '@' || c >= '[' && c <= '`' || c >= '{' && c <= '~'
+}
 
 var marks = strings.NewReplacer("**", "", "__", "", "`", "")
 

@@ -306,7 +306,11 @@ func (t *teller) texts() (summary, description string) {
 		}
 	}
 	if summary == "" && !t.haveSummaries() {
-		return shorten(description, maxText), ""
+		summary, description = description, ""
+		if summary == "" && len(t.members) == 1 { // it has no row that would show them
+			summary = valuesLine(t.members[0])
+		}
+		return shorten(summary, maxText), ""
 	}
 	if description == summary {
 		description = ""
