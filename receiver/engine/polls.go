@@ -19,9 +19,6 @@ func (e *Engine) Samples(ctx context.Context, samples []sample.Sample) error {
 	return e.ruler.Samples(ctx, samples)
 }
 
-// Wants says whether any rule looks at metrics of this name.
-func (e *Engine) Wants(measurement string) bool { return e.ruler.Wants(measurement) }
-
 // runPolls queries the databases that polled rules look at, from the start
 // and anew after every reload.
 func (e *Engine) runPolls(ctx context.Context) {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -46,8 +47,6 @@ func TestSamplesBecomeCards(t *testing.T) {
 		r.rules = datacenter
 		r.start(oneRoute, "ops")
 		defer func() { r.stop() }()
-		require.True(r.t, r.engine.Wants("temperature"))
-		require.False(r.t, r.engine.Wants("cpu"))
 		r.measure(20)
 		r.expect()
 		r.measure(28)
@@ -125,6 +124,45 @@ func TestSamplesBecomeCards(t *testing.T) {
 		r.expect()
 		time.Sleep(3 * time.Minute)
 		r.expect("ops: critical r1 33.0")
+	})
+	for _, hours := range []time.Duration{-1, 1, -30} {
+		test(t, fmt.Sprintf("a clock that is set by %d hours ends nothing that fires, now or later", hours), func(r *rig) {
+			r.rules = datacenter
+			r.start(oneRoute, "ops")
+			defer func() { r.stop() }()
+			r.measure(33)
+			r.expect("ops: critical r1 33.0")
+			r.skew.Store(int64(hours * time.Hour))
+			for range 150 {
+				time.Sleep(time.Minute)
+				r.measure(33)
+			}
+			r.expect()
+		})
+	}
+	test(t, "a clock that is set back does not shorten what is waited for", func(r *rig) {
+		r.rules = datacenter + "        for: 30m\n"
+		r.start(oneRoute, "ops")
+		defer func() { r.stop() }()
+		for range 25 {
+			r.measure(33)
+			time.Sleep(30 * time.Second)
+			r.skew.Add(int64(-time.Hour))
+			time.Sleep(15 * time.Second)
+		}
+		r.expect()
+	})
+	test(t, "a store that refuses for half an hour ends nothing when it is back", func(r *rig) {
+		r.rules = datacenter
+		r.start(oneRoute, "ops")
+		defer func() { r.stop() }()
+		r.measure(33)
+		r.expect("ops: critical r1 33.0")
+		r.store.refuse.Store(true)
+		time.Sleep(30 * time.Minute)
+		r.store.refuse.Store(false)
+		time.Sleep(15 * time.Minute)
+		r.expect()
 	})
 	test(t, "rules that are taken away end their alerts", func(r *rig) {
 		r.rules = datacenter

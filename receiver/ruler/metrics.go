@@ -15,6 +15,20 @@ var (
 		append(byRule, "reason"), nil)
 )
 
+// seen is how the rules are doing. While something is being stored it is how
+// they did before: whoever watches us must not hang on our store.
+func (r *Ruler) seen() []rules.Stats {
+	if r.mu.TryLock() {
+		stats := r.evaluator.Stats()
+		r.mu.Unlock()
+		r.stats.Store(&stats)
+	}
+	if stats := r.stats.Load(); stats != nil {
+		return *stats
+	}
+	return nil
+}
+
 // collector shows what the rules say of themselves. Its labels come from the
 // rule files, so they are as many as there are rules.
 type collector struct{ r *Ruler }
@@ -28,9 +42,7 @@ func (collector) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (c collector) Collect(ch chan<- prometheus.Metric) {
-	c.r.mu.Lock()
-	stats := c.r.evaluator.Stats()
-	c.r.mu.Unlock()
+	stats := c.r.seen()
 	type name struct{ group, rule string }
 	var names []name
 	sums := make(map[name]*rules.Stats) // rules may share a name and differ in their labels

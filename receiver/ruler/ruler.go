@@ -9,6 +9,7 @@ package ruler
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -30,9 +31,9 @@ const (
 	// resendEvery is how often what fires is handed on again, as Prometheus
 	// does: whoever takes it may have started anew.
 	resendEvery = time.Minute
-	// lives is how long an alert fires that is not handed on again:
-	// Alertmanager's resolve_timeout.
-	lives = 5 * time.Minute
+	// lives is how long an alert fires that is not handed on again: longer
+	// than a store refuses, because it is the rules that end it.
+	lives = 24 * time.Hour
 	// checkpointEvery is how often windows and charts are stored: a row for
 	// each series that has one, so not often. After a crash they lack at most
 	// this much.
@@ -68,11 +69,11 @@ type Options struct {
 // Ruler evaluates samples. It is safe for concurrent use.
 type Ruler struct {
 	o    Options
-	set  atomic.Pointer[rules.Set]
 	wake chan struct{} // a timer may be due earlier
 
 	// mu is held from a decision until it is on disk, so that decisions are
-	// handed on in their order.
+	// handed on in their order; the clock is read under it, so that it does
+	// not move meanwhile.
 	mu        sync.Mutex
 	evaluator *rules.Evaluator
 	// reported are the alerts that fire and are not from a rule.
@@ -80,18 +81,31 @@ type Ruler struct {
 	// What the evaluator decided and the store has not taken yet.
 	alerts []alert.Alert
 	rows   []rules.Row
+	// backlog is what is stored without haste: windows and charts. What is
+	// decided about a series meanwhile takes its row out of here.
+	backlog map[key]rules.Row
+	// When something is done again.
+	resendAt, checkpointAt, complainAt time.Time
+
+	stats atomic.Pointer[[]rules.Stats] // as they were last seen
 }
+
+// key is what identifies a row.
+type key struct{ rule, series string }
+
+func keyOf(row *rules.Row) key { return key{row.Rule, row.Series} }
 
 // New makes a Ruler that knows what the last one with this store knew.
 func New(ctx context.Context, o Options, set *rules.Set) (*Ruler, error) {
 	if set == nil {
 		set = &rules.Set{}
 	}
+	now := o.Now()
 	r := &Ruler{
 		o: o, wake: make(chan struct{}, 1),
-		evaluator: rules.NewEvaluator(set, o.Now()), reported: make(map[alert.Fingerprint]alert.Alert),
+		evaluator: rules.NewEvaluator(set, now), reported: make(map[alert.Fingerprint]alert.Alert),
+		backlog: make(map[key]rules.Row), checkpointAt: now.Add(checkpointEvery),
 	}
-	r.set.Store(set)
 	if err := r.restore(ctx); err != nil {
 		return nil, fmt.Errorf("reading what the rules knew: %w", err)
 	}
@@ -101,13 +115,17 @@ func New(ctx context.Context, o Options, set *rules.Set) (*Ruler, error) {
 	return r, nil
 }
 
+// reportedRule stands for a rule in the rows of reported alerts: those of rules
+// have a slash.
+const reportedRule = "reported"
+
 // restore takes over what is stored. A row that cannot be read costs what was
 // known of one series, and nothing else.
 func (r *Ruler) restore(ctx context.Context) error {
 	now := r.o.Now()
 	return r.o.Store.View(ctx, func(tx store.Tx) error {
 		return tx.EachSeries(func(row rules.Row) error {
-			if err := r.evaluator.Restore(row, now); err != nil {
+			if err := r.restoreRow(row, now); err != nil {
 				r.o.Logger.Warn("What a rule knew of a series cannot be read; it starts anew", "rule", row.Rule, "series", row.Series, "err", err)
 				row.State = nil
 				r.rows = append(r.rows, row)
@@ -117,8 +135,17 @@ func (r *Ruler) restore(ctx context.Context) error {
 	})
 }
 
-// Wants says whether any rule looks at metrics of this name.
-func (r *Ruler) Wants(measurement string) bool { return r.set.Load().Wants(measurement) }
+func (r *Ruler) restoreRow(row rules.Row, now time.Time) error {
+	if row.Rule != reportedRule {
+		return r.evaluator.Restore(row, now)
+	}
+	var a alert.Alert
+	if err := json.Unmarshal(row.State, &a); err != nil {
+		return err
+	}
+	r.reported[a.Fingerprint] = a
+	return nil
+}
 
 // Samples evaluates samples in their order. When it returns nil, everything
 // that they decided is on disk. After an error nothing is lost: they must not
@@ -139,6 +166,11 @@ func (r *Ruler) Samples(ctx context.Context, samples []sample.Sample) error {
 func (r *Ruler) Rows(ctx context.Context, rule *rules.Rule, rows []sample.Sample) (rules.Verdict, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	// While the store refuses, polls must not pile up decisions in memory: the
+	// rows will be there to be asked for again.
+	if err := r.flush(ctx); err != nil {
+		return rules.Verdict{}, err
+	}
 	verdict := r.evaluator.Rows(rule, rows, r.o.Now())
 	return verdict, r.flush(ctx)
 }
@@ -160,7 +192,14 @@ func (r *Ruler) Report(ctx context.Context, a alert.Alert) error {
 	if err := r.flush(ctx); err != nil {
 		return err
 	}
-	if err := r.o.Hand(ctx, r.posted([]alert.Alert{a}), nil); err != nil {
+	row := rules.Row{Rule: reportedRule, Series: a.Fingerprint.String()}
+	if a.Status == alert.Firing {
+		var err error
+		if row.State, err = json.Marshal(&a); err != nil {
+			return err
+		}
+	}
+	if err := r.o.Hand(ctx, r.posted([]alert.Alert{a}), save([]rules.Row{row})); err != nil {
 		return err
 	}
 	if a.Status == alert.Firing {
@@ -188,7 +227,6 @@ func (r *Ruler) Reload(ctx context.Context, set *rules.Set) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.evaluator.Reload(set, r.o.Now())
-	r.set.Store(set)
 	return r.flush(ctx)
 }
 
@@ -201,13 +239,20 @@ func (r *Ruler) Shift(by time.Duration, move func() error) error {
 		return err
 	}
 	r.evaluator.Shift(by)
+	for _, at := range []*time.Time{&r.resendAt, &r.checkpointAt, &r.complainAt} {
+		*at = at.Add(by)
+	}
+	r.ring()
 	return nil
 }
 
 // flush stores what was decided. The lock must be held.
 func (r *Ruler) flush(ctx context.Context) (err error) {
 	r.alerts = append(r.alerts, r.evaluator.Changes()...)
-	r.rows = append(r.rows, r.evaluator.Dirty()...)
+	for _, row := range r.evaluator.Dirty() {
+		delete(r.backlog, keyOf(&row)) // it is older
+		r.rows = append(r.rows, row)
+	}
 	if len(r.alerts) == 0 && len(r.rows) == 0 {
 		return nil
 	}
@@ -237,15 +282,14 @@ func (r *Ruler) flush(ctx context.Context) (err error) {
 
 // latest keeps the last row of every series, in their order.
 func latest(rows []rules.Row) []rules.Row {
-	type key struct{ rule, series string }
 	last := make(map[key]int, len(rows))
-	for i, row := range rows {
-		last[key{row.Rule, row.Series}] = i
+	for i := range rows {
+		last[keyOf(&rows[i])] = i
 	}
 	kept := make([]rules.Row, 0, len(last))
-	for i, row := range rows {
-		if last[key{row.Rule, row.Series}] == i {
-			kept = append(kept, row)
+	for i := range rows {
+		if last[keyOf(&rows[i])] == i {
+			kept = append(kept, rows[i])
 		}
 	}
 	return kept
@@ -281,34 +325,14 @@ func (r *Ruler) ring() {
 // Run works the rules' timers, hands on again what fires, and stores windows
 // and charts from time to time, until ctx ends; then once more.
 func (r *Ruler) Run(ctx context.Context) error {
-	var resendAt, checkpointAt, complainAt time.Time
-	checkpointAt = r.o.Now().Add(checkpointEvery)
 	for ctx.Err() == nil {
-		now := r.o.Now()
-		next, err := r.tick(ctx, now)
-		if err == nil && !now.Before(resendAt) {
-			if err = r.resend(ctx); err == nil {
-				resendAt = now.Add(resendEvery)
-			}
-		}
-		if err == nil && !now.Before(checkpointAt) {
-			if err = r.checkpoint(ctx); err == nil {
-				checkpointAt = now.Add(checkpointEvery)
-			}
-		}
-		if err != nil {
-			if ctx.Err() == nil && !now.Before(complainAt) {
-				r.o.Logger.Error("What the rules decided could not be stored; it is tried again every second", "err", err)
-				complainAt = now.Add(complainEvery)
-			}
-			select { // and not before, whoever rings
-			case <-ctx.Done():
-			case <-time.After(notNow):
-			}
+		pause, err := r.round(ctx)
+		if err == nil {
+			r.sleep(ctx, pause, r.wake)
 			continue
 		}
-		complainAt = time.Time{}
-		r.sleep(ctx, next, resendAt, checkpointAt)
+		r.complain(ctx, err)
+		r.sleep(ctx, notNow, nil) // whoever rings
 	}
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
 	defer cancel()
@@ -318,52 +342,119 @@ func (r *Ruler) Run(ctx context.Context) error {
 	return nil
 }
 
-// tick works the timers that are due and returns when the next one is.
-func (r *Ruler) tick(ctx context.Context, now time.Time) (time.Time, error) {
+// round does what is due, and returns how long there is nothing to do.
+func (r *Ruler) round(ctx context.Context) (time.Duration, error) {
+	if err := r.tick(ctx); err != nil {
+		return 0, err
+	}
+	if r.due(&r.checkpointAt, checkpointEvery) {
+		if err := r.checkpoint(ctx); err != nil {
+			return 0, err
+		}
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.evaluator.Tick(now)
-	err := r.flush(ctx)
-	return r.evaluator.Next(), err
+	r.complainAt = time.Time{}
+	now := r.o.Now()
+	pause := lookAgain
+	for _, at := range []time.Time{r.evaluator.Next(), r.resendAt, r.checkpointAt} {
+		if !at.IsZero() {
+			pause = min(pause, at.Sub(now))
+		}
+	}
+	return pause, nil
 }
 
-// resend hands on again what fires.
-func (r *Ruler) resend(ctx context.Context) error {
+// tick works the timers that are due, and hands on again what fires.
+func (r *Ruler) tick(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	now := r.o.Now()
+	r.evaluator.Tick(now)
 	if err := r.flush(ctx); err != nil {
 		return err
+	}
+	if now.Before(r.resendAt) {
+		return nil
 	}
 	for some := range slices.Chunk(r.firing(), batch) {
 		if err := r.o.Hand(ctx, r.posted(some), nil); err != nil {
 			return err
 		}
 	}
+	r.resendAt = now.Add(resendEvery)
 	return nil
 }
 
-// checkpoint stores what changes with every sample.
-func (r *Ruler) checkpoint(ctx context.Context) error {
+// due says whether a time has come, and puts it off until it does again.
+func (r *Ruler) due(at *time.Time, every time.Duration) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.evaluator.Checkpoint()
-	return r.flush(ctx)
+	now := r.o.Now()
+	if now.Before(*at) {
+		return false
+	}
+	*at = now.Add(every)
+	return true
 }
 
-// sleep waits for the earliest of the times, or until it is woken.
-func (r *Ruler) sleep(ctx context.Context, times ...time.Time) {
-	now := r.o.Now()
-	until := now.Add(lookAgain)
-	for _, t := range times {
-		if !t.IsZero() && t.Before(until) {
-			until = t
+// checkpoint stores what changes with every sample, in steps between which
+// samples are evaluated.
+func (r *Ruler) checkpoint(ctx context.Context) error {
+	r.mu.Lock()
+	if err := r.flush(ctx); err != nil { // what is left is only for want of haste
+		r.mu.Unlock()
+		return err
+	}
+	r.evaluator.Checkpoint()
+	for _, row := range r.evaluator.Dirty() {
+		r.backlog[keyOf(&row)] = row
+	}
+	r.mu.Unlock()
+	for {
+		if more, err := r.storeSome(ctx); !more || err != nil {
+			return err
 		}
 	}
-	timer := time.NewTimer(until.Sub(now))
+}
+
+// storeSome stores some of the backlog, and says whether there is more.
+func (r *Ruler) storeSome(ctx context.Context) (more bool, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	some := make([]rules.Row, 0, min(batch, len(r.backlog)))
+	for _, row := range r.backlog {
+		if len(some) == batch {
+			break
+		}
+		some = append(some, row)
+	}
+	if len(some) == 0 {
+		return false, nil
+	}
+	if err := r.o.Store.Update(ctx, save(some)); err != nil {
+		return true, err
+	}
+	for i := range some {
+		delete(r.backlog, keyOf(&some[i]))
+	}
+	return len(r.backlog) > 0, nil
+}
+
+// complain says, not too often, that the store refuses.
+func (r *Ruler) complain(ctx context.Context, err error) {
+	if ctx.Err() == nil && r.due(&r.complainAt, complainEvery) {
+		r.o.Logger.Error("What the rules decided could not be stored; it is tried again every second", "err", err)
+	}
+}
+
+// sleep waits, or until it is woken.
+func (r *Ruler) sleep(ctx context.Context, pause time.Duration, wake <-chan struct{}) {
+	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
 	case <-timer.C:
-	case <-r.wake:
+	case <-wake:
 	}
 }

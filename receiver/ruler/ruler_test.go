@@ -45,6 +45,7 @@ type rig struct {
 	ruler  *ruler.Ruler
 	metric *prometheus.Registry
 	log    bytes.Buffer
+	slow   chan struct{} // if set, handing on waits for it
 	stop   func()
 
 	mu     sync.Mutex
@@ -66,16 +67,17 @@ func parse(t *testing.T, text string) *rules.Set {
 }
 
 // start makes a ruler and runs it until stop is called.
-func (r *rig) start(text string) {
+func (r *rig) start(text string) *rules.Set {
 	r.t.Helper()
 	var err error
 	r.db, err = sqlite.Open(r.file, sqlite.Options{})
 	require.NoError(r.t, err)
 	r.metric = prometheus.NewRegistry()
+	set := parse(r.t, text)
 	r.ruler, err = ruler.New(r.t.Context(), ruler.Options{
 		Store: fragile{r.db, r}, Logger: slog.New(slog.NewTextHandler(&r.log, nil)), Registerer: r.metric,
 		Now: func() time.Time { return time.Now().Round(0) }, Hand: r.hand,
-	}, parse(r.t, text))
+	}, set)
 	require.NoError(r.t, err)
 	ctx, cancel := context.WithCancel(r.t.Context())
 	done := make(chan error, 1)
@@ -88,11 +90,15 @@ func (r *rig) start(text string) {
 		}
 		require.NoError(r.t, r.db.Close())
 	}
+	return set
 }
 
 func (r *rig) hand(ctx context.Context, alerts []ingest.Posted, also func(store.Tx) error) error {
 	if r.refusing() {
 		return r.refusal()
+	}
+	if r.slow != nil {
+		<-r.slow
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -313,16 +319,86 @@ func TestAlertsOfOurOwnFireUntilTheyAreReportedAsResolved(t *testing.T) {
 	})
 }
 
+func TestAlertsOfOurOwnFireOnAfterARestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.start(hot)
+		failed := alert.Alert{Status: alert.Firing, StartsAt: time.Now(), Labels: map[string]string{"alertname": "InfluxDBQueryFailed", "rack": "dc"}}
+		require.NoError(t, r.ruler.Report(t.Context(), failed))
+		r.told()
+		r.stop()
+		r.start(hot)
+		require.Equal(t, []string{"firing dc"}, r.told(), "it would end by itself, and the database is still down")
+		failed.Status, failed.EndsAt = alert.Resolved, time.Now()
+		require.NoError(t, r.ruler.Report(t.Context(), failed))
+		r.told()
+		r.stop()
+		r.start(hot)
+		defer func() { r.stop() }()
+		require.Empty(t, r.told())
+		require.Empty(t, r.stored())
+	})
+}
+
+const polled = `
+groups:
+  - name: polled
+    influxdb: dc
+    rules: [{alert: Cold, query: q, when: _value > 27, labels: {severity: warning}}]
+`
+
+func TestPollsDoNotPileUpWhileTheStoreRefuses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		set := r.start(polled)
+		defer func() { r.stop() }()
+		row := func(rack string, value float64) sample.Sample {
+			return sample.Sample{Time: time.Now(), Tags: []sample.Tag{{Key: "rack", Value: rack}}, Fields: []sample.Field{{Key: "_value", Value: sample.Num(value)}}}
+		}
+		rule := set.Groups[0].Rules[0]
+		r.refuses(true)
+		_, err := r.ruler.Rows(t.Context(), rule, []sample.Sample{row("r1", 30)})
+		require.ErrorIs(t, err, store.ErrUnavailable, "decided, and kept until it is stored")
+		_, err = r.ruler.Rows(t.Context(), rule, []sample.Sample{row("r2", 30)})
+		require.ErrorIs(t, err, store.ErrUnavailable, "not even looked at: it will be asked for again")
+		r.refuses(false)
+		time.Sleep(2 * time.Second)
+		require.Equal(t, []string{"firing r1"}, r.told())
+		verdict, err := r.ruler.Rows(t.Context(), rule, []sample.Sample{row("r2", 30)})
+		require.NoError(t, err)
+		require.Equal(t, rules.Verdict{Rows: 1, Used: 1}, verdict)
+		require.Equal(t, []string{"firing r2"}, r.told())
+	})
+}
+
+func TestMetricsDoNotWaitForTheStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.start(hot)
+		defer func() { r.stop() }()
+		r.samples(at("r1", 20))
+		_, err := r.metric.Gather()
+		require.NoError(t, err)
+		r.slow = make(chan struct{})
+		stored := make(chan error, 1)
+		go func() { stored <- r.ruler.Samples(t.Context(), []sample.Sample{at("r2", 30)}) }()
+		synctest.Wait()
+		n, err := testutil.GatherAndCount(r.metric, "teamsrelay_rule_series")
+		require.NoError(t, err)
+		require.Equal(t, 1, n, "whoever watches us must not hang on our disk")
+		close(r.slow)
+		require.NoError(t, <-stored)
+	})
+}
+
 func TestARuleThatIsGoneEndsItsAlerts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		r.start(hot)
 		r.samples(at("r1", 30))
 		r.told()
-		require.True(t, r.ruler.Wants("temperature"))
 		require.NoError(t, r.ruler.Reload(t.Context(), nil))
 		require.Equal(t, []string{"resolved r1"}, r.told())
-		require.False(t, r.ruler.Wants("temperature"))
 		r.stop()
 
 		r.start(hot) // the file is back
