@@ -18,7 +18,6 @@ import (
 const (
 	maxTemplate = 16 << 10 // bytes of its text
 	maxOutput   = 16 << 10 // bytes that it may write; the rest is left out
-	maxRanges   = 2        // loops within each other
 )
 
 // Template is a label or annotation of a rule: a Prometheus template, with
@@ -60,10 +59,9 @@ func newTemplate(name, text string) (Template, *templateError) {
 	if len(compiled.Templates()) > 1 {
 		return t, &templateError{"a template is defined in it", "write its text where it is used"}
 	}
-	for _, n := range compiled.Tree.Root.Nodes {
-		if wrong := endless(n, 0); wrong != nil {
-			return t, wrong
-		}
+	// Behind the variables, which nothing else may set.
+	if wrong := endless(false, compiled.Tree.Root.Nodes[strings.Count(variables, "{{"):]...); wrong != nil {
+		return t, wrong
 	}
 	t.compiled = compiled
 	return t, nil
@@ -156,15 +154,21 @@ var always = regexp.MustCompile(`can't evaluate field|incompatible types for com
 // trial finds what makes a template fail whatever $value is, so that nobody
 // learns of it from a card.
 func (t *Template) trial() *templateError {
-	what := ""
+	what, misprint := "", ""
 	for _, value := range []any{1.5, "text", true} {
-		_, err := t.Render(Vars{Value: value})
-		if err == nil || !always.MatchString(err.Error()) {
+		text, err := t.Render(Vars{Value: value})
+		// That there is no value is no fault of the template.
+		switch found := Misprint(nothing.ReplaceAllString(text, "")); {
+		case err == nil && found == "", err != nil && !always.MatchString(err.Error()):
 			return nil
-		}
-		if what == "" {
+		case err == nil && misprint == "":
+			misprint = found
+		case err != nil && what == "":
 			what = err.Error()
 		}
+	}
+	if misprint != "" {
+		return &templateError{"a printf in it does not go with its values, and writes " + misprint, `numbers are floating point: write %.0f for %d, as in printf "%.0f" $value`}
 	}
 	what = strings.ReplaceAll(what, " in type rules.Vars", "")
 	do := "correct it; there are $labels, $value and $fields"
@@ -174,44 +178,87 @@ func (t *Template) trial() *templateError {
 	return &templateError{"this fails for every alert: " + what, do}
 }
 
-// endless finds what could keep a template busy for ever.
-func endless(n parse.Node, ranges int) *templateError {
-	list := func(l *parse.ListNode, ranges int) *templateError {
-		if l == nil {
-			return nil
-		}
-		for _, n := range l.Nodes {
-			if wrong := endless(n, ranges); wrong != nil {
-				return wrong
+// misprint is what printf writes where the format does not go with the value,
+// or their numbers differ: %!d(float64=28), %!s(MISSING), %!(EXTRA float64=28).
+var misprint = regexp.MustCompile(`%!(?:[^\s(]\([^)]*\)|\((?:EXTRA |NOVERB|BAD)[^)]*\))`)
+
+// nothing is what printf writes of a value that is missing.
+var nothing = regexp.MustCompile(`%![^\s(]\(<nil>\)`)
+
+// Misprint is the first place of a text where a printf of its template has
+// written that it cannot write what it was given; "" if there is none.
+func Misprint(text string) string { return misprint.FindString(text) }
+
+// endless finds what could keep a template busy for longer than an alert can
+// wait. The library counts to a number where it is told to range over one, and
+// a number hides in any variable and in any dot; so a loop goes over the labels
+// or the fields, by their own names, which nothing else may bear. Loops within
+// each other would go over them again and again, and are good for nothing here.
+func endless(looping bool, nodes ...parse.Node) *templateError {
+	for _, n := range nodes {
+		var wrong *templateError
+		switch n := n.(type) {
+		case *parse.ListNode:
+			if n != nil { // there is no else
+				wrong = endless(looping, n.Nodes...)
+			}
+		case *parse.ActionNode:
+			wrong = endless(looping, n.Pipe)
+		case *parse.PipeNode:
+			wrong = endlessPipe(looping, n)
+		case *parse.ChainNode:
+			wrong = endless(looping, n.Node)
+		case *parse.TemplateNode:
+			wrong = &templateError{"templates of other names are not available", "write the text where it is used"}
+		case *parse.IfNode:
+			wrong = endless(looping, n.Pipe, n.List, n.ElseList)
+		case *parse.WithNode:
+			wrong = endless(looping, n.Pipe, n.List, n.ElseList)
+		case *parse.RangeNode:
+			switch {
+			case looping:
+				wrong = &templateError{"a loop stands in another", "put them one after another"}
+			case !isBounded(n.Pipe):
+				wrong = &templateError{"range goes over something else than all labels or all fields", "write range $labels or range $fields"}
+			default:
+				wrong = endless(true, n.Pipe, n.List, n.ElseList)
 			}
 		}
-		return nil
-	}
-	branches := func(b *parse.BranchNode, ranges int) *templateError {
-		if wrong := list(b.List, ranges); wrong != nil {
+		if wrong != nil {
 			return wrong
 		}
-		return list(b.ElseList, ranges)
-	}
-	switch n := n.(type) {
-	case *parse.TemplateNode:
-		return &templateError{"templates of other names are not available", "write the text where it is used"}
-	case *parse.IfNode:
-		return branches(&n.BranchNode, ranges)
-	case *parse.WithNode:
-		return branches(&n.BranchNode, ranges)
-	case *parse.RangeNode:
-		for _, command := range n.Pipe.Cmds {
-			if _, number := command.Args[0].(*parse.NumberNode); number {
-				return &templateError{"range counts to a number", "range over $labels or $fields"}
-			}
-		}
-		if ranges == maxRanges {
-			return &templateError{fmt.Sprintf("more than %d loops stand in each other", maxRanges), "use fewer"}
-		}
-		return branches(&n.BranchNode, ranges+1)
 	}
 	return nil
+}
+
+// endlessPipe finds a $labels or $fields that is set to something else, also
+// within parentheses.
+func endlessPipe(looping bool, pipe *parse.PipeNode) *templateError {
+	for _, set := range pipe.Decl {
+		if name := set.Ident[0]; name == "$labels" || name == "$fields" {
+			return &templateError{name + " is set to something else", "give it another name"}
+		}
+	}
+	for _, command := range pipe.Cmds {
+		if wrong := endless(looping, command.Args...); wrong != nil {
+			return wrong
+		}
+	}
+	return nil
+}
+
+// isBounded tells whether a range goes over all labels or all fields. Where the
+// dot is something else, .Labels and .Fields are no numbers that the library
+// could count to either: a field holds a floating-point number.
+func isBounded(pipe *parse.PipeNode) bool {
+	if len(pipe.Cmds) != 1 || len(pipe.Cmds[0].Args) != 1 {
+		return false
+	}
+	switch pipe.Cmds[0].Args[0].String() {
+	case "$labels", "$fields", ".Labels", ".Fields", "$.Labels", "$.Fields":
+		return true
+	}
+	return false
 }
 
 // labels are the labels that the template mentions by name.

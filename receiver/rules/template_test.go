@@ -129,6 +129,60 @@ func TestATextThatGrowsIsStopped(t *testing.T) {
 	require.ErrorContains(t, err, "longer than 64 KiB")
 }
 
+// One template that counts to a hundred million would hold up every alert of
+// every rule, and a number hides in many places.
+func TestLoopsGoOverLabelsAndFieldsOnly(t *testing.T) {
+	for text, want := range map[string]string{
+		`{{ range $name, $v := .Labels }}{{ $name }} {{ end }}`:                               "empty instance rack ",
+		`{{ with 1 }}{{ range $name, $v := $.Fields }}{{ $name }} {{ end }}{{ end }}`:         "online state temp_c ",
+		`{{ range $labels }}{{ . }} {{ end }}{{ range .Fields }}{{ . }} {{ end }}`:            " db01.example.com:9100 r1 true Running 28.5 ",
+		`{{ range $name, $v := $labels }}{{ if $v }}{{ $name }}{{ break }}{{ end }}{{ end }}`: "instance",
+		`{{ $mine := $labels }}{{ $mine.rack }}`:                                              "r1",
+	} {
+		got, err := render(t, text, rackVars())
+		require.NoError(t, err, text)
+		require.Equal(t, want, got, text)
+	}
+
+	const other = "range goes over something else than all labels or all fields; write range $labels or range $fields"
+	const nested = "a loop stands in another; put them one after another"
+	for text, want := range map[string]string{
+		`{{ range 100000000 }}{{ end }}`:                                                                 other,
+		`{{ range (100000000) }}{{ end }}`:                                                               other,
+		`{{ range $i := 100000000 }}{{ end }}`:                                                           other,
+		`{{ $n := 100000000 }}{{ range $n }}{{ end }}`:                                                   other,
+		`{{ with 100000000 }}{{ range . }}{{ end }}{{ end }}`:                                            other,
+		`{{ with args 100000000 }}{{ range .arg0 }}{{ end }}{{ end }}`:                                   other,
+		`{{ range (args 100000000).arg0 }}{{ end }}`:                                                     other,
+		`{{ range 100000000 | print | len }}{{ end }}`:                                                   other,
+		`{{ range (toTime 1435065584).Unix }}{{ end }}`:                                                  other,
+		`{{ range $labels.rack }}{{ end }}`:                                                              other,
+		`{{ range $labels }}{{ else }}{{ range 100000000 }}{{ end }}{{ end }}`:                           nested,
+		`{{ range $labels }}{{ with 1 }}{{ else with 2 }}{{ range $fields }}{{ end }}{{ end }}{{ end }}`: nested,
+		`{{ if false }}{{ else if true }}{{ range 100000000 }}{{ end }}{{ end }}`:                        other,
+		`{{ $labels := 100000000 }}{{ range $labels }}{{ end }}`:                                         "$labels is set to something else; give it another name",
+		`{{ $fields = 100000000 }}{{ range $fields }}{{ end }}`:                                          "$fields is set to something else",
+		`{{ if ($labels = 100000000) }}{{ end }}{{ range $labels }}{{ end }}`:                            "$labels is set to something else",
+		`{{ print ($labels = 100000000).x }}{{ range $labels }}{{ end }}`:                                "$labels is set to something else",
+		`{{ range $i, $fields := $labels }}{{ end }}`:                                                    "$fields is set to something else",
+	} {
+		_, problems := one(text)
+		require.Contains(t, problems.Error(), want, text)
+	}
+
+	// A field or a label may be called like that, and the dot be anything.
+	for _, text := range []string{
+		`{{ with $fields }}{{ range .Fields }}{{ end }}{{ end }}`,
+		`{{ with 100000000 }}{{ range .Labels }}{{ end }}{{ end }}`,
+		`{{ $ = 100000000 }}{{ range $.Labels }}{{ end }}`,
+	} {
+		made, problems := one(text)
+		require.False(t, problems.Failed(), text)
+		_, err := made.Render(rules.Vars{Fields: map[string]any{"Fields": 1e8, "Labels": 1e8}})
+		require.Error(t, err, text)
+	}
+}
+
 func TestAHugeTemplateIsRefused(t *testing.T) {
 	_, problems := one(strings.Repeat("x", 17<<10))
 	require.Contains(t, problems.Error(), "the text is longer than 16 KiB")
