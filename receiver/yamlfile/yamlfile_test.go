@@ -73,6 +73,19 @@ func TestWithoutAnEnvironmentNothingIsReplaced(t *testing.T) {
 	require.Equal(t, "${KNOWN} {{ $labels.x }}", f.Items[0].Name)
 }
 
+// Windows' editors write it before the first key, and show it to nobody.
+func TestAByteOrderMarkIsNoText(t *testing.T) {
+	f, d, ok := read("\ufeffitems:\n- name: a\n", words)
+	require.True(t, ok)
+	require.Empty(t, d.Problems)
+	require.Equal(t, "a", f.Items[0].Name)
+	require.Equal(t, 2, d.Line("items[0].name"))
+	_, d, _ = read("\ufeffitems:\n  - a: 1\n b: 2\n", words)
+	require.Contains(t, d.Problems.Error(), "f.yml:3: error: this is not YAML")
+	_, d, _ = read("\ufeff", words)
+	require.Contains(t, d.Problems.Error(), "the file is empty")
+}
+
 func TestEveryMistakeIsReportedWithItsLine(t *testing.T) {
 	for name, c := range map[string]struct {
 		text string
