@@ -50,6 +50,7 @@ func (d *document) rule(s *ruleSection, g *Group, at string) *Rule {
 	all := append(sortedKeys(s.Labels), alert.NameLabel, alert.SeverityLabel, noDataLabel)
 	r.Annotations = d.templates(s.Annotations, s, append(all, s.By...), at+".annotations")
 	d.chart(s, r, at)
+	d.doubts(r, at)
 	if s.SeriesLimit != nil {
 		r.SeriesLimit = *s.SeriesLimit
 		if *s.SeriesLimit <= 0 && !d.Faulty(at+".series_limit") {
@@ -119,8 +120,7 @@ func (d *document) condition(err error, at string) bool {
 	case err == nil:
 		return true
 	case errors.As(err, &wrong):
-		key := at[strings.LastIndexByte(at, '.')+1:]
-		d.Wrong(at, key+": "+wrong.Where()+wrong.What, wrong.Do)
+		d.Wrong(at, key(at)+": "+wrong.Where()+wrong.What, wrong.Do)
 	default:
 		d.Wrong(at, err.Error(), "write a condition such as temp_c > 27")
 	}
@@ -173,6 +173,7 @@ func (d *document) levels(s *ruleSection, r *Rule, at string) {
 // level compiles one level, and says whether its conditions are right.
 func (d *document) level(s *levelSection, slots *condition.Slots, at string) (Level, bool) {
 	level := Level{Severity: s.Severity, Line: d.Line(at + ".when")}
+	d.noTemplate(s.Severity, at+".severity")
 	good := true
 	switch place := at + ".when"; {
 	case d.Faulty(place):
@@ -202,6 +203,48 @@ func (d *document) level(s *levelSection, slots *condition.Slots, at string) (Le
 		good = d.condition(err, place) && good
 	}
 	return level, good
+}
+
+// doubts warns of what the rule's conditions probably do not mean.
+func (d *document) doubts(r *Rule, at string) {
+	type placed struct {
+		is *condition.Condition
+		at string
+	}
+	all := []placed{{r.Where, at + ".where"}}
+	for i, level := range r.Levels {
+		place := at
+		if d.Has(at + ".levels") {
+			place = fmt.Sprintf("%s.levels[%d]", at, i)
+		}
+		all = append(all, placed{level.When, place + ".when"}, placed{level.Clear, place + ".clear"})
+	}
+	all = slices.DeleteFunc(all, func(c placed) bool { return c.is == nil })
+	certain := slices.Clone(r.By)
+	if r.Chart != nil {
+		certain = append(certain, r.Chart.Field)
+	}
+	for _, c := range all {
+		certain = append(certain, c.is.Certain()...)
+	}
+	for _, c := range all {
+		for _, doubt := range c.is.Doubts() {
+			if !slices.ContainsFunc(doubt.Names, func(name string) bool { return slices.Contains(certain, name) }) {
+				d.Warn(c.at, key(c.at)+": "+doubt.Where()+doubt.What, doubt.Do)
+			}
+		}
+	}
+}
+
+// key is the last key of a path.
+func key(at string) string { return at[strings.LastIndexByte(at, '.')+1:] }
+
+// noTemplate refuses a template in a severity that chooses colours and routes
+// as it stands.
+func (d *document) noTemplate(severity, at string) {
+	if strings.Contains(severity, "{{") {
+		d.Wrong(at, "this severity is no template, and would be told as it stands", "write a word such as critical, or remove it and write the template into labels: {severity: …}")
+	}
 }
 
 // severities reports severities that are there twice or in the wrong order.
@@ -241,6 +284,8 @@ func (d *document) reachable(levels []Level, places []string) {
 		switch {
 		case level.Clear.Implies(level.When):
 			d.Wrong(place, fmt.Sprintf("this level can never end: whenever %s holds, when (%s) holds too", level.Clear, level.When), "let clear say when all is well again, as in when: temp_c > 27, clear: temp_c < 25")
+		case level.When.Implies(level.Clear):
+			d.Wrong(place, fmt.Sprintf("clear is in the wrong direction: it holds whenever when (%s) does, and where %s does not hold the level never ends", level.When, level.Clear), "let clear say when all is well again, as in when: temp_c > 27, clear: temp_c < 25")
 		case level.When.Covers(level.Clear) && !level.Clear.Excludes(level.When):
 			d.Wrong(place, fmt.Sprintf("clear has no effect: as soon as when (%s) does not hold any more, %s holds", level.When, level.Clear), "let clear begin beyond when, as in when: temp_c > 27, clear: temp_c < 25, or remove it")
 		}
@@ -276,6 +321,7 @@ func (d *document) noData(s *ruleSection, r *Rule, at string) {
 	if s.NoData.Severity == "" && len(r.Levels) > 0 {
 		r.NoData.Severity = r.Levels[len(r.Levels)-1].Severity
 	}
+	d.noTemplate(s.NoData.Severity, at+".severity")
 	switch {
 	case d.Faulty(at + ".after"):
 	case !d.Has(at + ".after"):

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"reflect"
@@ -146,8 +147,10 @@ func Parse(files []File) (*Set, yamlfile.Problems) {
 	return c.set, c.problems
 }
 
-// Wants says whether any rule looks at metrics of this name.
-func (s *Set) Wants(measurement string) bool { return len(s.measurements[measurement]) > 0 }
+// Wants says whether any rule looks at metrics of this name. No Set wants none.
+func (s *Set) Wants(measurement string) bool {
+	return s != nil && len(s.measurements[measurement]) > 0
+}
 
 // checker makes a Set of what files say, and reports what is wrong.
 type checker struct {
@@ -163,6 +166,10 @@ func (c *checker) file(f File) {
 		Elsewhere: elsewhere, Start: "start from one of sample-configs/rules",
 	})}
 	defer func() { c.problems = append(c.problems, d.Problems...) }()
+	if at := bare.FindIndex(yamlfile.TrimBOM(f.Data)); at != nil {
+		d.Report(1+bytes.Count(f.Data[:at[1]], []byte("\n")), "the file begins with a list, and rules stand in groups", "write groups: [{name: …, rules: […]}] with this list in it")
+		return
+	}
 	var section fileSection
 	if !d.Decode(f.Data, &section) {
 		return

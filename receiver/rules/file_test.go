@@ -147,6 +147,32 @@ func TestNoFilesAreNoRules(t *testing.T) {
 	require.Empty(t, problems)
 	require.NotNil(t, set)
 	require.False(t, set.Wants("cpu"))
+	set, problems = parse(t, "groups: 5")
+	require.True(t, problems.Failed())
+	require.False(t, set.Wants("cpu"), "a receiver without rules is asked too")
+}
+
+// A configuration has neither, and a rule file must not be called a wrong one.
+func TestARuleFileIsKnownByItsLines(t *testing.T) {
+	for text, want := range map[string]bool{
+		"groups: []":             true,
+		"\ufeffgroups: []":       true,
+		"# racks\r\ngroups:\r\n": true,
+		"{groups: []}":           true,
+		"{\n  \"groups\": []\n}": true,
+		"rules:\n- alert: A":     true,
+		"- alert: A":             true,
+		"\ufeff---\n# - a\n\n- when: a\n  alert: A": true,
+		"- name: g\n  rules:\n  - alert: A":         true,
+		"":                                          false,
+		"rule_files: [groups.yml]":                  false,
+		"route: {}\nx:\n  groups: 5":                false,
+		"- name: a":                                 false,
+		"x:\n- alert: A":                            false,
+		"# - alert: A\nx:\n  alert: A":              false,
+	} {
+		require.Equal(t, want, rules.IsRules([]byte(text)), text)
+	}
 }
 
 // Rules that people wrote one below the other for two severities are two

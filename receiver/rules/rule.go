@@ -1,10 +1,12 @@
 package rules
 
 import (
+	"regexp"
 	"strings"
 	"time"
 
 	"github.com/teamsrelay/teamsrelay/receiver/rules/condition"
+	"github.com/teamsrelay/teamsrelay/receiver/yamlfile"
 )
 
 // Set is all groups of all rule files, compiled. It does not change, and
@@ -19,6 +21,23 @@ type Set struct {
 // rules, and a pattern such as rules/*.yml does not mean them.
 func IsTest(name string) bool {
 	return strings.HasSuffix(name, "_test.yml") || strings.HasSuffix(name, "_test.yaml")
+}
+
+// heading is how a rule file begins a line, and nothing else of ours does.
+var heading = regexp.MustCompile(`(?m)^(?:\{\s*)?["']?(?:groups|rules)["']?[ \t]*:`)
+
+// bare is how a file begins that is a list: only blank lines and comments
+// stand before it.
+var bare = regexp.MustCompile(`^(?:[ \t\r]*(?:#[^\n]*)?\n|---[ \t\r]*\n)*- +`)
+
+// itemKey is a key by which an item of a list is known as a rule, or a group.
+var itemKey = regexp.MustCompile(`(?m)^(?:-| ) +(?:alert|record|rules)[ \t]*:`)
+
+// IsRules says whether the text of a file is meant to be rules, right or
+// wrong: a file with groups, or rules that stand in none.
+func IsRules(data []byte) bool {
+	data = yamlfile.TrimBOM(data)
+	return heading.Match(data) || bare.Match(data) && itemKey.Match(data)
 }
 
 // Group is rules that are evaluated together.

@@ -66,7 +66,9 @@ func compile(text string, b *builder) (*Condition, error) {
 	if kind != sample.None && kind != sample.Bool {
 		return nil, &Error{What: "the condition is " + kindNames[kind] + ", and must be true or false", Do: "compare it, as in " + example(text, kind)}
 	}
-	return &Condition{text: text, root: root, values: b.values, names: b.names}, nil
+	c := &Condition{text: text, root: root, values: b.values, names: b.names}
+	c.doubts, c.certain = b.doubts(tree.Node)
+	return c, nil
 }
 
 // example is a condition made of a text that is none.

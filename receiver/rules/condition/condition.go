@@ -74,6 +74,9 @@ type Condition struct {
 	// values are what $value can be, in the order of the text.
 	values []valued
 	names  []string
+	// doubts are what is probably not meant, certain the other names.
+	doubts  []Doubt
+	certain []string
 }
 
 // valued is a part of a condition that has a value worth telling: a field, or

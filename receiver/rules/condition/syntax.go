@@ -18,7 +18,7 @@ func quoted(s string) string { return yamlfile.Quote(s) }
 func (b *builder) wrong(n ast.Node, what, do string) error { return b.at(n.Location().From, what, do) }
 
 // at is a mistake at an offset in characters.
-func (b *builder) at(offset int, what, do string) error {
+func (b *builder) at(offset int, what, do string) *Error {
 	before := []rune(b.text)
 	before = before[:min(max(offset, 0), len(before))]
 	e := &Error{Line: 1, Column: 1, What: what, Do: do}
