@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -93,16 +94,17 @@ func (a *API) post(ctx context.Context, letters []letter) error {
 	if err := a.authorize(request); err != nil {
 		return &unavailable{what: fmt.Sprintf("the credentials cannot be read: %v", err)}
 	}
+	hide := hider(request)
 	response, err := a.client.Do(request)
 	if err != nil {
-		return &unavailable{what: plain(err)}
+		return &unavailable{what: hide.Replace(plain(err))} // it may quote what is no HTTP
 	}
 	defer response.Body.Close()
 	text, _ := io.ReadAll(io.LimitReader(response.Body, maxAnswer)) // the status says enough
-	return judge(response, text)
+	return judge(response, []byte(hide.Replace(string(text))))
 }
 
-// judge makes an outcome of an answer.
+// judge makes an outcome of an answer, whose text must not have secrets.
 func judge(response *http.Response, text []byte) error {
 	code := response.StatusCode
 	what := fmt.Sprintf("it answered %d %s", code, http.StatusText(code))
@@ -110,6 +112,8 @@ func judge(response *http.Response, text []byte) error {
 		what += ": " + words
 	}
 	switch {
+	case code >= 200 && code < 300 && isWebPage(response.Header, text):
+		what = fmt.Sprintf("a web page answered (%d), and no Alertmanager: a proxy or a sign-in page stands before it, or relay_url is wrong; it must be the base of a teamsrelay or an Alertmanager, such as http://127.0.0.1:9097", code)
 	case code >= 200 && code < 300:
 		return nil
 	case code == http.StatusBadRequest, code == http.StatusRequestEntityTooLarge, code == http.StatusUnprocessableEntity:
@@ -123,6 +127,13 @@ func judge(response *http.Response, text []byte) error {
 	}
 	after, _ := strconv.Atoi(response.Header.Get("Retry-After")) // a date is left to our own waits
 	return &unavailable{what: what, after: time.Duration(min(max(after, 0), 3600)) * time.Second}
+}
+
+// isWebPage says that an answer is one for people: whoever gave it has not
+// taken alerts, whatever its status.
+func isWebPage(header http.Header, text []byte) bool {
+	kind, _, _ := mime.ParseMediaType(header.Get("Content-Type"))
+	return kind == "text/html" || bytes.HasPrefix(bytes.TrimSpace(text), []byte("<"))
 }
 
 // plain is what is wrong with the network, without the URL around it.

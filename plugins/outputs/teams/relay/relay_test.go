@@ -299,6 +299,24 @@ func TestRelay(t *testing.T) {
 		r.expect("firing Hot")
 		require.Contains(t, r.log.String(), "handed on again")
 	})
+	test(t, "a web page that says that all is well has taken nothing", func(r *rig) {
+		for _, page := range []answer{
+			{header: http.Header{"Content-Type": {"text/html; charset=utf-8"}}, body: "Please sign in"},
+			{header: http.Header{"Content-Type": {"TEXT/HTML"}}},
+			{body: "\r\n <!DOCTYPE html>"},
+		} {
+			page.status = http.StatusAccepted
+			r.fail(page)
+		}
+		r.say(alert.Firing, "Hot")
+		synctest.Wait()
+		require.Equal(t, 1, r.stored())
+		time.Sleep(time.Minute)
+		r.expect("firing Hot")
+		require.Equal(t, 4, r.requests())
+		require.Contains(t, r.log.String(), "a web page answered (202)")
+		require.Contains(t, r.log.String(), "relay_url is wrong")
+	})
 	test(t, "many alerts go in several requests", func(r *rig) {
 		var names []string
 		for i := range 2*most + 1 {
@@ -366,6 +384,23 @@ func TestWordsForMistakes(t *testing.T) {
 		require.ErrorContains(t, err, words)
 		require.IsType(t, &unavailable{}, err, "it may be mended, and nothing is lost until then")
 	}
+}
+
+// brokenWire is a network on which a request comes back as it was.
+type brokenWire struct{}
+
+func (brokenWire) RoundTrip(r *http.Request) (*http.Response, error) {
+	return nil, fmt.Errorf("malformed HTTP response %q", r.Header.Get("Authorization"))
+}
+
+// TestErrorsOfTheNetworkHaveNoSecrets: what answers may not even speak HTTP.
+func TestErrorsOfTheNetworkHaveNoSecrets(t *testing.T) {
+	api, err := NewAPI("http://127.0.0.1:9", &http.Client{Transport: brokenWire{}}, func(r *http.Request) error {
+		r.Header.Set("Authorization", "Bearer topsecret")
+		return nil
+	})
+	require.NoError(t, err)
+	require.EqualError(t, api.post(t.Context(), nil), `malformed HTTP response "Bearer <secret>"`)
 }
 
 func TestURL(t *testing.T) {
