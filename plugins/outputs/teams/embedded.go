@@ -3,7 +3,6 @@ package teams
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"os"
 	"strings"
@@ -40,6 +39,11 @@ const (
 	defaultRepeatInterval = 4 * time.Hour
 )
 
+// defaultGroupBy has the host, with which Telegraf marks every metric: a
+// webhook cannot change a card, so an alert that joins one which is not
+// critical would wait, unseen, for the group's next message.
+var defaultGroupBy = []string{"alertname", "host"}
+
 // webhookMode makes of the section what a receiver's configuration file with
 // one destination would say.
 func (t *Teams) webhookMode(p *problems, option string, set *rules.Set) mode {
@@ -72,7 +76,7 @@ func (t *Teams) webhook(p *problems, option string) string {
 	}
 	text, err := readSmall(t.WebhookURLFile, 64<<10)
 	if err != nil {
-		p.wrong(option, fmt.Sprintf("the file %q cannot be read: %v", t.WebhookURLFile, err), "correct the path or let this user read it")
+		p.unreadable(option, t.WebhookURLFile, err)
 	}
 	return strings.TrimSpace(string(text))
 }
@@ -101,7 +105,7 @@ func (t *Teams) cards(p *problems) *card.Set {
 func (t *Teams) tree(p *problems, cards *card.Set) *route.Tree {
 	by := t.GroupBy
 	if by == nil {
-		by = []string{"alertname"}
+		by = defaultGroupBy
 	}
 	tree, found := route.New(route.Options{
 		Route: route.Route{
@@ -139,8 +143,8 @@ func (t *Teams) configMode(p *problems, set *rules.Set) mode {
 	polled(p, set, known, "add it under influxdb: in "+t.ConfigFile+", or correct the name")
 	if len(t.RuleFiles) > 0 {
 		c.Rules = set
-	} else if c.Rules == nil {
-		p.wrong("rule_files", "neither the section nor the configuration file has rules, so there would never be an alert", "add rule_files to one of them")
+	} else if c.Rules == nil || none(c.Rules) {
+		p.wrong("rule_files", "neither the section nor the configuration file has rules, "+noAlert, "add rule_files to one of them")
 	}
 	if t.StateFile == "" {
 		return t.embed(p, c, "storage.url of "+t.ConfigFile)
@@ -152,6 +156,7 @@ func (t *Teams) configMode(p *problems, set *rules.Set) mode {
 // embed makes the engine's configuration. named is the option that names the
 // store's file.
 func (t *Teams) embed(p *problems, c *relayconfig.Config, named string) mode {
+	checkState(p, named, c.Storage.SQLite)
 	if p.err() != nil {
 		return nil
 	}
@@ -173,6 +178,7 @@ func (m *embedded) open(ctx context.Context, log *slog.Logger) (*work, error) {
 		_ = db.Close()
 		return nil, err
 	}
+	replay(ctx, db, e, log)
 	return start(db, log, e.Samples, e.Run), nil
 }
 

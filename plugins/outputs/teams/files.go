@@ -1,6 +1,7 @@
 package teams
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -36,13 +37,25 @@ func read(p *problems, option string, patterns []string, skip func(name string) 
 			seen[name] = true
 			text, err := readSmall(name, yamlfile.MaxSize)
 			if err != nil {
-				p.wrong(option, fmt.Sprintf("the file %q cannot be read: %v", name, err), "correct the path or let this user read it")
+				p.unreadable(option, name, err)
 				continue
 			}
 			files = append(files, file{name, text})
 		}
 	}
 	return files
+}
+
+// errTooLarge says that a file is not read for its size.
+var errTooLarge = errors.New("it is larger than")
+
+// unreadable reports a file that could not be read.
+func (p *problems) unreadable(option, name string, err error) {
+	do := "correct the path or let this user read it"
+	if errors.Is(err, errTooLarge) {
+		do = "check that this is the right file; one with too many rules or templates can be made several"
+	}
+	p.wrong(option, fmt.Sprintf("the file %q cannot be read: %v", name, err), do)
 }
 
 // readSmall reads an ordinary file of at most limit bytes.
@@ -64,7 +77,7 @@ func readSmall(name string, limit int64) ([]byte, error) {
 	case err != nil:
 		return nil, reason(err)
 	case int64(len(text)) > limit:
-		return nil, fmt.Errorf("it is larger than %d KiB", limit>>10)
+		return nil, fmt.Errorf("%w %d KiB", errTooLarge, limit>>10)
 	}
 	return text, nil
 }
@@ -78,24 +91,47 @@ func reason(err error) error {
 	return err
 }
 
+// noAlert is what is wrong with a section without a rule.
+const noAlert = "so there would never be an alert"
+
 // ruleSet compiles the rule files; nil if there are none or they are wrong.
+// Every reason for a nil is reported, except that a config_file may have the
+// rules instead.
 func (t *Teams) ruleSet(p *problems) *rules.Set {
 	if len(t.RuleFiles) == 0 {
 		if t.ConfigFile == "" {
-			p.wrong("rule_files", "there are no rules, so there would never be an alert", `write rule_files = ["/etc/telegraf/teams/*.yml"]`)
+			p.wrong("rule_files", "there are no rules, "+noAlert, `write rule_files = ["/etc/telegraf/teams/*.yml"]`)
 		}
 		return nil
 	}
 	var files []rules.File
+	before := len(p.errs)
 	for _, f := range read(p, "rule_files", t.RuleFiles, rules.IsTest) {
 		files = append(files, rules.File{Name: f.name, Data: f.text})
 	}
 	if len(files) == 0 {
-		return nil // there is a reason, which was reported
+		if len(p.errs) == before {
+			p.wrong("rule_files", "the patterns match only files of tests, "+noAlert, "let one of them match a file with rules, which must not end in _test")
+		}
+		return nil
 	}
 	set, found := rules.Parse(files)
 	p.add(found)
+	if set != nil && none(set) {
+		p.wrong("rule_files", "there is no rule in them, "+noAlert, "write a rule into one of them; the README shows how")
+		return nil
+	}
 	return set
+}
+
+// none says that no group has a rule.
+func none(set *rules.Set) bool {
+	for _, g := range set.Groups {
+		if len(g.Rules) > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // add takes over what was found in files of ours.

@@ -43,7 +43,7 @@ func (t *Teams) check() (mode, error) {
 		t.onlyFor(p, "webhook_url", t.cardOptions())
 		made = t.relayMode(p, set)
 	}
-	if t.StateFile == "" && t.ConfigFile == "" {
+	if t.StateFile == "" && t.ConfigFile == "" { // else the mode has looked at it
 		p.wrong("state_file", "nothing says where to keep alerts until they are delivered", `write state_file = "/var/lib/telegraf/teams.db"`)
 	}
 	return made, p.err()
@@ -101,6 +101,9 @@ func (t *Teams) relayOptions() []option {
 		{"bearer_token", !t.BearerToken.Empty()}, {"username", !t.Username.Empty()}, {"password", !t.Password.Empty()},
 		{"tls_ca", t.TLSCA != ""}, {"tls_cert", t.TLSCert != ""}, {"tls_key", t.TLSKey != ""},
 		{"insecure_skip_verify", t.InsecureSkipVerify}, {"tls_server_name", t.ServerName != ""},
+		{"tls_key_pwd", t.TLSKeyPwd != ""}, {"tls_enable", t.Enable != nil}, {"tls_min_version", t.TLSMinVersion != ""},
+		{"tls_cipher_suites", len(t.TLSCipherSuites) > 0}, {"tls_renegotiation_method", t.RenegotiationMethod != ""},
+		{"timeout", t.Timeout != nil},
 	}
 }
 
@@ -139,17 +142,22 @@ func reveal(s *config.Secret) (string, error) {
 	return strings.TrimSpace(buffer.String()), nil
 }
 
-// timing is a time of the section, or the default.
+// timing is a time of the section, or the default, which also stands for one
+// that is wrong: it is reported here, and need not be again.
 func timing(p *problems, name string, set *config.Duration, otherwise time.Duration) *time.Duration {
 	if set == nil {
 		return &otherwise
 	}
 	d := time.Duration(*set)
 	if d < 0 || d == 0 && name != "group_wait" {
-		p.wrong(name, "the time must be longer than 0", "write a time such as "+fmt.Sprintf("%q", "1m")+", or remove it")
+		p.wrong(name, "the time must be longer than 0", `write a time such as "1m", or remove it`)
+		return &otherwise
 	}
 	return &d
 }
+
+// defaultTimeout is for one request to a receiver.
+const defaultTimeout = 10 * time.Second
 
 // relayMode checks what is needed to hand alerts on.
 func (t *Teams) relayMode(p *problems, set *rules.Set) mode {
@@ -158,11 +166,9 @@ func (t *Teams) relayMode(p *problems, set *rules.Set) mode {
 	if err != nil {
 		p.wrong("tls_ca, tls_cert, tls_key", err.Error(), "check that the files are there, that this user may read them, and that they are PEM")
 	}
-	if t.Timeout <= 0 {
-		p.wrong("timeout", "the time must be longer than 0", `write a time such as "10s", or remove it`)
-	}
+	checkState(p, "state_file", t.StateFile)
 	client := &http.Client{
-		Timeout: time.Duration(t.Timeout),
+		Timeout: *timing(p, "timeout", t.Timeout, defaultTimeout),
 		Transport: &http.Transport{
 			Proxy: http.ProxyFromEnvironment, TLSClientConfig: tlsConfig,
 			IdleConnTimeout: 90 * time.Second, MaxIdleConns: 2, MaxResponseHeaderBytes: 64 << 10,

@@ -44,7 +44,7 @@ type Teams struct {
 	BearerToken    config.Secret    `toml:"bearer_token"`
 	Username       config.Secret    `toml:"username"`
 	Password       config.Secret    `toml:"password"`
-	Timeout        config.Duration  `toml:"timeout"`
+	Timeout        *config.Duration `toml:"timeout"`
 	tls.ClientConfig
 
 	Log telegraf.Logger `toml:"-"`
@@ -144,7 +144,7 @@ func (t *Teams) Close() error {
 
 func init() {
 	outputs.Add("teams", func() telegraf.Output {
-		return &Teams{Timeout: config.Duration(10 * time.Second)}
+		return &Teams{}
 	})
 }
 

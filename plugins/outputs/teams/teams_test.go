@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -30,6 +32,7 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/ruler"
 	"github.com/teamsrelay/teamsrelay/receiver/sample"
 	"github.com/teamsrelay/teamsrelay/receiver/teamstest"
+	"github.com/teamsrelay/teamsrelay/receiver/yamlfile"
 )
 
 const temperatureRule = `
@@ -80,7 +83,9 @@ func TestWhatInitRefuses(t *testing.T) {
 		"polled.yml":     "groups:\n  - name: p\n    interval: 30s\n    influxdb: dc\n    rules:\n      - {alert: A, query: 'from(bucket: \"dc\") |> range(start: -5m)', when: _value > 1}\n",
 		"receiver2.yml":  strings.Replace(good, "route:", "rute:", 1),
 		"broken.tmpl":    "{{ define \"mine\" }}{{ .Nothing \n{{ end }}",
-		"rules_test.yml": "tests: []\n",
+		"rules_test.yml": "tests: []\n", "empty.yml": "groups: []\n", "empty2.yml": "groups:\n  - name: a\n    rules: []\n",
+		"large.yml":         strings.Repeat("#\n", yamlfile.MaxSize/2+1),
+		"emptyreceiver.yml": "rule_files: [empty.yml]\n" + good,
 	})
 	at := func(name string) string { return filepath.Join(dir, name) }
 	byHook := func(p *Teams) { p.WebhookURL = config.NewSecret([]byte(hook)) }
@@ -108,8 +113,18 @@ func TestWhatInitRefuses(t *testing.T) {
 		"a directory for a file": {func(p *Teams) { p.WebhookURLFile = dir }, []string{"it is not an ordinary file"}},
 		"a secret store outside": {func(p *Teams) { p.WebhookURL = config.NewSecret([]byte("@{vault:hook}")) }, []string{"webhook_url: the secret cannot be had", "${NAME}"}},
 
-		"no rule file":             {func(p *Teams) { byHook(p); p.RuleFiles = []string{at("none*.yml")} }, []string{"rule_files: there is no file"}},
-		"a pattern that is none":   {func(p *Teams) { byHook(p); p.RuleFiles = []string{"[a"} }, []string{"rule_files: \"[a\" is not a pattern"}},
+		"no rule file":            {func(p *Teams) { byHook(p); p.RuleFiles = []string{at("none*.yml")} }, []string{"rule_files: there is no file"}},
+		"a pattern that is none":  {func(p *Teams) { byHook(p); p.RuleFiles = []string{"[a"} }, []string{"rule_files: \"[a\" is not a pattern"}},
+		"only tests":              {func(p *Teams) { byHook(p); p.RuleFiles = []string{at("rules_t*.yml")} }, []string{"rule_files: the patterns match only files of tests, so there would never be an alert"}},
+		"only tests, with a file": {func(p *Teams) { p.ConfigFile = at("receiver.yml"); p.RuleFiles = []string{at("rules_t*.yml")} }, []string{"rule_files: the patterns match only files of tests"}},
+		"only tests, to hand on":  {func(p *Teams) { p.RelayURL = "http://h"; p.RuleFiles = []string{at("rules_t*.yml")} }, []string{"rule_files: the patterns match only files of tests"}},
+		"no rule in the files": {func(p *Teams) {
+			byHook(p)
+			p.RuleFiles = []string{at("empty*.yml")}
+			p.RuleFiles = []string{at("empty.yml"), at("empty2.yml")}
+		}, []string{"so there would never be an alert"}},
+		"no rule in a file's":      {func(p *Teams) { p.ConfigFile = at("emptyreceiver.yml"); p.RuleFiles = nil }, []string{"so there would never be an alert"}},
+		"a file that is too large": {func(p *Teams) { byHook(p); p.RuleFiles = []string{at("large.yml")} }, []string{"it is larger than 1024 KiB; check that this is the right file"}},
 		"a mistake in a rule":      {func(p *Teams) { byHook(p); p.RuleFiles = []string{at("wrong.yml")} }, []string{at("wrong.yml") + ":4: error: "}},
 		"a query without InfluxDB": {func(p *Teams) { byHook(p); p.RuleFiles = []string{at("polled.yml")} }, []string{at("polled.yml") + ":2: error: the group \"p\" queries the InfluxDB \"dc\"", "config_file"}},
 		"a query and a receiver":   {func(p *Teams) { p.RelayURL = "http://h"; p.RuleFiles = []string{at("polled.yml")} }, []string{"only a receiver queries InfluxDB"}},
@@ -131,7 +146,7 @@ func TestWhatInitRefuses(t *testing.T) {
 		"a password without a user": {func(p *Teams) { p.RelayURL = "http://h"; p.Password = config.NewSecret([]byte("topsecret")) }, []string{"password: there is no username to it"}},
 		"a password in the URL":     {func(p *Teams) { p.RelayURL = "http://u:topsecret@h" }, []string{"relay_url: it cannot be used; a user or password does not belong into the URL"}},
 		"no certificate":            {func(p *Teams) { p.RelayURL = "https://h"; p.TLSCA = at("none.pem") }, []string{"tls_ca, tls_cert, tls_key: "}},
-		"no timeout":                {func(p *Teams) { p.RelayURL = "https://h"; p.Timeout = 0 }, []string{"timeout: the time must be longer than 0"}},
+		"no timeout":                {func(p *Teams) { p.RelayURL = "https://h"; p.Timeout = seconds(0) }, []string{"timeout: the time must be longer than 0"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, log := plugin(t, dir, c.change)
@@ -150,6 +165,34 @@ func TestWhatInitRefuses(t *testing.T) {
 			}
 			require.NoFileExists(t, at("teams.db"), "Init only looks")
 		})
+	}
+}
+
+// TestOptionsWithoutEffectAreRefused: whoever sets one expects something of it.
+func TestOptionsWithoutEffectAreRefused(t *testing.T) {
+	dir := files(t, map[string]string{"rules.yml": temperatureRule})
+	off := false
+	for option, set := range map[string]func(*Teams){
+		"timeout":                  func(p *Teams) { p.Timeout = seconds(10) },
+		"username":                 func(p *Teams) { p.Username = config.NewSecret([]byte("me")) },
+		"password":                 func(p *Teams) { p.Password = config.NewSecret([]byte("topsecret")) },
+		"bearer_token":             func(p *Teams) { p.BearerToken = config.NewSecret([]byte("topsecret")) },
+		"tls_enable":               func(p *Teams) { p.Enable = &off },
+		"tls_ca":                   func(p *Teams) { p.TLSCA = "x" },
+		"tls_cert":                 func(p *Teams) { p.TLSCert = "x" },
+		"tls_key":                  func(p *Teams) { p.TLSKey = "x" },
+		"tls_key_pwd":              func(p *Teams) { p.TLSKeyPwd = "topsecret" },
+		"tls_server_name":          func(p *Teams) { p.ServerName = "x" },
+		"tls_min_version":          func(p *Teams) { p.TLSMinVersion = "TLS13" },
+		"tls_cipher_suites":        func(p *Teams) { p.TLSCipherSuites = []string{"x"} },
+		"tls_renegotiation_method": func(p *Teams) { p.RenegotiationMethod = "never" },
+		"insecure_skip_verify":     func(p *Teams) { p.InsecureSkipVerify = true },
+	} {
+		p, _ := plugin(t, dir, func(p *Teams) {
+			p.WebhookURL = config.NewSecret([]byte("http://127.0.0.1:9/workflow/nobody"))
+			set(p)
+		})
+		require.EqualError(t, p.Init(), option+": this is only for relay_url; remove it")
 	}
 }
 
@@ -200,6 +243,23 @@ func TestInsideTelegraf(t *testing.T) {
 	require.NoError(t, p.Write([]telegraf.Metric{metricAt("r1", 20)}))
 	cards := shown(t, teams, 2)
 	require.Contains(t, strings.ToLower(cards[1]), "resolved", "it was known to fire, and told once: %q", cards)
+	require.NoError(t, p.Close())
+}
+
+// TestEachHostIsToldAtOnce: a webhook cannot change a card, so a second host in
+// the group of the first would wait for that group's next message.
+func TestEachHostIsToldAtOnce(t *testing.T) {
+	teams, url := startTeams(t)
+	dir := files(t, map[string]string{"rules.yml": strings.Replace(temperatureRule, "rack", "host", 1)})
+	p, _ := plugin(t, dir, func(p *Teams) { p.WebhookURL = config.NewSecret([]byte(url)); p.GroupWait = seconds(0) })
+	require.NoError(t, p.Init())
+	require.NoError(t, p.Connect())
+	for n, host := range []string{"web1", "web2"} {
+		require.NoError(t, p.Write([]telegraf.Metric{
+			metric.New("temperature", map[string]string{"host": host}, map[string]any{"temp_c": 33.0}, time.Now()),
+		}))
+		require.Contains(t, shown(t, teams, n+1)[n], "firing")
+	}
 	require.NoError(t, p.Close())
 }
 
@@ -268,6 +328,42 @@ func TestTheRelayGetsCredentials(t *testing.T) {
 				require.NotContains(t, m.Text, "topsecret")
 			}
 		})
+	}
+}
+
+// TestAnAnswerThatRepeatsTheRequest: some proxies give back what they did not
+// like, and what is answered stands in the log, which many people read.
+func TestAnAnswerThatRepeatsTheRequest(t *testing.T) {
+	for name, change := range map[string]func(*Teams){
+		"a token": func(p *Teams) { p.BearerToken = config.NewSecret([]byte("top\"secret&/")) },
+		"a user": func(p *Teams) {
+			p.Username = config.NewSecret([]byte("me"))
+			p.Password = config.NewSecret([]byte("top\"secret&/"))
+		},
+	} {
+		for _, status := range []int{http.StatusBadRequest, http.StatusInternalServerError} {
+			t.Run(fmt.Sprintf("%s, %d", name, status), func(t *testing.T) {
+				server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					w.WriteHeader(status)
+					sent := r.Header.Get("Authorization")
+					_, password, _ := r.BasicAuth()
+					if password == "" {
+						password = strings.TrimPrefix(sent, "Bearer ")
+					}
+					quoted, _ := json.Marshal(password)
+					fmt.Fprintf(w, "not this: %s %s %s %s %s", sent, password, quoted, html.EscapeString(password), url.QueryEscape(password))
+				}))
+				defer server.Close()
+				dir := files(t, map[string]string{"rules.yml": temperatureRule})
+				p, log := begin(t, dir, func(p *Teams) { p.RelayURL = server.URL; change(p) }, "not this: ", metricAt("r1", 33))
+				require.NoError(t, p.Close())
+				said := allOf(log)
+				require.Contains(t, said, "<secret>")
+				for _, part := range []string{"top", "secret&", "secret%26", "bWU6"} {
+					require.NotContains(t, said, part)
+				}
+			})
+		}
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 	"time"
 	_ "time/tzdata" // time intervals name zones, and not every machine knows them
@@ -36,6 +37,10 @@ and keep it out of /etc/telegraf/telegraf.d, where Telegraf would read it.
 Information goes to stdout, warnings and errors to stderr. At the end of stdin,
 at SIGTERM and at SIGINT everything that was read is evaluated and stored, and
 the program ends with 0. Cards that wait are delivered after the next start.
+
+It ends with 1 when the section or the rules have mistakes, the store cannot be
+opened, or the store has refused to the end what was evaluated last, which is
+lost then; and with 2 when the command line has a mistake.
 
 `
 
@@ -95,7 +100,9 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 		err = plugin.Init()
 	}
 	if err != nil {
-		log.Error(*path + ": " + err.Error())
+		for line := range strings.SplitSeq(err.Error(), "\n") {
+			log.Error(*path + ": " + line)
+		}
 		return 1
 	}
 	if *check {

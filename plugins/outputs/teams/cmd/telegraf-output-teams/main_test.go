@@ -52,6 +52,20 @@ func startPlugin(t testing.TB, dir, url string) *teams.Teams {
 	return plugin
 }
 
+// TestEveryLineSaysWhichFile: Telegraf's log has lines of many plugins.
+func TestEveryLineSaysWhichFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "teams.conf")
+	require.NoError(t, os.WriteFile(file, []byte("[[outputs.teams]]\n  group_wait = \"-1s\"\n  group_interval = \"0s\"\n  webhook_url = \"http://127.0.0.1:9/workflow/nobody\"\n"), 0o600))
+	var out, errOut strings.Builder
+	require.Equal(t, 1, run(t.Context(), []string{"-check", "-config", file}, strings.NewReader(""), &out, &errOut))
+	require.Empty(t, out.String())
+	lines := strings.Split(strings.TrimSpace(errOut.String()), "\n")
+	require.Len(t, lines, 4, "rules, two times and the state are wrong, each is said once: %q", lines)
+	for _, line := range lines {
+		require.True(t, strings.HasPrefix(line, "E! "+file+": "), line)
+	}
+}
+
 // TestFlags: what people and Telegraf put on the command line.
 func TestFlags(t *testing.T) {
 	section := writeSection(t, t.TempDir(), "http://127.0.0.1:9/workflow/nobody")

@@ -95,6 +95,9 @@ func parse(text string, lookup func(string) (string, bool)) (*teams.Teams, error
 	}
 	for _, option := range slices.Sorted(maps.Keys(options)) {
 		value, err := expanded(options[option], lookup)
+		if text, ok := options[option].(string); ok && err == nil && slices.Contains(complete, option) {
+			err = unset(text, lookup)
+		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("line %d: %s: %w", lineOf(text, option), option, err))
 		}
@@ -105,6 +108,9 @@ func parse(text string, lookup func(string) (string, bool)) (*teams.Teams, error
 	}
 	return decode(text, options)
 }
+
+// times are the options that are a time.
+var times = []string{"group_wait", "group_interval", "repeat_interval", "timeout"}
 
 // decode puts the options into the plugin.
 func decode(text string, options map[string]any) (*teams.Teams, error) {
@@ -118,6 +124,9 @@ func decode(text string, options map[string]any) (*teams.Teams, error) {
 		option := "an option"
 		if found := lastKey.FindStringSubmatch(err.Error()); found != nil {
 			option = found[1]
+		}
+		if slices.Contains(times, option) {
+			return nil, fmt.Errorf("line %d: the value of %s is no time; write a number and a unit in quotes, such as \"30s\", \"5m\" or \"4h\"", lineOf(text, option), option)
 		}
 		return nil, fmt.Errorf("line %d: the value of %s is of the wrong kind; compare it with %s -sample-config", lineOf(text, option), option, name)
 	}
@@ -133,6 +142,20 @@ var (
 	variable    = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
 	secretStore = regexp.MustCompile(`@\{[^}]*:[^}]*\}`)
 )
+
+// complete are the options in which ${NAME} of a variable that is not set is a
+// mistake: nobody has a secret or an address that looks like it.
+var complete = []string{"webhook_url", "relay_url", "bearer_token", "username", "password", "tls_key_pwd"}
+
+// unset reports the variables in a text that are not there.
+func unset(text string, lookup func(string) (string, bool)) error {
+	for _, found := range variable.FindAllStringSubmatch(text, -1) {
+		if _, ok := lookup(found[1]); !ok {
+			return fmt.Errorf("the environment variable %s is not set; pass it with environment of outputs.execd", found[1])
+		}
+	}
+	return nil
+}
 
 // expanded is a value with the variables of the environment in its texts.
 func expanded(value any, lookup func(string) (string, bool)) (any, error) {
@@ -166,6 +189,9 @@ func syntax(err error) error {
 	if !errors.As(err, &wrong) || wrong.Position.Line == 0 {
 		return fmt.Errorf("outputs.teams is no section; write %s, such as %s -sample-config prints", section, name)
 	}
+	if twice := writtenTwice.FindStringSubmatch(wrong.Message); twice != nil {
+		return fmt.Errorf("line %d: %s is written twice; keep one of them", wrong.Position.Line, twice[1])
+	}
 	where := ""
 	if wrong.LastKey != "" {
 		where = " near " + wrong.LastKey
@@ -181,8 +207,10 @@ func syntax(err error) error {
 
 var (
 	// quoted is what the words of the parser quote.
-	quoted  = regexp.MustCompile(`"[^"]*("|$)|'[^']*('|$)`)
-	lastKey = regexp.MustCompile(`last key "([^"]+)"`)
+	quoted = regexp.MustCompile(`"[^"]*("|$)|'[^']*('|$)`)
+	// writtenTwice has the words of the parser for a key that is there already.
+	writtenTwice = regexp.MustCompile(`^Key '(?:outputs\.teams\.)?([\w.-]+)' has already been defined`)
+	lastKey      = regexp.MustCompile(`last key "([^"]+)"`)
 )
 
 // lineOf is where an option or a section stands in the file; 1 if it is not

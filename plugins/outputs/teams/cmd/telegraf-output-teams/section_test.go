@@ -15,7 +15,7 @@ import (
 // environment is what os.LookupEnv finds.
 func environment(name string) (string, bool) {
 	value, ok := map[string]string{
-		"HOOK": `https://prod-01.westeurope.logic.azure.com/workflows/1?sig=top"secret\`, "EMPTY": "", "labels": "eaten",
+		"ODD": "a${UNKNOWN}topsecret", "HOOK": `https://prod-01.westeurope.logic.azure.com/workflows/1?sig=top"secret\`, "EMPTY": "", "labels": "eaten",
 	}[name]
 	return value, ok
 }
@@ -45,7 +45,7 @@ func TestSection(t *testing.T) {
 	require.Equal(t, filepath.Join(dir, "teams.db"), plugin.StateFile)
 	require.Equal(t, "/etc/ca.pem", plugin.TLSCA)
 	require.Equal(t, filepath.Join(dir, "cert.pem"), plugin.TLSCert)
-	require.Equal(t, config.Duration(10*time.Second), plugin.Timeout, "defaults hold")
+	require.Nil(t, plugin.Timeout, "what nobody says is not set")
 }
 
 func TestWhatIsWrongWithASection(t *testing.T) {
@@ -53,21 +53,26 @@ func TestWhatIsWrongWithASection(t *testing.T) {
 		text  string
 		words []string
 	}{
-		"no section":                  {"", []string{"there are 0 sections [[outputs.teams]]"}},
-		"two sections":                {"[[outputs.teams]]\n[[outputs.teams]]\n", []string{"there are 2 sections [[outputs.teams]]; write exactly one"}},
-		"an option that there is not": {"[[outputs.teams]]\n\n  webhok_url = \"x\"\n", []string{"line 3: there is no option webhok_url here"}},
-		"an option of Telegraf's":     {"[[outputs.teams]]\n  namepass = [\"cpu\"]\n", []string{"line 2: there is no option namepass here", "stands in the section [[outputs.execd]]"}},
-		"two of them":                 {"[[outputs.teams]]\n  a = 1\n  b = 1\n", []string{"line 2: there is no option a ", "line 3: there is no option b "}},
-		"another section":             {"[agent]\n  interval = \"10s\"\n[[outputs.teams]]\n", []string{"line 1: agent does not belong here"}},
-		"another output":              {"[[outputs.teams]]\n[[outputs.file]]\n  files = [\"x\"]\n", []string{"line 2: outputs.file does not belong here"}},
-		"a value of the wrong kind":   {"[[outputs.teams]]\n  rule_files = \"x.yml\"\n", []string{"line 2: the value of rule_files is of the wrong kind"}},
-		"a time without a unit":       {"[[outputs.teams]]\n  group_wait = \"soon\"\n", []string{"line 2: the value of group_wait is of the wrong kind"}},
-		"a secret store":              {"[[outputs.teams]]\n  webhook_url = \"@{vault:hook}\"\n", []string{"line 2: webhook_url: secret stores are only in Telegraf's own process", "${NAME}", "webhook_url_file"}},
-		"a secret store in a list":    {"[[outputs.teams]]\n  group_by = [\"a\", \"@{vault:hook}\"]\n", []string{"line 2: group_by: secret stores"}},
-		"no TOML":                     {"[[outputs.teams]]\n  webhook_url = https://host/?sig=topsecret\n", []string{"line 2: this is not TOML near outputs.teams.webhook_url"}},
-		"no TOML, with digits":        {"[[outputs.teams]]\n  bearer_token = 1234topsecret\n", []string{"line 2: this is not TOML"}},
-		"a text that is not closed":   {"[[outputs.teams]]\n  bearer_token = \"topsecret\n", []string{"line 2: this is not TOML"}},
-		"a plain table":               {"[outputs.teams]\n  state_file = \"x\"\n", []string{"outputs.teams is no section; write [[outputs.teams]]"}},
+		"no section":                    {"", []string{"there are 0 sections [[outputs.teams]]"}},
+		"two sections":                  {"[[outputs.teams]]\n[[outputs.teams]]\n", []string{"there are 2 sections [[outputs.teams]]; write exactly one"}},
+		"an option that there is not":   {"[[outputs.teams]]\n\n  webhok_url = \"x\"\n", []string{"line 3: there is no option webhok_url here"}},
+		"an option of Telegraf's":       {"[[outputs.teams]]\n  namepass = [\"cpu\"]\n", []string{"line 2: there is no option namepass here", "stands in the section [[outputs.execd]]"}},
+		"two of them":                   {"[[outputs.teams]]\n  a = 1\n  b = 1\n", []string{"line 2: there is no option a ", "line 3: there is no option b "}},
+		"another section":               {"[agent]\n  interval = \"10s\"\n[[outputs.teams]]\n", []string{"line 1: agent does not belong here"}},
+		"another output":                {"[[outputs.teams]]\n[[outputs.file]]\n  files = [\"x\"]\n", []string{"line 2: outputs.file does not belong here"}},
+		"a value of the wrong kind":     {"[[outputs.teams]]\n  rule_files = \"x.yml\"\n", []string{"line 2: the value of rule_files is of the wrong kind"}},
+		"a time without a unit":         {"[[outputs.teams]]\n  group_wait = \"soon\"\n", []string{"line 2: the value of group_wait is no time", `such as "30s", "5m" or "4h"`}},
+		"a list for a time":             {"[[outputs.teams]]\n  timeout = [1]\n", []string{"line 2: the value of timeout is no time"}},
+		"a variable that is not set":    {"[[outputs.teams]]\n  webhook_url = \"${NO_HOOK}\"\n", []string{"line 2: webhook_url: the environment variable NO_HOOK is not set; pass it with environment of outputs.execd"}},
+		"one of two that is not set":    {"[[outputs.teams]]\n  relay_url = \"http://h\"\n  password = \"${HOOK}${NO_PASSWORD}\"\n", []string{"line 3: password: the environment variable NO_PASSWORD is not set"}},
+		"a host that is not set":        {"[[outputs.teams]]\n  relay_url = \"http://${RELAY}:9097\"\n", []string{"line 2: relay_url: the environment variable RELAY is not set"}},
+		"an option that is there twice": {"[[outputs.teams]]\n  webhook_url = \"topsecret\"\n\n  webhook_url = \"topsecret\"\n", []string{"line 4: webhook_url is written twice; keep one of them"}},
+		"a secret store":                {"[[outputs.teams]]\n  webhook_url = \"@{vault:hook}\"\n", []string{"line 2: webhook_url: secret stores are only in Telegraf's own process", "${NAME}", "webhook_url_file"}},
+		"a secret store in a list":      {"[[outputs.teams]]\n  group_by = [\"a\", \"@{vault:hook}\"]\n", []string{"line 2: group_by: secret stores"}},
+		"no TOML":                       {"[[outputs.teams]]\n  webhook_url = https://host/?sig=topsecret\n", []string{"line 2: this is not TOML near outputs.teams.webhook_url"}},
+		"no TOML, with digits":          {"[[outputs.teams]]\n  bearer_token = 1234topsecret\n", []string{"line 2: this is not TOML"}},
+		"a text that is not closed":     {"[[outputs.teams]]\n  bearer_token = \"topsecret\n", []string{"line 2: this is not TOML"}},
+		"a plain table":                 {"[outputs.teams]\n  state_file = \"x\"\n", []string{"outputs.teams is no section; write [[outputs.teams]]"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := parse(c.text, environment)
@@ -78,6 +83,15 @@ func TestWhatIsWrongWithASection(t *testing.T) {
 			require.NotContains(t, err.Error(), "topsecret")
 		})
 	}
+}
+
+// TestWhatAVariableHoldsIsNotLookedInto: a password may look like a variable.
+func TestWhatAVariableHoldsIsNotLookedInto(t *testing.T) {
+	plugin, err := parse("[[outputs.teams]]\n  password = \"${ODD}\"\n", environment)
+	require.NoError(t, err)
+	password, err := plugin.Password.Get()
+	require.NoError(t, err)
+	require.Equal(t, "a${UNKNOWN}topsecret", password.String())
 }
 
 func TestAFileThatCannotBeRead(t *testing.T) {
