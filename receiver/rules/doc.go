@@ -149,8 +149,11 @@
 // said to be silent because we were down.
 //
 // Reload goes on with other rules. A rule keeps its series if its ID (group,
-// name and labels), its measurement or query language, and by are the same.
-// Its levels are found by their severity: the alert of a level that is gone
+// name and labels) and what it looks at are the same: its measurement, or its
+// connection and query, and where and by; spaces make no difference. Rules
+// whose IDs would be alike have what they look at and their severities in
+// them, so their order makes none either, but a first twin begins both anew.
+// A rule's levels are found by their severity: the alert of a level that is gone
 // ends and says so, and the next lower one takes its place; a new level is
 // reached by the next sample. Windows go on where function, field and length
 // are the same. Alerts of a rule that is gone, or of other series now, end and

@@ -260,15 +260,25 @@ func (d *document) isPromQL(at string) bool {
 }
 
 // identify gives every rule an ID that stays the same over reloads and
-// restarts: its group, its name and its labels. What else is the same is
-// counted.
+// restarts: its group, its name and its labels. Rules that have all of these
+// in common are told apart by what they look at and by their severities, so
+// that none gets the series of another when their order changes.
 func (c *checker) identify() {
-	count := make(map[string]int)
+	twins := make(map[string]int)
 	for _, g := range c.set.Groups {
 		for _, r := range g.Rules {
 			r.ID = g.Name + "/" + labelled(r.Alert, r.Labels)
-			if count[r.ID]++; count[r.ID] > 1 {
-				r.ID = fmt.Sprintf("%s#%d", r.ID, count[r.ID])
+			twins[r.ID]++
+		}
+	}
+	for _, g := range c.set.Groups {
+		for _, r := range g.Rules {
+			if twins[r.ID] > 1 {
+				what := []string{fmt.Sprint(shapeOf(r))}
+				for _, level := range r.Levels {
+					what = append(what, level.Severity)
+				}
+				r.ID = fmt.Sprintf("%s#%016x", r.ID, hashOf(what...))
 			}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -175,23 +176,36 @@ func TestARuleFileIsKnownByItsLines(t *testing.T) {
 	}
 }
 
-// Rules that people wrote one below the other for two severities are two
-// rules, and their states must not be mixed up after a restart.
+// Rules that people wrote one below the other, for two severities or two
+// paths, are two rules, and their series must not be mixed up by a restart or
+// when somebody sorts the file.
 func TestEveryRuleHasAnIDOfItsOwn(t *testing.T) {
-	set, problems := parse(t, `
-groups:
-  - name: disk
-    rules:
-      - {alert: Full, measurement: disk, severity: critical, when: used_percent > 95}
-      - {alert: Full, measurement: disk, severity: warning, when: used_percent > 90}
-      - {alert: Full, measurement: disk, severity: warning, when: used_percent > 90, labels: {team: a}}
-`)
-	require.Empty(t, problems)
-	var ids []string
-	for _, r := range set.Groups[0].Rules {
-		ids = append(ids, r.ID)
+	lines := []string{
+		`{alert: Full, measurement: disk, severity: critical, when: used_percent > 95}`,
+		`{alert: Full, measurement: disk, severity: warning, when: used_percent > 90}`,
+		`{alert: Full, measurement: disk, severity: warning, when: used_percent > 90, where: path == "/"}`,
+		`{alert: Full, measurement: disk, severity: warning, when: used_percent > 90, where: path == "/data"}`,
+		`{alert: Full, measurement: disk, severity: warning, when: used_percent > 90, labels: {team: a}}`,
 	}
-	require.Equal(t, []string{"disk/Full{}", "disk/Full{}#2", `disk/Full{team="a"}`}, ids)
+	ids := func(lines ...string) (ids []string) {
+		set, problems := parse(t, "groups:\n  - name: disk\n    rules:\n      - "+strings.Join(lines, "\n      - "))
+		require.False(t, problems.Failed(), "%v", problems)
+		for _, r := range set.Groups[0].Rules {
+			ids = append(ids, r.ID)
+		}
+		return ids
+	}
+	first := ids(lines...)
+	for _, id := range first[:4] {
+		require.Regexp(t, `^disk/Full\{\}#[0-9a-f]{16}$`, id)
+	}
+	require.Equal(t, `disk/Full{team="a"}`, first[4])
+	require.Len(t, slices.Compact(slices.Sorted(slices.Values(first))), 5)
+	require.Equal(t, "disk/Full{}", ids(lines[0])[0], "a rule that has no twin may look at other things and stay the same")
+
+	slices.Reverse(lines)
+	slices.Reverse(first)
+	require.Equal(t, first, ids(lines...))
 }
 
 func rule(lines string) string {

@@ -13,9 +13,9 @@ const (
 )
 
 // Reload goes on with other rules. A rule with the ID of an old one keeps its
-// series if they are made of the same tags of the same measurement or query
-// language, with all that is known of them; its levels are found by their
-// severity. Alerts of rules and levels that are gone end, and say so.
+// series if they are made of the same tags of the same samples (measurement or
+// query, and where), with all that is known of them; its levels are found by
+// their severity. Alerts of rules and levels that are gone end, and say so.
 func (e *Evaluator) Reload(set *Set, now time.Time) {
 	e.arrive(now)
 	old := e.trackers

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"hash/fnv"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/teamsrelay/teamsrelay/receiver/alert"
@@ -32,16 +34,30 @@ func (one *series) name() string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// shapeOf stands for what a rule's series are: two rules of the same shape can
-// take over each other's.
+// shapeOf stands for what a rule's series are made of: two rules of the same
+// shape can take over each other's. Where is part of it, and so is the query:
+// a series that they leave out now would never be heard of again, and its
+// alert would stay for an hour. How their texts are spaced makes no difference.
 func shapeOf(rule *Rule) uint64 {
+	where := ""
+	if rule.Where != nil {
+		where = rule.Where.String()
+	}
+	parts := []string{
+		rule.Group.InfluxDB, rule.Measurement, string(rule.Language), spaced(rule.Query), spaced(where),
+		strconv.FormatBool(rule.By == nil),
+	}
+	return hashOf(append(parts, rule.By...)...)
+}
+
+// spaced is a text with one space where there are several, or ends of lines.
+func spaced(text string) string { return strings.Join(strings.Fields(text), " ") }
+
+// hashOf tells texts from others.
+func hashOf(texts ...string) uint64 {
 	h := fnv.New64a()
-	text := func(s string) { fmt.Fprintf(h, "%q,", s) }
-	text(rule.Measurement)
-	text(string(rule.Language))
-	text(fmt.Sprint(rule.By == nil))
-	for _, name := range rule.By {
-		text(name)
+	for _, text := range texts {
+		fmt.Fprintf(h, "%q,", text)
 	}
 	return h.Sum64()
 }

@@ -270,6 +270,12 @@ func TestReload(t *testing.T) {
 			require.Zero(w.t, w.e.Stats()[0].Series)
 			w.to(mins(1)).metric("host=a", "v=30").says("warning{host=a} fires since 1m")
 		}},
+		"another where makes other series: what was told ends": {before + `, where: rack != "2"`, func(w *world, reload func()) {
+			w.metric("host=a,rack=2", "v=35").to(mins(1)).says("critical{host=a} fires since 0s")
+			reload()
+			w.says("critical{host=a} ends 0s-1m" + gone)
+			w.metric("host=a,rack=2", "v=35").metric("host=a,rack=1", "v=30").says("warning{host=a} fires since 1m")
+		}},
 		"a rule that is gone ends all it told": {``, func(w *world, reload func()) {
 			w.metric("host=a", "v=30").to(mins(11)).says("warning{host=a} fires since 0s", "warning{host=a,no_data=true} fires since 10m")
 			reload()
@@ -370,4 +376,44 @@ func TestWhatARuleToldAsAWholeEndsWithItsSeries(t *testing.T) {
 	w.restart(oneRule(t, `when: v > 27, severity: info, by: [rack], no_data: {after: 10m}`))
 	w.says("info{no_data=true} ends 10m-11m: " + ruleGone)
 	require.Empty(t, w.rows)
+}
+
+// TestAnotherQueryBeginsAnew would fail for who asks for disks in the place of
+// temperatures: an alert that reads "90 °C" would become one of a disk.
+func TestAnotherQueryBeginsAnew(t *testing.T) {
+	file := func(query string) *Set {
+		return parsed(t, `groups: [{name: g, influxdb: dc, rules: [{alert: A, query: "`+query+`", when: _value > 27, severity: info}]}]`)
+	}
+	for _, restart := range []bool{false, true} {
+		again := func(w *world, set *Set) {
+			if restart {
+				w.restart(set)
+				return
+			}
+			w.e.Reload(set, w.now)
+			w.listen()
+		}
+		w := newWorld(t, file("from(bucket: 'temperature') |> last()"))
+		w.to(mins(10)).poll(row(mins(10), "rack=1", "_value=30"))
+		again(w, file("from(bucket: 'temperature')\\n  |> last()"))
+		w.says("info{rack=1} fires since 10m")
+		again(w, file("from(bucket: 'disk') |> last()"))
+		w.says("info{rack=1} ends 10m-10m: " + ruleGone)
+		w.poll(row(mins(5), "rack=1", "_value=90"))
+		w.says("info{rack=1} fires since 5m")
+	}
+}
+
+// TestRulesThatChangePlacesKeepTheirSeries would fail for who sorts a file of
+// rules that differ in where only: each would lead the series of the other.
+func TestRulesThatChangePlacesKeepTheirSeries(t *testing.T) {
+	file := func(first, second string) *Set {
+		rule := `{alert: A, measurement: m, when: v > 27, severity: info, where: path == "%s"}`
+		return parsed(t, "groups: [{name: g, rules: ["+fmt.Sprintf(rule, first)+", "+fmt.Sprintf(rule, second)+"]}]")
+	}
+	w := newWorld(t, file("/", "/data"))
+	w.metric("path=/", "v=30").metric("path=/data", "v=30").says("info{path=/} fires since 0s", "info{path=/data} fires since 0s")
+	w.e.Reload(file("/data", "/"), w.now)
+	w.listen()
+	w.to(mins(1)).metric("path=/", "v=20").metric("path=/data", "v=20").says("info{path=/} ends 0s-1m", "info{path=/data} ends 0s-1m")
 }

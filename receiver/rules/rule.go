@@ -55,7 +55,7 @@ type Group struct {
 // Rule turns samples into alerts.
 type Rule struct {
 	// ID identifies the rule across reloads and restarts: its group, its
-	// name and its labels.
+	// name and its labels; where these are not enough, what it looks at.
 	ID    string
 	Alert string
 	Group *Group
