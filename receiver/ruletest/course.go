@@ -22,6 +22,8 @@ type course struct {
 	suite     *suite
 	input     []inputLine // what is still to come
 	evaluator *rules.Evaluator
+	// given are the names that the input has samples of.
+	given     map[string]bool
 	inhibitor *route.Inhibitor
 	groups    []*group.Group // in order of their making
 	byOrigin  map[string]*group.Group
@@ -61,8 +63,12 @@ const maxSteps = 1_000_000
 var errSteps = errors.New("too much happens in this test; make its times shorter")
 
 func newCourse(s *suite, t *test) *course {
+	given := make(map[string]bool)
+	for i := range t.input {
+		given[t.input[i].sample.Measurement] = true
+	}
 	return &course{
-		suite: s, input: t.input,
+		suite: s, input: t.input, given: given,
 		evaluator: rules.NewEvaluator(s.rules, start),
 		inhibitor: s.routes.NewInhibitor(),
 		byOrigin:  make(map[string]*group.Group),
@@ -192,6 +198,9 @@ func (c *course) readable(changes []alert.Alert, now time.Time) {
 		for _, texts := range []map[string]string{a.Labels, a.Annotations} {
 			for _, name := range slices.Sorted(maps.Keys(texts)) {
 				why, failed := strings.CutPrefix(texts[name], failedTemplate)
+				if misprint := rules.Misprint(texts[name]); !failed && misprint != "" {
+					why, failed = "a printf in it does not go with its values, and writes "+misprint, true
+				}
 				if !failed || slices.ContainsFunc(c.broken, func(b broken) bool { return b.alert == a.Name() && b.name == name }) {
 					continue
 				}
@@ -289,6 +298,35 @@ func (c *course) firing() []map[string]string {
 		return 0
 	})
 	return all
+}
+
+// unasked says of the rules whose silence is told although the test is not
+// about them why that is, a line each.
+func (c *course) unasked(expected []map[string]string) (lines []string) {
+	_, unexpected := match(expected, c.firing())
+	for _, labels := range unexpected {
+		name := labels[alert.NameLabel]
+		if labels["no_data"] != "true" || !c.neverGiven(name) {
+			continue
+		}
+		line := "the test has no sample for " + name + "; its no_data fires by itself"
+		if !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+// neverGiven says whether the test has no sample for any rule of this name.
+func (c *course) neverGiven(name string) bool {
+	for _, g := range c.suite.rules.Groups {
+		for _, r := range g.Rules {
+			if r.Alert == name && (c.given[r.Measurement] || r.Measurement == "" && c.given[name]) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // message is the card of a telling.

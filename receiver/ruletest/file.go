@@ -84,16 +84,34 @@ type document struct {
 	more yamlfile.Problems
 }
 
+// Check reads a file of tests with everything that it names, and runs nothing.
+// Paths in it are relative to the directory of its name.
+func Check(name string, data []byte) yamlfile.Problems {
+	_, problems := readSuite(name, data)
+	return problems
+}
+
 // load reads a file of tests with everything that it names. The suite is nil
 // if any of the problems is an error.
 func load(path string) (*suite, yamlfile.Problems) {
+	data, err := read(path)
+	if err != nil {
+		return nil, yamlfile.Problems{{
+			File: path, Line: 1, Level: yamlfile.Error,
+			What: "the file cannot be read: " + reason(err), Do: "check the name and that this user may read it",
+		}}
+	}
+	return readSuite(path, data)
+}
+
+// readSuite is load for a file that has been read already.
+func readSuite(path string, data []byte) (*suite, yamlfile.Problems) {
 	d := &document{
 		Document: yamlfile.New(path, yamlfile.Words{Elsewhere: elsewhere, Start: "start from one of sample-configs/rules/*_test.yml"}),
 		dir:      filepath.Dir(path),
 	}
-	data, err := read(path)
-	if err != nil {
-		d.Report(1, "the file cannot be read: "+reason(err), "check the name and that this user may read it")
+	if rules.IsRules(data) {
+		d.Report(1, "this is a file of rules, and no file of tests", "name one with rule_files: ["+filepath.Base(path)+"] and tests: in it, such as those of sample-configs/rules")
 		return nil, d.Problems
 	}
 	var f file

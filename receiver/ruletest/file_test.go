@@ -78,3 +78,14 @@ func TestFilesOfTestsAmongTheRulesAreNoRules(t *testing.T) {
 	require.Empty(t, report.Problems)
 	require.False(t, report.Failed())
 }
+
+// Check is for those who write a test and have no time to run it, such as an
+// editor: it says what Run would say, and runs nothing.
+func TestATestIsCheckedWithoutBeingRun(t *testing.T) {
+	path := testsIn(t, head+"  - name: a rack is cold\n    input: temperature,rack=r1 temp_c=20\n    expect: [{at: 1m, alerts: [{alertname: Hot}]}]")
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Empty(t, Check(path, data), "that it fails is for Run to say")
+	wrong := strings.Replace(string(data), "input", "inptu", 1)
+	require.Contains(t, Check(path, []byte(wrong)).Error(), `datacenter_test.yml:4: error: there is no key "inptu" here; did you mean input?`)
+}

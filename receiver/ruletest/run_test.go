@@ -131,3 +131,60 @@ func TestJUnitHoldsEveryTestAndWhyItFailed(t *testing.T) {
 	require.Equal(t, []int{1, 0, 1}, []int{read.Suites[2].Tests, read.Suites[2].Failures, read.Suites[2].Errors})
 	require.Contains(t, read.Suites[0].Cases[0].Failure.Text, "what happened")
 }
+
+// ran runs the only test of a file, with rules that lie beside it.
+func ran(t *testing.T, rules, test string) Result {
+	t.Helper()
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "rules.yml"), []byte(rules), 0o600))
+	path := filepath.Join(dir, "rules_test.yml")
+	require.NoError(t, os.WriteFile(path, []byte("rule_files: [rules.yml]\ntests:\n"+test), 0o600))
+	report := Run(path, nil)
+	require.False(t, report.Problems.Failed(), report.Problems.Error())
+	require.Len(t, report.Results, 1)
+	return report.Results[0]
+}
+
+// People would read %!d(float64=28) on the card, and in labels it would choose
+// the route.
+func TestWhatPrintfCannotWriteFailsATest(t *testing.T) {
+	for text, want := range map[string]string{
+		`annotations: {summary: '{{ printf "%d" $value }} °C'}`:                      "%!d(float64=28)",
+		`annotations: {summary: '{{ printf "%.0f" $fields.absent }} °C'}`:            "%!f(<nil>)",
+		`annotations: {summary: '{{ printf "%f" $fields.state }}'}`:                  "%!f(string=open)",
+		`labels: {floor: '{{ printf "%.0f" $value $labels.rack }}'}`:                 "%!(EXTRA string=r1)",
+		`annotations: {summary: '{{ printf "%.0f%%!" $value }} (so) 100%! (never)'}`: "",
+	} {
+		result := ran(t, "groups: [{name: g, rules: [{alert: Hot, measurement: m, when: v > 5, "+text+"}]}]",
+			"  - {name: x, input: 'm,rack=r1 v=28,state=\"open\"', expect: [{at: 1m, alerts: [{alertname: Hot}]}]}\n")
+		if want == "" {
+			require.Empty(t, result.Failures, text)
+			continue
+		}
+		require.Len(t, result.Failures, 1, text)
+		require.Contains(t, result.Failures[0].What, " of Hot cannot be written")
+		require.Equal(t, []string{"a printf in it does not go with its values, and writes " + want}, result.Failures[0].Details)
+	}
+}
+
+// A test that looks at one rule of a file meets the silence of the others.
+func TestSilenceThatATestDidNotAskForIsExplained(t *testing.T) {
+	const rules = `groups:
+  - name: g
+    rules:
+      - {alert: Hot, measurement: m, when: v > 5, no_data: {after: 10m}}
+      - {alert: Nd, measurement: n, when: v > 5, no_data: {after: 5m}}
+`
+	details := func(test string) string {
+		result := ran(t, rules, test)
+		require.Len(t, result.Failures, 1)
+		return strings.Join(result.Failures[0].Details, "\n")
+	}
+	const hint = "the test has no sample for Nd; its no_data fires by itself"
+	got := details("  - {name: x, input: m v=28 0s, expect: [{at: 6m, alerts: [{alertname: Hot}]}]}\n")
+	require.Equal(t, "unexpected  Nd{no_data=\"true\"}\n"+hint, got)
+	got = details("  - {name: x, input: \"m v=28 0s\\nn v=1 0s\", expect: [{at: 6m, alerts: [{alertname: Hot}]}]}\n")
+	require.NotContains(t, got, "has no sample", "its sensor fell silent in the test itself")
+	got = details("  - {name: x, input: m v=28 0s, expect: [{at: 6m, alerts: [{alertname: Hot}, {alertname: Nd}, {alertname: Cold}]}]}\n")
+	require.NotContains(t, got, "has no sample", "it was expected")
+}
