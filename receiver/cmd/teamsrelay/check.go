@@ -4,13 +4,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"regexp"
 	"slices"
 
 	"github.com/alecthomas/kingpin/v2"
 
 	"github.com/teamsrelay/teamsrelay/receiver/config"
 	"github.com/teamsrelay/teamsrelay/receiver/rules"
+	"github.com/teamsrelay/teamsrelay/receiver/ruletest"
 	"github.com/teamsrelay/teamsrelay/receiver/yamlfile"
 )
 
@@ -19,7 +19,7 @@ import (
 const maxStdin = 16 << 20
 
 func addCheckConfig(k *kingpin.Application, p *program) {
-	cmd := k.Command("check-config", "Report every mistake in configurations and rule files, one a line: FILE:LINE: error|warning: what; what to do. Exit code 1 if there is an error.")
+	cmd := k.Command("check-config", "Report every mistake in configurations, rule files and their tests, one a line: FILE:LINE: error|warning: what; what to do. Exit code 1 if there is an error.")
 	cmd.HelpLong(`Examples:
   teamsrelay check-config /etc/teamsrelay/teamsrelay.yml
   teamsrelay check-config < teamsrelay.yml
@@ -30,63 +30,87 @@ the environment), and renders every card for groups of every kind. It neither
 opens the store nor talks to Teams. Warnings alone are exit code 0.
 
 Rule files that are named here are checked together, as the rule_files of one
-configuration are; what they decide is for test-rules to prove.`)
-	files := cmd.Arg("file", "Configurations and rule files; standard input when none is given.").Strings()
+configuration are. Tests of rules are read, not run: what rules decide is for
+test-rules to prove. Telegraf's configuration is checked by its plugin:
+  telegraf-output-teams -check -config /etc/telegraf/telegraf.conf`)
+	files := cmd.Arg("file", "Configurations, rule files, their tests, or patterns for them; standard input when none is given.").Strings()
 	cmd.Action(func(*kingpin.ParseContext) error {
-		failed := false
-		check := func(name string, problems config.Problems) {
-			for _, problem := range problems {
-				fmt.Fprintln(p.out, problem)
-			}
-			if problems.Failed() {
-				failed = true
-				return
-			}
-			fmt.Fprintf(p.out, "%s: OK\n", name)
-		}
+		c := &check{out: p.out, said: make(map[yamlfile.Problem]bool)}
 		if len(*files) == 0 {
 			data, err := io.ReadAll(io.LimitReader(p.in, maxStdin))
 			if err != nil {
 				return err
 			}
-			_, problems := config.Parse("<stdin>", data, config.Env{Lookup: os.LookupEnv})
-			check("<stdin>", problems)
+			c.file("<stdin>", data)
 		}
-		var ruleFiles []rules.File
-		for _, file := range *files {
-			if rules.IsTest(file) { // lies beside its rules, and a pattern for those means it too
-				fmt.Fprintf(p.out, "%s: left out: rule tests are run by teamsrelay test-rules\n", file)
+		paths, err := expand(*files)
+		if err != nil {
+			return err
+		}
+		for _, path := range paths {
+			data, err := read(path)
+			if err != nil {
+				_, problems := config.Load(path, config.Env{}) // says why in our words
+				c.report(path, problems)
 				continue
 			}
-			if data, ok := ruleFile(file); ok {
-				ruleFiles = append(ruleFiles, rules.File{Name: file, Data: data})
-				continue
-			}
-			_, problems := config.Load(file, config.Env{Lookup: os.LookupEnv})
-			check(file, problems)
+			c.file(path, data)
 		}
-		_, problems := rules.Parse(ruleFiles)
-		for _, file := range ruleFiles {
-			check(file.Name, slices.DeleteFunc(slices.Clone(problems), func(p yamlfile.Problem) bool { return p.File != file.Name }))
-		}
-		if failed {
+		c.together()
+		if c.failed {
 			return errFailed
 		}
 		return nil
 	})
 }
 
-// groups is how a rule file begins, and no configuration does.
-var groups = regexp.MustCompile(`(?m)^groups[ \t]*:`)
+// check is a run of check-config.
+type check struct {
+	out    io.Writer
+	said   map[yamlfile.Problem]bool // rules are read for their tests, too
+	failed bool
+	// rules are checked together, tests after them.
+	rules []rules.File
+	tests []rules.File
+}
 
-// ruleFile reads a file if it is a rule file. What cannot be read is left to
-// those who read configurations, and say so.
-func ruleFile(name string) ([]byte, bool) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, false
+// file checks a file, or keeps it for together.
+func (c *check) file(name string, data []byte) {
+	switch contentsOf(name, data) {
+	case ofRules:
+		c.rules = append(c.rules, rules.File{Name: name, Data: data})
+	case ofTests:
+		c.tests = append(c.tests, rules.File{Name: name, Data: data})
+	case ofTelegraf:
+		c.report(name, config.Problems{telegrafProblem(name, data)})
+	default:
+		_, problems := config.Parse(name, data, config.Env{Lookup: os.LookupEnv})
+		c.report(name, problems)
 	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, yamlfile.MaxSize+1)) // Parse refuses one byte too many
-	return data, err == nil && groups.Match(data)
+}
+
+// together checks the rules and the tests.
+func (c *check) together() {
+	_, problems := rules.Parse(c.rules)
+	for _, file := range c.rules {
+		c.report(file.Name, slices.DeleteFunc(slices.Clone(problems), func(p yamlfile.Problem) bool { return p.File != file.Name }))
+	}
+	for _, file := range c.tests {
+		c.report(file.Name, ruletest.Check(file.Name, file.Data))
+	}
+}
+
+// report prints the problems of a file, or that it is right.
+func (c *check) report(name string, problems config.Problems) {
+	for _, problem := range problems {
+		if !c.said[problem] {
+			fmt.Fprintln(c.out, problem)
+		}
+		c.said[problem] = true
+	}
+	if problems.Failed() {
+		c.failed = true
+		return
+	}
+	fmt.Fprintf(c.out, "%s: OK\n", name)
 }

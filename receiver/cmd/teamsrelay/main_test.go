@@ -123,7 +123,6 @@ func TestCheckConfigTellsMistakesByLine(t *testing.T) {
 		"rules with mistakes, each with its line, beside good ones": {[]string{rules, wrongRules}, "", 1,
 			[]string{rules + ": OK\n", wrongRules + ":3: error: ", wrongRules + ":5: error: "}},
 		"the same alert in two files":       {[]string{rules, write(t, "again.yml", goodRules)}, "", 1, []string{"again.yml:4: error: "}},
-		"a rule test that lies beside":      {[]string{rules, write(t, "hot_test.yml", "tests: []\n")}, "", 0, []string{"hot_test.yml: left out", "test-rules"}},
 		"nothing on standard input":         {nil, "", 1, []string{"<stdin>:1: error: the file is empty"}},
 		"one with a secret and a wrong key": {[]string{secret}, "", 1, []string{`"strange"`}},
 	} {

@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
-	"path/filepath"
 	"regexp"
-	"strings"
 
 	"github.com/alecthomas/kingpin/v2"
 
@@ -80,27 +78,6 @@ tests use its routes and cards; without, everything is told as it happens.`)
 		}
 		return nil
 	})
-}
-
-// expand replaces patterns by the files that match them: a shell does so on
-// Linux, and none does on Windows. A name that is there is no pattern.
-func expand(names []string) ([]string, error) {
-	var paths []string
-	for _, name := range names {
-		if _, err := os.Lstat(name); err == nil || !strings.ContainsAny(name, "*?[") {
-			paths = append(paths, name)
-			continue
-		}
-		found, err := filepath.Glob(name)
-		switch {
-		case err != nil:
-			return nil, fmt.Errorf("%q is not a pattern for files; close every [", name)
-		case len(found) == 0:
-			return nil, fmt.Errorf("no file matches %q", name)
-		}
-		paths = append(paths, found...)
-	}
-	return paths, nil
 }
 
 func writeJUnit(path string, reports []ruletest.Report) error {
