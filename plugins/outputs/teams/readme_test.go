@@ -7,8 +7,10 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/BurntSushi/toml"
+	"github.com/influxdata/telegraf/config"
 	"github.com/stretchr/testify/require"
 
 	"github.com/teamsrelay/teamsrelay/receiver/rules"
@@ -103,6 +105,56 @@ func TestEveryOptionIsInTheSampleConfig(t *testing.T) {
 	}
 	tags(reflect.TypeFor[Teams]())
 	require.Equal(t, known, shown)
+}
+
+// TestDefaultsAreAsTheSampleConfigSays: a line with a # is what holds without it.
+func TestDefaultsAreAsTheSampleConfigSays(t *testing.T) {
+	var said struct {
+		GroupBy        []string        `toml:"group_by"`
+		GroupWait      config.Duration `toml:"group_wait"`
+		GroupInterval  config.Duration `toml:"group_interval"`
+		RepeatInterval config.Duration `toml:"repeat_interval"`
+		Timeout        config.Duration `toml:"timeout"`
+	}
+	var lines strings.Builder
+	for _, m := range regexp.MustCompile(`(?m)^  # ((?:group_\w+|repeat_interval|timeout) = .*)$`).FindAllStringSubmatch(sampleConfig, -1) {
+		lines.WriteString(m[1] + "\n")
+	}
+	_, err := toml.Decode(lines.String(), &said)
+	require.NoError(t, err)
+	require.Equal(t, defaultGroupBy, said.GroupBy)
+	require.Equal(t, defaultGroupWait, time.Duration(said.GroupWait))
+	require.Equal(t, defaultGroupInterval, time.Duration(said.GroupInterval))
+	require.Equal(t, defaultRepeatInterval, time.Duration(said.RepeatInterval))
+	require.Equal(t, defaultTimeout, time.Duration(said.Timeout))
+}
+
+// TestTheTrialHasAStateOfItsOwn: in that of the simulator the alert counts as
+// told, and Teams would hear nothing of it for hours.
+func TestTheTrialHasAStateOfItsOwn(t *testing.T) {
+	_, blocks := readme(t)
+	states := make(map[string]bool)
+	for _, b := range blocks {
+		if state := regexp.MustCompile(`state_file = (".*")`).FindStringSubmatch(b.text); b.from == "" && state != nil {
+			require.False(t, states[state[1]], "two steps use %s", state[1])
+			states[state[1]] = true
+		}
+	}
+	require.Len(t, states, 2)
+}
+
+// TestLinksInTheREADME lead to headings that there are.
+func TestLinksInTheREADME(t *testing.T) {
+	text, _ := readme(t)
+	headings := make(map[string]bool)
+	for _, m := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(text, -1) {
+		headings[strings.ReplaceAll(regexp.MustCompile(`[^a-z0-9 -]`).ReplaceAllString(strings.ToLower(m[1]), ""), " ", "-")] = true
+	}
+	links := regexp.MustCompile(`\]\(#([^)]+)\)`).FindAllStringSubmatch(text, -1)
+	require.NotEmpty(t, links)
+	for _, link := range links {
+		require.Contains(t, headings, link[1])
+	}
 }
 
 // TestTheREADMEIsTelegrafs: the form that Telegraf's own linter asks for.
