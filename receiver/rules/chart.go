@@ -65,15 +65,21 @@ func (c *chart) shift(by int64) {
 	if c.newest == math.MinInt64 {
 		return
 	}
-	moved := by / c.step
-	if by%c.step < 0 { // rounded down, so that no bucket is of times to come
-		moved--
-	}
+	moved := steps(by, c.step)
 	means := c.means
 	for i := range int64(chartPoints) {
 		c.means[slot(c.newest+moved-i)] = means[slot(c.newest-i)]
 	}
 	c.newest += moved
+}
+
+// steps is by how many buckets a time moves, rounded down, so that none is of
+// times to come.
+func steps(by, step int64) int64 {
+	if by%step < 0 {
+		return by/step - 1
+	}
+	return by / step
 }
 
 // picture is the chart as it stands at a time; what was not measured yet is a

@@ -78,7 +78,8 @@
 // counts as of the newest one's time. Samples of the same time all count. A
 // sample that is more than a minute ahead of our clock counts as of now, or as
 // of the series' own clock if that is further. A sample without a time is of
-// now; one from before 1970 counts as of 1970.
+// now, and so is one from before 2000: nobody measured it then, its time was
+// written in another unit than it was read in, or is InfluxQL's for none.
 //
 // Rows are sorted by time first. A row that is not newer than what an earlier
 // poll gave of its series is passed over without a word: polls ask for ranges
@@ -146,16 +147,19 @@
 //
 // After a restart clocks go on as if there had been none, but silence counts
 // from the restart, because nobody listened before; so nothing is forgotten or
-// said to be silent because we were down.
+// said to be silent because we were down. Where the newest sample of a series
+// is of a time to come, by more than the minute that is believed, our clock was
+// wrong before and has been set: all times of the series go back with it, as
+// if we had not been down.
 //
 // Reload goes on with other rules. A rule keeps its series if its ID (group,
 // name and labels) and what it looks at are the same: its measurement, or its
 // connection and query, and where and by; spaces make no difference. Rules
 // whose IDs would be alike have what they look at and their severities in
-// them, so their order makes none either, but a first twin begins both anew.
-// A rule's levels are found by their severity: the alert of a level that is gone
-// ends and says so, and the next lower one takes its place; a new level is
-// reached by the next sample. Windows go on where function, field and length
-// are the same. Alerts of a rule that is gone, or of other series now, end and
-// say so. A restart with other rules does the same.
+// them, so their order makes none either; a rule that gets its first such twin
+// begins anew. A rule's levels are found by their severity: the alert of a
+// level that is gone ends and says so, and the next lower one takes its place;
+// a new level is reached by the next sample. Windows go on where function,
+// field and length are the same. Alerts of a rule that is gone, or of other
+// series now, end and say so. A restart with other rules does the same.
 package rules

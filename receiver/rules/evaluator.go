@@ -20,6 +20,8 @@ const (
 	// forgetSilentAfter if its silence was told.
 	forgetAfter       = time.Hour
 	forgetSilentAfter = 24 * time.Hour
+	// earliest is the first second that a sample can be of, in 2000.
+	earliest = int64(946_684_800)
 	// farthest is the latest time that is reckoned with, in 2096, and longest
 	// the longest duration, 15 years: sums of them do not overflow.
 	farthest = int64(4e18)
@@ -228,14 +230,13 @@ func (e *Evaluator) spread(d *directory, s *sample.Sample, at int64) (became use
 	return became
 }
 
-// instant is a time in nanoseconds since 1970; none is now, and what does not
-// fit is as near as it can be.
+// instant is a time in nanoseconds since 1970. None is now, and so is one from
+// before 2000: a time whose unit was taken for another. What does not fit is
+// as near as it can be.
 func (e *Evaluator) instant(t time.Time) int64 {
 	switch sec := t.Unix(); {
-	case t.IsZero():
+	case sec < earliest: // the zero time too
 		return e.now + e.shift
-	case sec < 0:
-		return 0
 	case sec > farthest/int64(time.Second):
 		return farthest
 	}

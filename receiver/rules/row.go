@@ -64,9 +64,9 @@ func hashOf(texts ...string) uint64 {
 
 // check says whether what was read can be of a series of the rule.
 func (k *keptSeries) check(r *tracker) error {
-	fits := func(at int64) bool { return at >= 0 && at <= farthest }
+	fits := func(at int64) bool { return at >= -farthest && at <= farthest }
 	_, ok := r.directory.tags(k.key)
-	ok = ok && fits(k.newest) && fits(abs(k.ahead))
+	ok = ok && fits(k.newest) && fits(k.ahead)
 	for _, level := range k.levels {
 		ok = ok && fits(level.from)
 	}
@@ -77,12 +77,47 @@ func (k *keptSeries) check(r *tracker) error {
 		}
 	}
 	if c := k.chart; c != nil {
-		ok = ok && c.step > 0 && fits(c.newest) && c.newest <= k.newest/c.step
+		ok = ok && c.step > 0 && c.newest >= -farthest/c.step && c.newest <= k.newest/c.step
 	}
 	if !ok {
 		return errGarbage
 	}
 	return nil
+}
+
+// setBack moves all times of a series back if its newest sample is of a future
+// that has not come: our clock was ahead when that came, and has been set since.
+// Otherwise all samples would be late until then, and the alert would stay
+// whatever they say. by is by how much, 0 if nothing had to be moved.
+func (k *keptSeries) setBack(wall int64) (by int64) {
+	if k.newest <= wall+tolerance {
+		return 0
+	}
+	if k.ahead > tolerance { // it was set while we ran, and nothing has come since
+		by, k.ahead = -k.ahead, 0
+	}
+	if k.newest+by > wall+tolerance { // it was set while nobody ran
+		by = max(wall+k.ahead, 0) - k.newest
+	}
+	move := func(at *int64) { *at = max(*at+by, -farthest) }
+	move(&k.newest)
+	for i := range k.levels {
+		move(&k.levels[i].from)
+	}
+	for _, w := range k.windows {
+		for i := range w.points {
+			move(&w.points[i].at)
+		}
+	}
+	if c := k.chart; c != nil {
+		c.newest = max(c.newest+steps(by, c.step), -farthest/c.step)
+	}
+	for _, a := range []*keptAlert{k.told, k.quiet} {
+		if a != nil { // it may have begun after the newest sample
+			a.alert.StartsAt = timeOf(min(a.alert.StartsAt.UnixNano()+by, k.newest))
+		}
+	}
+	return by
 }
 
 // soil says that a row of the series has to be stored, changed or deleted.
@@ -198,8 +233,19 @@ func (e *Evaluator) Restore(row Row, now time.Time) error {
 	if r.directory.places[kept.key].of(r) != nil {
 		return errors.New("the series is known already")
 	}
+	by := kept.setBack(e.now + e.shift)
 	one := e.revive(r, kept)
 	one.flags |= stored | restored
+	if by != 0 {
+		e.soil(one)
+		if u := one.unwell; u != nil {
+			for _, t := range []*told{u.told, u.quiet} {
+				if t != nil {
+					e.changes = append(e.changes, t.alert)
+				}
+			}
+		}
+	}
 	return nil
 }
 

@@ -127,7 +127,8 @@ func TestSamples(t *testing.T) {
 }
 
 // TestTimesOutsideTheCalendar would fail for everyone, if one line with a
-// nonsensical time could stop the evaluator or make an alert of that time.
+// nonsensical time could stop the evaluator, or make a card that says that it
+// has been too warm since 1 January 1970.
 func TestTimesOutsideTheCalendar(t *testing.T) {
 	for name, at := range map[string]time.Time{
 		"none":           {},
@@ -138,6 +139,11 @@ func TestTimesOutsideTheCalendar(t *testing.T) {
 		"before int64":   time.Unix(-1<<60, 0),
 		"the beginning":  time.Unix(0, 0),
 		"a century away": start.AddDate(100, 0, 0),
+
+		"seconds taken for nanoseconds":      time.Unix(0, start.Unix()),
+		"milliseconds taken for nanoseconds": time.Unix(0, start.UnixMilli()),
+		"microseconds taken for nanoseconds": time.Unix(0, start.UnixMicro()),
+		"nanoseconds taken for seconds":      time.Unix(start.UnixNano(), 0),
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, oneRule(t, `when: v > 27, for: 1m, no_data: {after: 1h}, chart: {field: v}, labels: {x: "{{ $value }}"}`))
@@ -146,11 +152,7 @@ func TestTimesOutsideTheCalendar(t *testing.T) {
 			w.e.Metric(&s, w.now)
 			w.listen()
 			w.to(mins(2))
-			require.Len(t, w.said, 1, "the clock runs from whatever time that is")
-			w.e.Firing(func(a alert.Alert) {
-				require.False(t, a.StartsAt.After(w.now), "it began at %s", a.StartsAt)
-				require.GreaterOrEqual(t, a.StartsAt.Year(), 1970)
-			})
+			w.says("{x=30} fires since 1m")
 		})
 	}
 }

@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -144,7 +145,12 @@ func TestTheClockIsSet(t *testing.T) {
 			w.listen()
 			w.now = start.Add(mins(by + 5))
 			w.restart(w.set).to(mins(by + 10)).says()
-			w.to(mins(by + 11)).says("info{host=a} fires since 10m")
+			since := 10.0
+			if by < 0 { // or every sample would be late for ten hours
+				since += by
+			}
+			w.to(mins(by+11)).metric("host=a", "v=30").says("info{host=a} fires since " + offset(start.Add(mins(since))))
+			require.EqualValues(t, 0, w.e.Stats()[0].Late)
 		})
 		t.Run("of ours only, "+name, func(t *testing.T) {
 			w := newWorld(t, oneRule(t, keys))
@@ -156,4 +162,64 @@ func TestTheClockIsSet(t *testing.T) {
 			w.to(mins(by + 11)).says("info{host=a} fires since 10m")
 		})
 	}
+}
+
+// TestTheClockIsSetWhileNobodyRuns would fail for who sets a clock that was
+// hours ahead and starts again: samples must not be late, and what fires must
+// end, not only hours later.
+func TestTheClockIsSetWhileNobodyRuns(t *testing.T) {
+	keys := `levels: [{severity: critical, when: 'v > 27 and count(v, "20m") > 0'}, {severity: warning, when: v > 20}], for: 10m, no_data: {after: 20m, severity: warning}, chart: {field: v}`
+	story := func(t *testing.T) (*world, func(by float64)) {
+		w := newWorld(t, oneRule(t, keys))
+		w.metric("host=a", "v=30").metric("host=b", "v=30").to(mins(11)).metric("host=a", "v=25").metric("host=b", "v=30")
+		w.e.Checkpoint()
+		w.listen()
+		w.says("critical{host=a} fires since 10m", "critical{host=b} fires since 10m", "critical{host=a} ends 10m-11m", "warning{host=a} fires since 11m")
+		return w, func(by float64) {
+			w.now = start.Add(mins(by))
+			w.restart(w.set)
+		}
+	}
+	t.Run("back by hours", func(t *testing.T) {
+		w, restart := story(t)
+		restart(11 - 360)
+		require.Equal(t, []string{
+			"critical{host=b} fires since " + offset(start.Add(mins(10-360))),
+			"warning{host=a} fires since " + offset(start.Add(mins(11-360))),
+		}, w.firing(), "as if the clock had never been wrong")
+		w.e.Firing(func(a alert.Alert) {
+			require.False(t, a.Chart.From.Add(59*a.Chart.Step).After(w.now), "a chart of times to come")
+		})
+		w.to(mins(12-360)).metric("host=a", "v=10").metric("host=b", "v=30")
+		require.EqualValues(t, 0, w.e.Stats()[0].Late)
+		w.says("warning{host=a} ends " + offset(start.Add(mins(11-360))) + "-" + offset(start.Add(mins(12-360))))
+		w.to(mins(33 - 360))
+		require.Len(t, w.firing(), 3, "two that say that there is no data")
+	})
+	t.Run("back by hours twice, with silence that was told", func(t *testing.T) {
+		w, restart := story(t)
+		w.to(mins(40))
+		w.said = nil
+		restart(40 - 360)
+		restart(40 - 720)
+		w.e.Firing(func(a alert.Alert) { require.False(t, a.StartsAt.After(w.now), "%v", a) })
+		w.metric("host=a", "v=10").metric("host=b", "v=10")
+		require.Empty(t, w.firing())
+		require.EqualValues(t, 0, w.e.Stats()[0].Late)
+	})
+	t.Run("back by the minute that is believed: nothing moves", func(t *testing.T) {
+		w, restart := story(t)
+		restart(10)
+		require.Equal(t, []string{"critical{host=b} fires since 10m", "warning{host=a} fires since 11m"}, w.firing())
+	})
+	t.Run("to the time of a machine that has no clock", func(t *testing.T) {
+		w, restart := story(t)
+		restart(-start.Sub(time.Unix(30, 0)).Minutes())
+		w.metric("host=a", "v=10")
+		require.Len(t, w.firing(), 1)
+		w.e.Checkpoint()
+		w.listen()
+		w.restart(w.set) // what is from before 1970 now can be read again
+		require.Len(t, w.firing(), 1)
+	})
 }
