@@ -81,7 +81,6 @@ func (d *Document) parse(data []byte) *yaml.Node {
 		d.Report(1, fmt.Sprintf("the file is larger than %d KiB", MaxSize>>10), "check that this is the right file")
 		return nil
 	}
-	data = TrimBOM(data)
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	var root, more yaml.Node
 	switch err := decoder.Decode(&root); {
@@ -107,6 +106,7 @@ func (d *Document) parse(data []byte) *yaml.Node {
 }
 
 // TrimBOM is a file without the mark that Windows' editors write before UTF-8.
+// Decode needs none of it: it is for those who look at a file's lines.
 func TrimBOM(data []byte) []byte { return bytes.TrimPrefix(data, []byte("\ufeff")) }
 
 var syntaxLine = regexp.MustCompile(`^yaml: (?:line \d+: )?`)

@@ -282,6 +282,41 @@ func TestNamesAreMentionedOnce(t *testing.T) {
 	require.Empty(t, compiled(t, "1 > 0").Names())
 }
 
+// TestDoubts: what is doubted, where, and which names are beyond doubt because
+// something else is done with them.
+func TestDoubts(t *testing.T) {
+	const text = `is taken for the name of a field or tag; put it in quotes if it is a text, as in == "b", or write field("b") if it is a field`
+	for _, c := range []struct {
+		text    string
+		doubts  []string
+		certain []string
+	}{
+		{`a == b`, []string{`column 6: "b" ` + text}, []string{"a"}},
+		{`größe > 5 and a == b`, []string{`column 20: "b" ` + text}, []string{"a", "größe"}},
+		{"c > 5 and\n(a == b)", []string{`line 2, column 7: "b" ` + text}, []string{"a", "c"}},
+		{`lower(a) == b`, []string{`column 13: "b" ` + text}, []string{"a"}},
+		{`(c > 5 ? a == b : true)`, []string{`column 15: "b" ` + text}, []string{"a", "c"}},
+		{`a == field("b")`, nil, []string{"a", "b"}},
+		{`a == b and changed(b)`, []string{`column 6: "b" ` + text}, []string{"a", "b"}},
+		{`a < b`, nil, []string{"a", "b"}},
+		{`a * 2 == b`, nil, []string{"a", "b"}},
+		{`größe-ü-3 > 5`, []string{`column 1: "größe-ü-3" is one name minus another; write field("größe-ü-3") if it is one name, or spaces around - if it is a difference`}, nil},
+		{`a - b > 5`, nil, []string{"a", "b"}},
+		{`a -b > 5`, nil, []string{"a", "b"}},
+		{`a+b > 5`, nil, []string{"a", "b"}},
+		{`mean(a, "5m") > 5`, nil, []string{"a"}},
+		{`mean("a", "5m") > 5`, nil, []string{"a"}},
+	} {
+		made := compiled(t, c.text)
+		var doubts []string
+		for _, doubt := range made.Doubts() {
+			doubts = append(doubts, doubt.Error.Error())
+		}
+		require.Equal(t, c.doubts, doubts, c.text)
+		require.Equal(t, c.certain, made.Certain(), c.text)
+	}
+}
+
 // TestMistakesAreExplained pairs what people write with what they read.
 func TestMistakesAreExplained(t *testing.T) {
 	for _, c := range []struct{ text, want string }{

@@ -54,16 +54,14 @@ func (d *doubter) Visit(n *ast.Node) {
 		if callee, ok := n.Callee.(*ast.IdentifierNode); ok {
 			delete(d.names, callee)
 		}
-		for _, argument := range n.Arguments {
-			if text, ok := argument.(*ast.StringNode); ok {
-				d.certain = append(d.certain, text.Value)
-			}
+		if text, ok := n.Arguments[0].(*ast.StringNode); ok { // none of our functions goes without
+			d.certain = append(d.certain, text.Value)
 		}
 	case *ast.BinaryNode:
 		right, ok := n.Right.(*ast.IdentifierNode)
 		switch left, named := n.Left.(*ast.IdentifierNode); {
 		case !ok:
-		case (n.Operator == "==" || n.Operator == "!=") && d.mayBeText(n.Left) && d.mayBeText(right):
+		case (n.Operator == "==" || n.Operator == "!=") && d.mayBeText(n.Left):
 			d.doubt(n.Right, quoted(right.Value)+" is taken for the name of a field or tag", "put it in quotes if it is a text, as in "+
 				n.Operator+` "`+right.Value+`", or write field("`+right.Value+`") if it is a field`, right)
 		case n.Operator == "-" && named && d.together(left, right):

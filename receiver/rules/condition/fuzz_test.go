@@ -19,7 +19,7 @@ func FuzzCompile(f *testing.F) {
 		`temp_c > 27 and site == "fra1"`, `mean(temp_c, "5m") > 27 or changed(state)`,
 		`lower(a) == 'b' ? abs(x) ** 2 > 5 : (y ?? 3) in 1..5`, `not (a matches "^x+$") and b not in ["c", 'd']`,
 		`a == nil || b != nil && -c < +5.5e3 % 2`, `field("x y") < 5 < tag('z') | len()`,
-		`a = 5`, `((((`, `"\xff"`, `a ? b : c ? d : e`, `hasPrefix(a, b) and indexOf(a, "") >= 0`,
+		"ä == b ? c-d-e > 5 : lower(f) !=\n g", `a = 5`, `((((`, `"\xff"`, `a ? b : c ? d : e`, `hasPrefix(a, b) and indexOf(a, "") >= 0`,
 		`let a = 1; a`, `{a: [1, 2][0]}?.b`, `map(1..9, # + 1)`, `a[1:2] contains b"x"`, "a /* b */ > 1 // c",
 	} {
 		f.Add(text, "a", "text", 1.5, true)
@@ -57,6 +57,11 @@ func FuzzCompile(f *testing.F) {
 			c.Value(s, values)
 			if b, ok := c.Bound(); ok {
 				require.False(t, math.IsNaN(b.Limit))
+			}
+			require.Subset(t, c.Names(), c.Certain())
+			for _, doubt := range c.Doubts() {
+				require.Subset(t, c.Names(), doubt.Names)
+				require.False(t, strings.ContainsAny(doubt.Error.Error(), "\n\r"), "a doubt is one line: %q", doubt)
 			}
 			c.Implies(c)
 			c.Covers(c)
