@@ -30,6 +30,8 @@ func TestCheckNamesEachMistakeAndWhatToDo(t *testing.T) {
 		"both sign-ins":          {func(c *Config) { c.Token, c.Username = "s3cret", "u" }, "token", "also a username", false},
 		"password without user":  {func(c *Config) { c.Password = "s3cret" }, "password", "no username", false},
 		"a token of two lines":   {func(c *Config) { c.Token = "s3cret\nmore" }, "token", "line break", false},
+		"a short token":          {func(c *Config) { c.Token = "abc" }, "token", "too short to be hidden", true},
+		"a short password":       {func(c *Config) { c.Username, c.Password = "u", "abc" }, "password", "too short to be hidden", true},
 		"a proxy that is none":   {func(c *Config) { c.ProxyURL = "s3cret" }, "proxy_url", "not the URL of a proxy", false},
 		"a time below zero":      {func(c *Config) { c.Timeout = -time.Second }, "timeout", "-1s", false},
 		"a CA that is not there": {func(c *Config) { c.TLS.CAFile = "does-not-exist.pem" }, "tls_config", "does-not-exist.pem", false},
@@ -59,16 +61,16 @@ func TestCheckNamesEachMistakeAndWhatToDo(t *testing.T) {
 }
 
 func TestCheckTellsEverythingAtOnce(t *testing.T) {
-	problems := Config{URL: "x", Password: "p", Timeout: -1}.Check()
+	problems := Config{URL: "x", Password: "pass", Timeout: -1}.Check()
 	require.Len(t, problems, 4, "one run, all mistakes: name, url, password, timeout")
 }
 
 func TestCheckHasNothingToSayOfWhatWorks(t *testing.T) {
 	for name, cfg := range map[string]Config{
 		"1.x without a sign-in":  {Name: "a", URL: "http://influx.example:8086", Database: "dc"},
-		"1.x with one, on https": {Name: "a", URL: "https://influx.example:8086", Username: "u", Password: "p"},
-		"2.x on this machine":    {Name: "a", URL: "http://[::1]:8086", Token: "t", Org: "ops"},
-		"behind a path":          {Name: "a", URL: "https://example.com/influx/", Token: "t", Timeout: time.Minute, ProxyURL: "socks5://proxy:1080"},
+		"1.x with one, on https": {Name: "a", URL: "https://influx.example:8086", Username: "u", Password: "pass"},
+		"2.x on this machine":    {Name: "a", URL: "http://[::1]:8086", Token: "t0ken", Org: "ops"},
+		"behind a path":          {Name: "a", URL: "https://example.com/influx/", Token: "t0ken", Timeout: time.Minute, ProxyURL: "socks5://proxy:1080"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.Empty(t, cfg.Check())

@@ -4,14 +4,11 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/url"
-	"strings"
-	"unicode"
 
 	"github.com/teamsrelay/teamsrelay/receiver/outbound"
 )
@@ -32,14 +29,6 @@ var outcomes = []string{
 	outcomeOK, outcomeUnreachable, outcomeTimeout, outcomeAuth,
 	outcomeRefused, outcomeUnavailable, outcomeUnreadable, outcomeUseless,
 }
-
-const (
-	// maxSaid is how much of what InfluxDB says is passed on, in characters.
-	maxSaid = 200
-	// maxProblem is how much of what a rule says of its rows is passed on: it
-	// names columns, and ends with what to do.
-	maxProblem = 1000
-)
 
 // failure is why there are no rows, in words that stay the same as long as the
 // reason does, so that an alert which quotes them does not change all the time.
@@ -63,8 +52,8 @@ func tooLarge(than string) *failure {
 	}
 }
 
-// unreadable is an answer that is not what InfluxDB sends. InfluxDB's own
-// parsers say it in said; it is quoted.
+// unreadable is an answer that is not what InfluxDB sends; said is why, and
+// quoted where it could hold something of the answer.
 func unreadable(said string) *failure {
 	return &failure{
 		outcome: outcomeUnreadable,
@@ -82,8 +71,21 @@ func refusedQuery(said string) *failure {
 	}
 }
 
+// proxyRefuses is an answer of the proxy instead of InfluxDB's. It is not
+// quoted: it is about how we signed in.
+func proxyRefuses(status int) *failure {
+	return &failure{
+		outcome: outcomeUnreachable,
+		what:    fmt.Sprintf("the proxy does not let us through (%d)", status),
+		hint:    "check proxy_url and its password, and ask whoever runs the proxy to allow this host",
+	}
+}
+
 // refusal is what an answer means that is no success.
 func (s *Source) refusal(status int, said string) *failure {
+	if status == http.StatusProxyAuthRequired {
+		return proxyRefuses(status)
+	}
 	said = s.quote(said)
 	if said == "" {
 		said = http.StatusText(status)
@@ -198,37 +200,4 @@ func isBroken(err error) bool {
 	var request *url.Error
 	var body *brokenBody
 	return errors.As(err, &f) || errors.As(err, &request) || errors.As(err, &body)
-}
-
-// quote makes what InfluxDB says fit for a card, a log and an error: one short
-// line, without secrets and without links that somebody might press.
-func (s *Source) quote(said string) string { return s.oneLine(said, maxSaid) }
-
-// oneLine is quote for a text of at most so many characters.
-func (s *Source) oneLine(said string, most int) string {
-	said = s.secrets.Replace(said)
-	said = strings.Join(strings.FieldsFunc(said, func(r rune) bool {
-		return unicode.IsSpace(r) || !unicode.IsPrint(r)
-	}), " ")
-	said = strings.ReplaceAll(said, "](", "] (")
-	if runes := []rune(said); len(runes) > most {
-		said = string(runes[:most]) + "…"
-	}
-	return said
-}
-
-// minSecret is how long a secret must be to be looked for in what InfluxDB
-// says: what is shorter stands in ordinary words too.
-const minSecret = 4
-
-// secretsOf replaces what nobody may see, in the forms in which it is sent.
-func secretsOf(cfg Config) *strings.Replacer {
-	basic := base64.StdEncoding.EncodeToString([]byte(cfg.Username + ":" + cfg.Password))
-	var pairs []string
-	for _, secret := range []string{cfg.Token, cfg.Password, basic} {
-		if len(secret) >= minSecret {
-			pairs = append(pairs, secret, "<secret>")
-		}
-	}
-	return strings.NewReplacer(pairs...)
 }

@@ -56,7 +56,7 @@ func (s *Source) influxql(ctx context.Context, text string) ([]sample.Sample, er
 	case errors.As(err, &f):
 		return nil, f
 	}
-	return nil, unreadable(s.quote(err.Error()))
+	return nil, unreadable(err.Error()) // in our own words
 }
 
 // reportedError is an error that InfluxDB reports in an answer.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
@@ -83,6 +84,19 @@ func TestQueriesGoThroughTheProxy(t *testing.T) {
 	proxy.Close()
 	_, err = ask(t, newSource(t, Config{URL: "https://influx.invalid:8086", ProxyURL: proxy.URL}), rules.Flux)
 	require.ErrorContains(t, err, "the proxy cannot be reached; check proxy_url")
+}
+
+// The proxy of the environment has a password too. The library reads the
+// environment once, so this needs a process of its own.
+func TestThePasswordOfTheEnvironmentsProxyIsASecretToo(t *testing.T) {
+	if os.Getenv("HTTP_PROXY") == "http://me:proxysecret@proxy.invalid:3128" {
+		require.Equal(t, "bad <secret>", newSource(t, Config{URL: "http://influx.invalid"}).quote("bad proxysecret"))
+		return
+	}
+	again := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$")
+	again.Env = append(os.Environ(), "HTTP_PROXY=http://me:proxysecret@proxy.invalid:3128", "NO_PROXY=", "no_proxy=")
+	out, err := again.CombinedOutput()
+	require.NoError(t, err, string(out))
 }
 
 func TestAPortThatNobodyListensAtIsNamed(t *testing.T) {

@@ -4,13 +4,16 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -210,6 +213,113 @@ func TestSecretsAreNeverInErrors(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Whoever answers may write a secret in other ways than we do.
+func TestSecretsAreFoundHoweverTheyAreWritten(t *testing.T) {
+	const token = "tok/with+special=="
+	password := Config{Username: "alice", Password: `p"w\d <long>é word`}
+	proxy := Config{ProxyURL: "http://me:proxy%2Fsecret@proxy.example:3128"}
+	for name, c := range map[string]struct {
+		cfg  Config
+		said string
+		want string
+	}{
+		"as it is":                                {Config{Token: token}, "bad " + token + "!", "bad <secret>!"},
+		"of a query's URL":                        {Config{Token: token}, "bad " + url.QueryEscape(token) + "!", "bad <secret>!"},
+		"of a path":                               {Config{Token: token}, "bad " + url.PathEscape(token) + "!", "bad <secret>!"},
+		"in small hex digits":                     {Config{Token: token}, "bad tok%2fwith%2bspecial%3d%3d!", "bad <secret>!"},
+		"escaped twice":                           {Config{Token: token}, "bad " + url.QueryEscape(url.QueryEscape(token)) + "!", "bad <secret>!"},
+		"over two lines":                          {Config{Token: token}, "bad tok/with+\r\n\t special==!", "bad <secret>!"},
+		"with what no one sees":                   {Config{Token: token}, "bad tok/with+\u200bspecial==!", "bad <secret>!"},
+		"over two lines, in JSON":                 {Config{Token: token}, `bad tok/with+\r\nspecial==!`, "bad <secret>!"},
+		"twice":                                   {Config{Token: token}, token + " " + token, "<secret> <secret>"},
+		"a password":                              {password, "bad " + password.Password + "!", "bad <secret>!"},
+		"a password in JSON":                      {password, "bad " + asJSON(t, password.Password) + "!", "bad <secret>!"},
+		"a password in JSON twice":                {password, "bad " + asJSON(t, asJSON(t, password.Password)) + "!", "bad <secret>!"},
+		"a password in ASCII JSON":                {password, `bad p\"w\\d \u003Clong\u003e\u00e9 word!`, "bad <secret>!"},
+		"a password of a query":                   {password, "bad " + url.QueryEscape(password.Password) + "!", "bad <secret>!"},
+		"a password of a user info":               {password, "bad " + url.UserPassword("", password.Password).String()[1:] + "!", "bad <secret>!"},
+		"a password in XML":                       {password, "bad p&quot;w\\d &lt;long&gt;&#233; word!", "bad <secret>!"},
+		"a password in HTML":                      {password, "bad " + html.EscapeString(password.Password) + "!", "bad <secret>!"},
+		"other blanks inside":                     {password, "bad p\"w\\d\n<long>é  word!", "bad <secret>!"},
+		"user and password":                       {password, "bad " + base64.StdEncoding.EncodeToString([]byte("alice:"+password.Password)) + "!", "bad <secret>==!"},
+		"letters beyond 16 bits":                  {Config{Token: "pass🔑word"}, `bad pass\ud83d\uDD11word!`, "bad <secret>!"},
+		"the proxy's":                             {proxy, "bad proxy/secret!", "bad <secret>!"},
+		"the proxy's, as in its URL":              {proxy, "bad proxy%2Fsecret!", "bad <secret>!"},
+		"the proxy's, as sent":                    {proxy, "bad " + base64.StdEncoding.EncodeToString([]byte("me:proxy/secret")) + "!", "bad <secret>!"},
+		"a key as the proxy's user":               {Config{ProxyURL: "http://k3y-of-proxy@proxy.example:3128"}, "bad k3y-of-proxy!", "bad <secret>!"},
+		"a proxy's user is a name if it is short": {Config{ProxyURL: "http://me@proxy.example:3128"}, "bad me!", "bad me!"},
+		"one that another begins with": {
+			Config{Username: "u", Password: "pass", ProxyURL: "http://u:passphrase@proxy.example"}, "bad passphrase!", "bad <secret>!",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.Equal(t, c.want, newSource(t, c.cfg).quote(c.said))
+		})
+	}
+}
+
+func asJSON(t *testing.T, text string) string {
+	t.Helper()
+	quoted, err := json.Marshal(text)
+	require.NoError(t, err)
+	return strings.Trim(string(quoted), `"`)
+}
+
+// Where a secret cannot be found in words, no words are shown.
+func TestOfAShortSecretsConnectionNothingIsQuoted(t *testing.T) {
+	for name, cfg := range map[string]Config{
+		"password":             {Username: "u", Password: "abc"},
+		"password of blanks":   {Username: "u", Password: "a  b  "},
+		"token":                {Token: "abc"},
+		"a token of no server": {Token: strings.Repeat("abc", 2000)},
+		"the proxy's password": {Token: "long enough", ProxyURL: "http://me:abc@proxy.example"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for status, body := range map[int]string{
+				401: "wrong password abc",
+				200: `{"error": "wrong password abc"}`,
+			} {
+				cfg.Transport = answering(status, "text/plain", body)
+				_, err := ask(t, newSource(t, cfg), rules.InfluxQL)
+				require.ErrorContains(t, err, notShown)
+				require.NotContains(t, err.Error(), "abc")
+				require.Contains(t, err.Error(), "; ", "what to do")
+			}
+			cfg.Transport = answering(502, "text/html", "<html>abc</html>")
+			_, err := ask(t, newSource(t, cfg), rules.InfluxQL)
+			require.ErrorContains(t, err, "502: Bad Gateway", "our own words may be shown")
+			cfg.Transport = answering(200, fluxCSV, "abc\n,result,x\n")
+			_, err = ask(t, newSource(t, cfg), rules.Flux)
+			require.ErrorContains(t, err, notShown)
+		})
+	}
+}
+
+// What a proxy says of a sign-in that it does not take may be that sign-in.
+func TestOfAProxysSignInNothingIsQuoted(t *testing.T) {
+	for _, language := range []rules.Language{rules.Flux, rules.InfluxQL} {
+		_, err := ask(t, newSource(t, Config{Transport: answering(407, "text/plain", "the user me may not")}), language)
+		require.ErrorContains(t, err, "the proxy does not let us through (407); check proxy_url and its password")
+		require.NotContains(t, err.Error(), "may not")
+		var f *failure
+		require.ErrorAs(t, err, &f)
+		require.Equal(t, outcomeUnreachable, f.outcome)
+	}
+}
+
+// Of megabytes only the beginning is looked through, and it must not end in
+// half of a secret.
+func TestHalfASecretIsNotShownEither(t *testing.T) {
+	s := newSource(t, Config{Token: "t0ken-s3cret"})
+	for name, filler := range map[string]string{"blanks": " ", "secrets": "t0ken-s3cret", "words": "word "} {
+		for n := range 12 {
+			said := s.quote(strings.Repeat(filler, (maxComplaint-n)/len(filler)) + "t0ken-s3cret" + strings.Repeat(".", maxComplaint))
+			require.NotContains(t, said, "t0k", name)
+		}
+	}
+	require.Equal(t, "word word", s.quote("word "+strings.Repeat(" ", 100)+"word"))
 }
 
 // The token would be handed to whoever the redirect names.

@@ -44,11 +44,7 @@ func proxyAnswer(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Re
 	if answer.StatusCode == http.StatusOK {
 		return nil
 	}
-	return &failure{
-		outcome: outcomeUnreachable,
-		what:    fmt.Sprintf("the proxy does not let us through (%d)", answer.StatusCode),
-		hint:    "check proxy_url and its password, and ask whoever runs the proxy to allow this host",
-	}
+	return proxyRefuses(answer.StatusCode)
 }
 
 // guard stands between the client and the network, so that both languages are
