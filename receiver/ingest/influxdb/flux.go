@@ -23,10 +23,11 @@ const (
 	valueColumn       = "_value"
 	timeColumn        = "_time"
 	measurementColumn = "_measurement"
+	resultColumn      = "result"
 )
 
 // notRead are columns that say how InfluxDB made the answer.
-var notRead = []string{"result", "table", "_start", "_stop"}
+var notRead = []string{resultColumn, "table", "_start", "_stop"}
 
 // flux asks through InfluxData's client.
 func (s *Source) flux(ctx context.Context, text string) ([]sample.Sample, error) {
@@ -48,9 +49,16 @@ func (s *Source) flux(ctx context.Context, text string) ([]sample.Sample, error)
 	// Its body only: result.Close would read the rest of what we have given up.
 	defer result.Closer.Close()
 	samples, err := fluxSamples(result, s.maxRows)
+	var several *severalResults
 	switch {
 	case err == nil:
 		return samples, nil
+	case errors.As(err, &several):
+		return nil, &failure{
+			outcome: outcomeUseless,
+			what:    fmt.Sprintf("the query yields several results (%s)", s.quote(several.one+", "+several.other)),
+			hint:    "keep one, or make a rule for each",
+		}
 	case isBroken(err):
 		return nil, err
 	case isMisread(err):
@@ -76,6 +84,13 @@ func isMisread(err error) bool {
 // errNotFlux is an answer that is not the annotated CSV that was asked for.
 var errNotFlux = errors.New("it is not annotated CSV")
 
+// severalResults is an answer to a query with several yields. Their tables may
+// differ in nothing but the name of the result, which is no tag: a mean and a
+// maximum would be two values of one series at one time.
+type severalResults struct{ one, other string }
+
+func (e *severalResults) Error() string { return "it has several results" }
+
 // fluxSamples makes a sample of each row:
 //
 //   - text columns are tags, by their names, those that begin with _ too;
@@ -85,19 +100,23 @@ var errNotFlux = errors.New("it is not annotated CSV")
 //   - _time is the sample's time, _measurement its measurement too;
 //   - what is null, NaN or infinite is not there.
 //
-// Tables may have different columns. A row whose _value is null and that has
+// All rows must be of one yield. Tables may have different columns. A row whose _value is null and that has
 // no other value is left out: that is what windows without data look like. An
 // error anywhere means that nothing of the answer may be used.
 func fluxSamples(result *api.QueryTableResult, most int) ([]sample.Sample, error) {
 	var samples []sample.Sample
 	var columns []string
 	var last *query.FluxRecord
+	var yield string  // what the rows so far are the result of
+	var inHead string // what those of this table are
+	var hidden bool   // only its head tells
 	for result.Next() {
 		if result.TableChanged() {
 			var err error
 			if columns, err = columnsOf(result.TableMetadata()); err != nil {
 				return nil, err
 			}
+			inHead, hidden = hiddenResult(result.TableMetadata())
 		}
 		// A line that is neither annotation nor row leaves the record of the
 		// line before, or none.
@@ -105,6 +124,16 @@ func fluxSamples(result *api.QueryTableResult, most int) ([]sample.Sample, error
 			return nil, errNotFlux
 		}
 		last = result.Record()
+		name := inHead
+		if !hidden {
+			name = last.Result()
+		}
+		switch {
+		case yield == "":
+			yield = name
+		case name != "" && name != yield:
+			return nil, &severalResults{yield, name}
+		}
 		if len(samples) == most {
 			return nil, tooLarge(fmt.Sprintf("more than %d rows", most))
 		}
@@ -127,17 +156,38 @@ func fluxSamples(result *api.QueryTableResult, most int) ([]sample.Sample, error
 	return samples, nil
 }
 
-// columnsOf are the columns of a table that are read, sorted by name, each
-// name once.
+// hiddenResult is the yield that a table's rows are of when they also have a
+// tag result, like those of several of Telegraf's inputs: the client keeps the
+// tag's value, and of the yield what stands in the table's head, where
+// InfluxDB writes it.
+func hiddenResult(table *query.FluxTableMetadata) (name string, hidden bool) {
+	first := -1
+	for i, c := range table.Columns() {
+		switch {
+		case c.Name() != resultColumn:
+		case first >= 0:
+			return table.Column(first).DefaultValue(), true
+		default:
+			first = i
+		}
+	}
+	return "", false
+}
+
+// columnsOf are the columns that are read of a table, sorted by name, each
+// name once. What InfluxDB names like one of notRead comes first; another of
+// that name was measured.
 func columnsOf(table *query.FluxTableMetadata) ([]string, error) {
 	var columns []string
+	seen := make(map[string]bool)
 	for _, c := range table.Columns() {
 		if c.Name() == "" {
 			return nil, errNotFlux
 		}
-		if !slices.Contains(notRead, c.Name()) {
+		if seen[c.Name()] || !slices.Contains(notRead, c.Name()) {
 			columns = append(columns, c.Name())
 		}
+		seen[c.Name()] = true
 	}
 	slices.Sort(columns)
 	return slices.Compact(columns), nil

@@ -148,6 +148,28 @@ func TestFluxRowsBecomeSamples(t *testing.T) {
 		"a column that is there twice counts once": {
 			"#datatype,string,long,double,double\n,result,table,a,a\n,,0,1,2\n", []string{` a=2`},
 		},
+		"a tag named like the yield, as several inputs of Telegraf have one, tells series apart": {`
+#datatype,string,long,double,string,string
+#group,false,false,false,true,true
+#default,mean,,,,
+,result,table,_value,host,result
+,,0,1,a,success
+,,1,2,a,timeout
+`, []string{`,host=a,result=success _value=1`, `,host=a,result=timeout _value=2`}},
+		"one yield of several tables, one of which does not say so": {`
+#datatype,string,long,double,string
+#group,false,false,false,true
+#default,mean,,,
+,result,table,_value,rack
+,,0,1,r1
+,mean,1,2,r2
+
+#datatype,long,double,string
+#group,false,false,true
+#default,,,
+,table,_value,rack
+,2,3,r3
+`, []string{`,rack=r1 _value=1`, `,rack=r2 _value=2`, `,rack=r3 _value=3`}},
 		"a table without rows": {`
 #datatype,string,long,double
 #group,false,false,false
@@ -208,6 +230,26 @@ func TestFluxAnswersThatAreNotWholeAreErrors(t *testing.T) {
 			var f *failure
 			require.ErrorAs(t, err, &f)
 			require.Equal(t, c.outcome, f.outcome)
+		})
+	}
+}
+
+// A mean and a maximum of one rack would be one series with two values at a
+// time, and its level whichever comes last.
+func TestSeveralYieldsAreAnError(t *testing.T) {
+	const head = "#datatype,string,long,double,string,string\n#group,false,false,false,true,true\n"
+	for name, body := range map[string]string{
+		"in the heads of tables":  head + "#default,mean,,,,\n,result,table,_value,rack,x\n,,0,1,r1,x\n\n" + head + "#default,max,,,,\n,result,table,_value,rack,x\n,,0,99,r1,x\n",
+		"in the rows":             head + "#default,,,,,\n,result,table,_value,rack,x\n,mean,0,1,r1,x\n,max,1,99,r1,x\n",
+		"behind a tag named like": head + "#default,mean,,,,\n,result,table,_value,rack,result\n,,0,1,r1,ok\n\n" + head + "#default,max,,,,\n,result,table,_value,rack,result\n,,0,99,r1,ok\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			rows, err := answered(t, rules.Flux, body)
+			require.EqualError(t, err, "InfluxDB dc (influx.example:8086): the query yields several results (mean, max); keep one, or make a rule for each")
+			require.Empty(t, rows)
+			var f *failure
+			require.ErrorAs(t, err, &f)
+			require.Equal(t, outcomeUseless, f.outcome)
 		})
 	}
 }
