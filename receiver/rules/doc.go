@@ -124,7 +124,8 @@
 // silence was told is forgotten after 24 hours of silence, and not before
 // no_data's after and an hour. What it still told ends then, with a
 // description that says that the series stopped and that nobody knows whether
-// it is over. So a rule on metrics that come less often than once an hour
+// it is over. A row that a query goes on to give, as those with last() do, keeps
+// its series from being forgotten, not from being silent. So a rule on metrics that come less often than once an hour
 // needs a no_data that is longer than their interval.
 //
 // # Limits

@@ -260,7 +260,11 @@ func (e *Evaluator) observe(one *series, s *sample.Sample, at int64, merged bool
 	r := one.tracker
 	at = e.date(one, at)
 	if r.polled {
-		if at < one.newest || at == one.newest && one.poll != r.poll {
+		if at < one.newest {
+			return seen
+		}
+		if at == one.newest && one.poll != r.poll {
+			one.given = e.now
 			return seen
 		}
 	} else if at < one.newest {

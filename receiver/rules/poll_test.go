@@ -109,6 +109,31 @@ func TestRowsOfQueries(t *testing.T) {
 			w.says("warning{rack=1} fires since 0s")
 			require.Len(w.t, w.firing(), 1)
 		}},
+		"what the query gives again and again is not forgotten, and told once": {warm, func(w *world) {
+			last := row(-mins(10), "rack=1", "_value=30")
+			for i := range 60 {
+				w.to(mins(float64(i) * 5))
+				require.Equal(w.t, 1, w.poll(last).Used)
+			}
+			w.says("warning{rack=1} fires since -10m")
+			w.e.Reload(polledRule(w.t, warm+", for: 0s, keep_firing_for: 1m"), w.now)
+			w.to(mins(295 + 60)).says()
+			w.to(mins(295+60) + 1).says("warning{rack=1} ends -10m-5h45m" + fmt.Sprintf(stopped, "1h"))
+		}},
+		"what the query gives again and again is silent, and not forgotten": {warm + `, no_data: {after: 10m, severity: info}`, func(w *world) {
+			for i := range 40 {
+				w.to(mins(float64(i) * 60))
+				w.poll(row(0, "rack=1", "_value=20"))
+			}
+			w.says("info{no_data=true,rack=1} fires since 10m")
+			w.to(mins(39*60 + 24*60)).says()
+			w.to(mins(39*60+24*60) + 1).says("info{no_data=true,rack=1} ends 10m-2d15h" + fmt.Sprintf(stopped, "1d"))
+		}},
+		"an older row says nothing of whether the series goes on": {warm, func(w *world) {
+			w.poll(row(-1, "rack=1", "_value=20"), row(0, "rack=1", "_value=30"))
+			w.to(mins(30)).poll(row(-1, "rack=1", "_value=20"))
+			w.to(mins(61)).says("warning{rack=1} fires since 0s", "warning{rack=1} ends 0s-1h"+fmt.Sprintf(stopped, "1h"))
+		}},
 		"while a rule cannot be asked for, nothing is silent, forgotten or over": {warm + `, no_data: {after: 10m}`, func(w *world) {
 			w.poll(row(0, "rack=1", "_value=30"), row(0, "rack=2", "_value=20"))
 			w.says("warning{rack=1} fires since 0s")

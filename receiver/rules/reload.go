@@ -110,7 +110,7 @@ func (e *Evaluator) rebuild(r *tracker, rule *Rule) {
 	r.adopt(rule)
 	for i, was := range before {
 		one := e.revive(r, rows[i])
-		one.heard, one.poll = was.heard, was.poll
+		one.heard, one.given, one.poll = was.heard, was.given, was.poll
 		one.flags |= was.flags & (stored | restored)
 		one.due = 0 // patience may have become shorter than what was planned
 		e.plan(one)

@@ -16,6 +16,7 @@ type series struct {
 	place   *place // its tags
 
 	heard  int64 // when its newest sample arrived, on the evaluator's clock
+	given  int64 // when a poll last gave that sample again, on the evaluator's clock
 	newest int64 // the time of that sample, in nanoseconds since 1970
 	ahead  int64 // newest minus heard: how the series' clock goes
 

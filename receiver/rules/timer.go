@@ -116,8 +116,8 @@ func (e *Evaluator) check(one *series) {
 	if one.unwell != nil {
 		e.run(one, e.now+one.ahead)
 	}
-	if e.silence(r, one.heard) > one.patience() {
-		if r.rule.NoData == nil || one.flags&silent != 0 {
+	if e.silence(r, one.signOfLife()) > one.patience() {
+		if one.flags&silent != 0 || r.rule.NoData == nil {
 			e.forget(one)
 			return
 		}
@@ -156,13 +156,22 @@ func (one *series) patience() int64 {
 	return one.tracker.patience
 }
 
+// signOfLife is since when its patience is tried. What a query goes on to give
+// is known to exist, though it is not new: it is silent, but not forgotten.
+func (one *series) signOfLife() int64 {
+	if one.flags&silent == 0 && one.tracker.rule.NoData != nil {
+		return one.heard
+	}
+	return max(one.heard, one.given)
+}
+
 // plan says when a series is to be looked at next, in time for what is due
 // strictly after some instant.
 func (e *Evaluator) plan(one *series) {
 	var next int64
 	if one.due == 0 { // otherwise it is looked at early enough for its silence
 		patience := one.patience()
-		next = max(one.heard, one.tracker.heardAgain) + patience + 1
+		next = max(one.signOfLife(), one.tracker.heardAgain) + patience + 1
 		if one.tracker.unasked != 0 {
 			next = e.now + patience + 1
 		}
@@ -192,7 +201,7 @@ func (e *Evaluator) plan(one *series) {
 // ends, and says why: nobody is to read it as all well.
 func (e *Evaluator) forget(one *series) {
 	if u := one.unwell; u != nil {
-		why := "The series stopped: nothing was heard of it for " + inWords(time.Duration(e.now-one.heard).Round(time.Second)) +
+		why := "The series stopped: nothing was heard of it for " + inWords(time.Duration(e.now-one.signOfLife()).Round(time.Second)) +
 			". Whether what it told is over is not known."
 		if u.told != nil {
 			e.end(u.told, e.clockOf(one), why)
