@@ -54,8 +54,10 @@ var (
 	ownKey = regexp.MustCompile(`(?m)^(?:storage|destinations|route)[ \t]*:`)
 	// testKey is how a file of rule tests does.
 	testKey = regexp.MustCompile(`(?m)^tests[ \t]*:`)
-	// telegrafKey is how Telegraf's configuration names our plugin.
-	telegrafKey = regexp.MustCompile(`(?m)^[ \t]*\[\[[ \t]*outputs\.teams[ \t]*\]\]`)
+	// telegrafKey is how Telegraf's configuration names a plugin, sectionKey
+	// how it names ours.
+	telegrafKey = regexp.MustCompile(`(?m)^[ \t]*\[\[[ \t]*(?:inputs|outputs)\.\w+[ \t]*\]\]`)
+	sectionKey  = regexp.MustCompile(`(?m)^[ \t]*\[\[[ \t]*outputs\.teams[ \t]*\]\]`)
 )
 
 // contentsOf looks at a file's name and at how its lines begin.
@@ -76,11 +78,17 @@ func contentsOf(name string, data []byte) contents {
 
 // telegrafProblem says where Telegraf's configuration is checked.
 func telegrafProblem(name string, data []byte) yamlfile.Problem {
-	at := telegrafKey.FindIndex(yamlfile.TrimBOM(data))
+	data = yamlfile.TrimBOM(data)
+	do := "run telegraf-output-teams -check -config with the file that has the section [[outputs.teams]]"
+	at := sectionKey.FindIndex(data)
+	if at != nil {
+		do = "run telegraf-output-teams -check -config " + name
+	} else {
+		at = telegrafKey.FindIndex(data)
+	}
 	return yamlfile.Problem{
-		File: name, Line: 1 + bytes.Count(yamlfile.TrimBOM(data)[:at[0]], []byte("\n")), Level: yamlfile.Error,
-		What: "this is a configuration of Telegraf, which its plugin checks",
-		Do:   "run telegraf-output-teams -check -config " + name,
+		File: name, Line: 1 + bytes.Count(data[:at[0]], []byte("\n")), Level: yamlfile.Error,
+		What: "this is a configuration of Telegraf, which its plugin checks", Do: do,
 	}
 }
 
