@@ -146,7 +146,7 @@ func (s *Source) network(asked context.Context, err error) *failure {
 	case dialing && op.Timeout() && asked.Err() == nil:
 		return unreachable(fmt.Sprintf("no connection within %v", outbound.DialTimeout), "see whether it runs, and whether a firewall drops the connection")
 	case dialing && asked.Err() == nil:
-		return unreachable("no connection ("+cause(err)+")", "see whether it runs, and check host and port in url")
+		return unreachable("no connection ("+outbound.Cause(err).Error()+")", "see whether it runs, and check host and port in url")
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return &failure{
 			outcome: outcomeTimeout,
@@ -155,17 +155,6 @@ func (s *Source) network(asked context.Context, err error) *failure {
 		}
 	}
 	return unreachable("the connection broke before the answer was whole", "see whether it was restarted, and whether a proxy cuts long answers")
-}
-
-// cause is the innermost error: "connection refused".
-func cause(err error) string {
-	for {
-		inner := errors.Unwrap(err)
-		if inner == nil {
-			return err.Error()
-		}
-		err = inner
-	}
 }
 
 // tlsTrouble recognises what is wrong with certificates, on either side.
@@ -188,7 +177,7 @@ func tlsTrouble(err error) (what, hint string) {
 	case errors.As(err, &notTLS), errors.Is(err, http.ErrSchemeMismatch):
 		return "it does not speak TLS on this port", "write http instead of https in url, or correct the port"
 	case errors.As(err, &op) && (op.Op == "remote error" || op.Op == "local error"):
-		return "there is no TLS with it (" + cause(err) + ")", "check tls_config: it may want a client certificate"
+		return "there is no TLS with it (" + outbound.Cause(err).Error() + ")", "check tls_config: it may want a client certificate"
 	}
 	return "", ""
 }

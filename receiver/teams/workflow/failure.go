@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/teamsrelay/teamsrelay/receiver/outbound"
 	"github.com/teamsrelay/teamsrelay/receiver/teams"
 )
 
@@ -62,13 +63,8 @@ func (s *Sender) failure(ctx, attempt context.Context, err error, uncertain bool
 
 // cause is the innermost error in words: "connection refused".
 func (s *Sender) cause(err error) string {
-	for {
-		inner := errors.Unwrap(err)
-		if inner == nil {
-			return printable(s.secrets.Replace(anyURL.ReplaceAllString(err.Error(), "…")), maxExcerpt)
-		}
-		err = inner
-	}
+	text := outbound.Cause(err).Error()
+	return printable(s.secrets.Replace(anyURL.ReplaceAllString(text, "…")), maxExcerpt)
 }
 
 // tlsTrouble recognises what is wrong with certificates, on either side.
