@@ -37,6 +37,7 @@ type keptSeries struct {
 	previous []keptPrevious
 	windows  []keptWindow
 	chart    *keptChart
+	usable   int64 // newest, if there was no memory
 }
 
 type keptLevel struct {
@@ -160,6 +161,7 @@ func (w *writer) memory(r *tracker, m *memory) {
 		w.points(m.windows[i].points[m.windows[i].head:])
 	}
 	w.chart(r, m.chart)
+	w.int(m.usable)
 }
 
 func (w *writer) points(points []span) {
@@ -203,6 +205,7 @@ func decode(state []byte) (*keptSeries, error) {
 		return nil, errGarbage
 	}
 	k := &keptSeries{shape: in.uint(), key: in.text(), newest: in.int(), ahead: in.int()}
+	k.usable = k.newest
 	if in.bool() {
 		in.unwell(k)
 	}
@@ -248,6 +251,7 @@ func (in *reader) memory(k *keptSeries) {
 	if in.bool() {
 		k.chart = in.chart()
 	}
+	k.usable = in.int()
 }
 
 func (in *reader) points() []span {
@@ -287,6 +291,7 @@ func (in *reader) chart() *keptChart {
 
 // recall fills a memory with what was kept for the same fields and lengths.
 func (m *memory) recall(r *tracker, k *keptSeries) {
+	m.usable = k.usable
 	for _, p := range k.previous {
 		if i := slices.Index(r.remembered, p.field); i >= 0 {
 			m.previous[i] = p.value

@@ -17,7 +17,10 @@
 // series known. Such are samples without the field, with NaN or an infinite
 // number, or with a value of another kind than the condition compares with.
 // They are counted (Stats.Unusable). So a field that is not sent any more, or
-// has become a text, is silence in the end, and never "all well".
+// has become a text, is silence in the end, and never "all well". Windows,
+// charts and previous values take in what such a sample has for them, if its
+// series is known. One that lacks nothing but earlier ones, for rate, delta,
+// changed and previous, is usable: it decides nothing yet, but is heard of.
 //
 // # Levels
 //
@@ -125,8 +128,9 @@
 // no_data's after and an hour. What it still told ends then, with a
 // description that says that the series stopped and that nobody knows whether
 // it is over. A row that a query goes on to give, as those with last() do, keeps
-// its series from being forgotten, not from being silent. So a rule on metrics that come less often than once an hour
-// needs a no_data that is longer than their interval.
+// its series from being forgotten, not from being silent. So a rule on metrics
+// that come less often than once an hour needs a no_data that is longer than
+// their interval.
 //
 // # Limits
 //

@@ -260,12 +260,8 @@ func (e *Evaluator) observe(one *series, s *sample.Sample, at int64, merged bool
 	r := one.tracker
 	at = e.date(one, at)
 	if r.polled {
-		if at < one.newest {
-			return seen
-		}
-		if at == one.newest && one.poll != r.poll {
-			one.given = e.now
-			return seen
+		if at < one.newest || at == one.newest && one.poll != r.poll {
+			return e.again(one, at)
 		}
 	} else if at < one.newest {
 		if !merged || one.newest-at > tolerance {
@@ -276,8 +272,15 @@ func (e *Evaluator) observe(one *series, s *sample.Sample, at int64, merged bool
 	}
 	computed, fed, changed := e.look(r, one.memory, s, at)
 	level, known := r.decide(s, computed, one.raw)
-	if !known && !fed {
+	if !known && !(fed && r.filling(s, computed, one.raw)) {
 		r.unusable++
+		if fed { // what looks back remembers it all the same
+			e.take(one, at)
+			if changed {
+				e.soil(one)
+			}
+			e.conclude(one, s, nil, 0, false)
+		}
 		return unusable
 	}
 	e.hear(one, at)
@@ -286,6 +289,18 @@ func (e *Evaluator) observe(one *series, s *sample.Sample, at int64, merged bool
 	}
 	e.conclude(one, s, computed, level, known)
 	return used
+}
+
+// again says what became of a row that an earlier poll gave.
+func (e *Evaluator) again(one *series, at int64) use {
+	if m := one.memory; m != nil && at > m.usable { // it is as unusable as it was
+		one.tracker.unusable++
+		return unusable
+	}
+	if at == one.newest {
+		one.given = e.now
+	}
+	return seen
 }
 
 // meet evaluates a sample of a series that is not known; its key is e.key. One
@@ -300,7 +315,7 @@ func (e *Evaluator) meet(r *tracker, s *sample.Sample, at int64) use {
 	m := r.newMemory()
 	computed, fed, changed := e.look(r, m, s, at)
 	level, known := r.decide(s, computed, 0)
-	if !known && !fed {
+	if !known && !(fed && r.filling(s, computed, 0)) {
 		r.unusable++
 		return unusable
 	}
@@ -361,11 +376,21 @@ func (e *Evaluator) look(r *tracker, m *memory, s *sample.Sample, at int64) (com
 	return computed, fed, changed
 }
 
-// hear takes note that a sample of a series came.
+// take takes note of what time it is for a series, by a sample of it.
+func (e *Evaluator) take(one *series, at int64) {
+	one.newest, one.ahead, one.poll = at, at-e.now, one.tracker.poll
+	one.flags |= moved
+}
+
+// hear takes note that a usable sample of a series came.
 func (e *Evaluator) hear(one *series, at int64) {
 	r := one.tracker
-	one.newest, one.ahead, one.heard, one.poll = at, at-e.now, e.now, r.poll
-	one.flags = one.flags&^restored | moved
+	e.take(one, at)
+	one.heard = e.now
+	one.flags &^= restored
+	if one.memory != nil {
+		one.memory.usable = at
+	}
 	if one.flags&silent != 0 {
 		one.flags &^= silent
 		e.end(one.unwell.quiet, e.wall(), dataAgain)

@@ -16,6 +16,9 @@ type memory struct {
 	previous []sample.Value // by tracker.remembered
 	windows  []window       // by tracker.windows
 	chart    *chart
+	// usable is the time of the newest sample that the conditions could decide
+	// by. Newer ones, up to the series' newest, only filled the memory.
+	usable int64
 }
 
 // windowKey says what a window is of: functions that look at the same numbers
@@ -84,6 +87,15 @@ func valueOf(s *sample.Sample, name string) sample.Value {
 	return v
 }
 
+// memorable is what is remembered of a name for the next sample.
+func memorable(s *sample.Sample, name string) sample.Value {
+	v := valueOf(s, name)
+	if text, ok := v.Text(); ok && len(text) > longestPrevious {
+		return sample.Value{}
+	}
+	return v
+}
+
 // look puts the sample into the memory and computes the rule's needs, by slot,
 // into values. fed says that the sample had something to remember, and changed
 // that a value differs from that of the sample before.
@@ -103,10 +115,7 @@ func (m *memory) look(r *tracker, s *sample.Sample, at int64, values []sample.Va
 		}
 	}
 	for field, name := range r.remembered {
-		was, is := m.previous[field], valueOf(s, name)
-		if text, ok := is.Text(); ok && len(text) > longestPrevious {
-			is = sample.Value{}
-		}
+		was, is := m.previous[field], memorable(s, name)
 		for i := range r.lookups {
 			switch l := &r.lookups[i]; {
 			case l.function == "previous" && l.at == field:
@@ -129,6 +138,25 @@ func (m *memory) look(r *tracker, s *sample.Sample, at int64, values []sample.Va
 	return fed, changed
 }
 
+// filling says whether a sample that the conditions cannot decide by lacks
+// nothing but earlier ones: whether they could, if there had been others like
+// it. What was computed is overwritten.
+func (r *tracker) filling(s *sample.Sample, computed []sample.Value, cur uint16) bool {
+	for i, need := range r.rule.Needs {
+		switch is := memorable(s, need.Field); {
+		case is.Kind() == sample.None:
+		case need.Func == "previous" && computed[i].Kind() != is.Kind():
+			computed[i] = is
+		case need.Func == "changed" && computed[i].Kind() == sample.None:
+			computed[i] = sample.Boolean(false)
+		case (need.Func == "delta" || need.Func == "rate") && computed[i].Kind() == sample.None && is.Kind() == sample.Number:
+			computed[i] = sample.Num(0)
+		}
+	}
+	_, known := r.decide(s, computed, cur)
+	return known
+}
+
 // shift says that the series' clock was set by that much.
 func (m *memory) shift(by int64) {
 	for i := range m.windows {
@@ -144,6 +172,7 @@ func (m *memory) shift(by int64) {
 	if m.chart != nil {
 		m.chart.shift(by)
 	}
+	m.usable += by
 }
 
 // needName is how a need reads in an alert's values: mean(temp_c, 5m).

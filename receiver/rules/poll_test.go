@@ -180,6 +180,27 @@ func TestRowsOfQueries(t *testing.T) {
 		"a column of another kind is a problem": {warm, func(w *world) {
 			require.Contains(w.t, w.poll(row(0, "_value=30 °C", "")).Problem, "the query gave rows, none of them has a number in _value: the columns are _value (text)")
 		}},
+		"a column that is gone is a problem, though a window takes the rest": {`by: [rack], when: 'mean(_value, "5m") > 27 and state == "on"'`, func(w *world) {
+			w.poll(row(0, "rack=1,state=off", "_value=30"))
+			rows := []sample.Sample{row(mins(1), "rack=1", "_value=30")}
+			for i := range 8 {
+				w.to(mins(float64(i + 1)))
+				v := w.poll(rows...)
+				require.Zero(w.t, v.Used, "poll %d", i)
+				require.Contains(w.t, v.Problem, "none of them has a value in state", "poll %d", i)
+				if i == 5 {
+					w.e.Checkpoint()
+					w.listen()
+					w.restart(w.set)
+				}
+				if i == 2 {
+					rows = append(rows, row(mins(2), "rack=1", "_value=30"))
+				}
+			}
+			require.Equal(w.t, 3, rowsIn(w.e.trackers[0]), "each row is taken once")
+			w.to(mins(9))
+			require.Equal(w.t, 1, w.poll(append(rows, row(mins(9), "rack=1,state=off", "_value=30"))...).Used)
+		}},
 		"two fields in one series are a problem, and decide nothing": {warm, func(w *world) {
 			v := w.poll(row(0, "_field=temp,rack=1", "_value=30"), row(0, "_field=humidity,rack=1", "_value=60"))
 			require.Zero(w.t, v.Used)
@@ -218,4 +239,15 @@ func TestRowsOfARuleThatIsGoneDecideNothing(t *testing.T) {
 	require.Equal(t, Verdict{Rows: 1}, w.e.Rows(set.Groups[0].Rules[0], []sample.Sample{row(0, "", "_value=30")}, start))
 	w.listen()
 	w.says()
+}
+
+// rowsIn is how many samples the only window of a rule's only series has.
+func rowsIn(r *tracker) (n int) {
+	for one := range r.all() {
+		w := &one.memory.windows[0]
+		for _, p := range w.points[w.head:] {
+			n += int(p.n)
+		}
+	}
+	return n
 }

@@ -66,7 +66,7 @@ func hashOf(texts ...string) uint64 {
 func (k *keptSeries) check(r *tracker) error {
 	fits := func(at int64) bool { return at >= -farthest && at <= farthest }
 	_, ok := r.directory.tags(k.key)
-	ok = ok && fits(k.newest) && fits(k.ahead)
+	ok = ok && fits(k.newest) && fits(k.ahead) && fits(k.usable) && k.usable <= k.newest
 	for _, level := range k.levels {
 		ok = ok && fits(level.from)
 	}
@@ -101,6 +101,7 @@ func (k *keptSeries) setBack(wall int64) (by int64) {
 	}
 	move := func(at *int64) { *at = max(*at+by, -farthest) }
 	move(&k.newest)
+	move(&k.usable)
 	for i := range k.levels {
 		move(&k.levels[i].from)
 	}

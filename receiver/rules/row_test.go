@@ -153,7 +153,7 @@ func TestASeriesThatIsBackKeepsItsRow(t *testing.T) {
 func TestRowsThatCannotBeReadChangeNothing(t *testing.T) {
 	set := oneRule(t, rich)
 	w := newWorld(t, set)
-	w.metric("host=a", `v=35,state="up"`).to(mins(3)).metric("host=a", `v=35,state="up"`).metric("host=b", "v=1").to(mins(14))
+	w.metric("host=a", `v=35,state="up"`).to(mins(3)).metric("host=a", `v=35,state="up"`).metric("host=b", `v=1,state="up"`).to(mins(14))
 	w.e.Checkpoint()
 	w.listen()
 	require.GreaterOrEqual(t, len(w.rows), 2)
@@ -174,7 +174,7 @@ func TestRowsThatCannotBeReadChangeNothing(t *testing.T) {
 func FuzzRestore(f *testing.F) {
 	set := oneRule(f, rich)
 	w := newWorld(f, set)
-	w.metric("host=a", `v=35,state="up"`).to(mins(3)).metric("host=a", `v=35,state="up"`).metric("host=b", "v=1").to(mins(14))
+	w.metric("host=a", `v=35,state="up"`).to(mins(3)).metric("host=a", `v=35,state="up"`).metric("host=b", `v=1,state="up"`).to(mins(14))
 	w.e.Checkpoint()
 	w.listen()
 	for key, state := range w.rows {

@@ -15,10 +15,10 @@ type series struct {
 	tracker *tracker
 	place   *place // its tags
 
-	heard  int64 // when its newest sample arrived, on the evaluator's clock
-	given  int64 // when a poll last gave that sample again, on the evaluator's clock
-	newest int64 // the time of that sample, in nanoseconds since 1970
-	ahead  int64 // newest minus heard: how the series' clock goes
+	heard  int64 // when its newest usable sample arrived, on the evaluator's clock
+	given  int64 // when a poll last gave its newest row again, on the evaluator's clock
+	newest int64 // the time of the newest sample that was taken, in nanoseconds since 1970
+	ahead  int64 // newest minus when that arrived: how the series' clock goes
 
 	due int64 // when it is looked at next, on the evaluator's clock
 

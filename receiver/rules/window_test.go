@@ -3,10 +3,13 @@ package rules
 import (
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/teamsrelay/teamsrelay/receiver/alert"
 )
 
 // TestWindowsAreExact compares windows with what the words mean, for samples
@@ -119,5 +122,65 @@ func TestChartsAreMeansOfSixtyBuckets(t *testing.T) {
 	require.Equal(t, 7.0, picture.Points[59])
 	for _, mean := range picture.Points[:59] {
 		require.True(t, math.IsNaN(mean), "what is older than the chart is gone")
+	}
+}
+
+// TestAWindowHidesNothingThatIsMissing would fail for who relies on silence: a
+// rule on a mean and a door that is not sent any more decides nothing, and the
+// samples that go on to fill the window must not hide that.
+func TestAWindowHidesNothingThatIsMissing(t *testing.T) {
+	const keys = `when: 'mean(temp, "5m") > 27 and door == "closed"', severity: critical, no_data: {after: 10m, severity: warning}, chart: {field: temp}`
+	w := newWorld(t, oneRule(t, keys))
+	w.metric("", `temp=20,door="closed"`)
+	for i := range 20 {
+		w.to(mins(float64(i+1))).metric("", "temp=40")
+	}
+	w.says("warning{no_data=true} fires since 10m")
+	require.EqualValues(t, 20, w.e.Stats()[0].Unusable)
+
+	w.measured(mins(19), "", `temp=40,door="closed"`).says()
+	require.EqualValues(t, 1, w.e.Stats()[0].Late, "a window takes nothing older than what it has")
+	w.e.Checkpoint()
+	w.listen()
+	w.restart(w.set)
+	w.metric("", `temp=20,door="closed"`).says("warning{no_data=true} ends 10m-20m: Data comes again.", "critical fires since 20m")
+	w.e.Firing(func(a alert.Alert) {
+		require.InDelta(t, (5*40+20)/6.0, a.Values["mean(temp, 5m)"], 1e-9, "the window was filled meanwhile")
+		require.Equal(t, 40.0, a.Chart.Points[58])
+	})
+	w.to(mins(25)).metric("", "temp=40").to(mins(32)).says("warning{no_data=true} fires since 30m")
+	require.Equal(t, []string{"critical fires since 20m", "warning{no_data=true} fires since 30m"}, w.firing())
+
+	w = newWorld(t, oneRule(t, keys))
+	w.metric("", "temp=40")
+	require.Zero(t, w.e.Stats()[0].Series, "what never had a door is none of the rule's series")
+}
+
+// TestWhatIsStillFillingIsHeardOf would fail for who watches how a counter
+// rises, if the first sample were no sign of life because it has none before it.
+func TestWhatIsStillFillingIsHeardOf(t *testing.T) {
+	for name, c := range map[string]struct {
+		when, sample string
+		heard        bool
+	}{
+		"the rate of one sample":                           {`rate(n, "5m") > 1`, "n=1", true},
+		"the delta of one sample":                          {`delta(n, "5m") > 1`, "n=1", true},
+		"the delta of a text":                              {`delta(n, "5m") > 1 or count(n, "5m") > 9`, `n="1"`, false},
+		"the first state":                                  {`changed(state)`, `state="up"`, true},
+		"the first state, in a comparison":                 {`previous(state) == "up"`, `state="up"`, true},
+		"a state that is too long to be remembered":        {`changed(state) or mean(n, "5m") > 1`, `n=1,state="` + strings.Repeat("x", 2000) + `"`, false},
+		"a rate, beside a field that is missing":           {`rate(n, "5m") >= 0 and door == "open"`, "n=1", false},
+		"a rate, beside a tag that is missing":             {`rate(n, "5m") >= 0 and tag("x") == "open"`, "n=1", false},
+		"a rate, beside a window that has nothing":         {`rate(n, "5m") >= 0 and mean(v, "5m") > 1`, "n=1", false},
+		"the first state, beside one that is missing":      {`not changed(state) and not changed(door)`, `state="up"`, false},
+		"the first state, beside one that does not matter": {`changed(state) and door == "open"`, `state="up",door="closed"`, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, oneRule(t, "when: '"+c.when+"', severity: info"))
+			w.metric("", c.sample).says()
+			stats := w.e.Stats()[0]
+			require.Equal(t, c.heard, stats.Series == 1)
+			require.Equal(t, c.heard, stats.Unusable == 0)
+		})
 	}
 }
