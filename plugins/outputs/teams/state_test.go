@@ -45,7 +45,7 @@ func TestACheckOfTheStateFile(t *testing.T) {
 	write("empty.db", "")
 	db, err := sql.Open("sqlite", at("other.db"))
 	require.NoError(t, err)
-	_, err = db.Exec("CREATE TABLE songs (name)")
+	_, err = db.Exec("PRAGMA journal_mode = WAL; CREATE TABLE songs (name)") // whose readers make files beside it
 	require.NoError(t, err)
 	require.NoError(t, db.Close())
 	require.NoError(t, os.Rename(at("other.db"), at("other 100%?#.db")))

@@ -85,6 +85,7 @@ func TestWhatInitRefuses(t *testing.T) {
 		"broken.tmpl":    "{{ define \"mine\" }}{{ .Nothing \n{{ end }}",
 		"rules_test.yml": "tests: []\n", "empty.yml": "groups: []\n", "empty2.yml": "groups:\n  - name: a\n    rules: []\n",
 		"large.yml":         strings.Repeat("#\n", yamlfile.MaxSize/2+1),
+		"lost.yml":          strings.Replace(good, "receiver.db", "none/receiver.db", 1),
 		"emptyreceiver.yml": "rule_files: [empty.yml]\n" + good,
 	})
 	at := func(name string) string { return filepath.Join(dir, name) }
@@ -131,6 +132,10 @@ func TestWhatInitRefuses(t *testing.T) {
 		"a query of another one":   {func(p *Teams) { p.ConfigFile = at("receiver.yml"); p.RuleFiles = []string{at("polled.yml")} }, []string{"add it under influxdb: in " + at("receiver.yml")}},
 		"no rules in either":       {func(p *Teams) { p.ConfigFile = at("receiver.yml"); p.RuleFiles = nil }, []string{"rule_files: neither the section nor the configuration file has rules"}},
 		"a mistake in the file":    {func(p *Teams) { p.ConfigFile = at("receiver2.yml") }, []string{at("receiver2.yml") + ":3: error: ", "did you mean route?"}},
+
+		"no directory, a webhook":  {func(p *Teams) { byHook(p); p.StateFile = at("none/teams.db") }, []string{"state_file: there is no directory"}},
+		"no directory, a file":     {func(p *Teams) { p.ConfigFile = at("lost.yml"); p.StateFile = "" }, []string{"storage.url of " + at("lost.yml") + ": there is no directory"}},
+		"no directory, a receiver": {func(p *Teams) { p.RelayURL = "http://h"; p.StateFile = at("none/teams.db") }, []string{"state_file: there is no directory"}},
 
 		"a time below zero":          {func(p *Teams) { byHook(p); p.GroupInterval = seconds(0); p.GroupWait = seconds(-1) }, []string{"group_interval: the time must be longer than 0", "group_wait: the time must be"}},
 		"no such card":               {func(p *Teams) { byHook(p); p.Card = "none" }, []string{"card: "}},
