@@ -89,6 +89,10 @@
 // that overlap. After a restart, series that were ok go on after the newest row
 // that any series of the rule had.
 //
+// A poll whose rows are all of no use has a Problem in its Verdict: no
+// condition can decide by any, several fields are mixed in one series, or where
+// leaves all of them out because none has a column that it names.
+//
 // When our own clock is set (Shift), everything goes on as if nothing had
 // happened. A series' clock is set with it if its next sample fits better
 // then.

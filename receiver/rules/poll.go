@@ -16,7 +16,8 @@ type Verdict struct {
 	Rows int // that the query gave
 	Used int // that were evaluated, or had been by an earlier poll
 	// Problem says, if it is not "", in words that go into an alert, why the
-	// rule learnt nothing although there were rows.
+	// rule learnt nothing although there were rows: its conditions cannot
+	// decide by any, or none has a column that where names.
 	Problem string
 }
 
@@ -41,17 +42,23 @@ func (e *Evaluator) Rows(rule *Rule, rows []sample.Sample, now time.Time) Verdic
 	}
 	slices.SortStableFunc(inOrder, func(a, b *sample.Sample) int { return a.Time.Compare(b.Time) })
 	if v.Problem = r.mixed(inOrder); v.Problem == "" {
-		wrong := 0
+		wrong, left := 0, 0
 		for _, row := range inOrder {
 			switch e.spread(r.directory, row, e.instant(row.Time)) {
 			case used, seen:
 				v.Used++
 			case unusable:
 				wrong++
+			case passed:
+				left++
 			}
 		}
-		if v.Used == 0 && wrong > 0 {
+		switch {
+		case v.Used > 0 || len(rows) == 0:
+		case wrong > 0:
 			v.Problem = r.unfit(rows)
+		case left == len(rows):
+			v.Problem = r.leftOut(rows)
 		}
 	}
 	r.verdict, r.verdictAt = v, e.wall()
@@ -65,8 +72,8 @@ func (r *tracker) mixed(inOrder []*sample.Sample) string {
 	have := map[string]*sample.Sample{} // of one instant, by series
 	var key []byte
 	for i, row := range inOrder {
-		if i > 0 && !row.Time.Equal(inOrder[i-1].Time) {
-			clear(have)
+		if i > 0 && !row.Time.Equal(inOrder[i-1].Time) && len(have) > 0 {
+			have = map[string]*sample.Sample{} // to clear a map takes as long as it once was large
 		}
 		if r.rule.Where != nil && r.rule.Where.Eval(row, nil) != condition.True {
 			continue
@@ -89,7 +96,45 @@ func (r *tracker) mixed(inOrder []*sample.Sample) string {
 
 // unfit says why none of the rows could be used.
 func (r *tracker) unfit(rows []sample.Sample) string {
-	columns, numbers := map[string]string{}, map[string]bool{}
+	columns, numbers := columnsOf(rows)
+	what := "the query gave rows" // without their number: the same trouble reads the same
+	if lacking := r.lacking(columns, numbers); lacking != "" {
+		what += ", none of them has " + lacking
+	} else {
+		what += ", but none of them can be compared as the rule wants"
+	}
+	return what + ": " + columnsInWords(columns) +
+		"; name the right column in when, or change the query so that it gives the one that stands there"
+}
+
+// leftOut says what is wrong where where left out all rows: "" unless that is
+// because none has a column that it names. Which rows it wants is not known then.
+func (r *tracker) leftOut(rows []sample.Sample) string {
+	columns, _ := columnsOf(rows)
+	var missing []string
+	for _, name := range r.rule.Where.Names() {
+		if columns[name] == "" {
+			missing = append(missing, name)
+		}
+	}
+	if len(missing) == 0 {
+		return ""
+	}
+	// As it stands there, what is missing is an empty text; here it is unknown.
+	where, err := condition.Compile(r.rule.Where.String(), &condition.Slots{})
+	for i := range rows {
+		if err != nil || where.Eval(&rows[i], nil) != condition.Unknown {
+			return "" // something else leaves it out
+		}
+	}
+	return "the query gave rows, none of them has the column " + strings.Join(missing, " or ") + ", and where leaves out all of them: " +
+		columnsInWords(columns) + "; name the right column in where, or change the query so that it gives the one that stands there"
+}
+
+// columnsOf are the columns of rows with the kinds of their values in words,
+// and which of them have numbers.
+func columnsOf(rows []sample.Sample) (columns map[string]string, numbers map[string]bool) {
+	columns, numbers = map[string]string{}, map[string]bool{}
 	for i := range rows {
 		for _, f := range rows[i].Fields {
 			switch f.Value.Kind() {
@@ -107,6 +152,11 @@ func (r *tracker) unfit(rows []sample.Sample) string {
 			}
 		}
 	}
+	return columns, numbers
+}
+
+// columnsInWords are the columns as a part of a sentence.
+func columnsInWords(columns map[string]string) string {
 	list := make([]string, 0, len(columns))
 	for name, kind := range columns {
 		list = append(list, fmt.Sprintf("%.100s (%s)", name, kind))
@@ -116,14 +166,7 @@ func (r *tracker) unfit(rows []sample.Sample) string {
 	if len(list) > most {
 		list = append(list[:most], "…")
 	}
-	what := "the query gave rows" // without their number: the same trouble reads the same
-	if lacking := r.lacking(columns, numbers); lacking != "" {
-		what += ", none of them has " + lacking
-	} else {
-		what += ", but none of them can be compared as the rule wants"
-	}
-	return what + ": the columns are " + strings.Join(list, ", ") +
-		"; name the right column in when, or change the query so that it gives the one that stands there"
+	return "the columns are " + strings.Join(list, ", ")
 }
 
 // lacking is what the rule's conditions need and no row has; "" if each of

@@ -170,6 +170,17 @@ func TestRowsOfQueries(t *testing.T) {
 		"rows that where leaves out are no problem": {warm + `, where: rack == "9"`, func(w *world) {
 			require.Equal(w.t, Verdict{Rows: 1}, w.poll(row(0, "rack=1", "_value=30")))
 		}},
+		"rows without a column that where names are a problem: it was renamed, perhaps": {warm + `, by: [rack], where: site == "fra1" and rack != "9"`, func(w *world) {
+			require.Equal(w.t, Verdict{Rows: 1, Used: 1}, w.poll(row(0, "rack=1,site=fra1", "_value=30")))
+			v := w.poll(row(1, "location=fra1,rack=1", "_value=30"), row(1, "location=fra1,rack=2", "_value=30"))
+			require.Equal(w.t, Verdict{Rows: 2, Problem: "the query gave rows, none of them has the column site, and where leaves out all of them: " +
+				"the columns are _value (number), location (text), rack (text); " +
+				"name the right column in where, or change the query so that it gives the one that stands there"}, v)
+			require.Empty(w.t, w.poll(row(2, "rack=1,site=", "_value=30")).Problem, "the column is there, with nothing in it")
+		}},
+		"rows that where leaves out by another column are no problem": {warm + `, where: rack == "9" and upkeep != "true"`, func(w *world) {
+			require.Equal(w.t, Verdict{Rows: 1}, w.poll(row(0, "rack=1", "_value=30")))
+		}},
 		"a query without the column is a problem": {warm, func(w *world) {
 			v := w.poll(row(0, "_field=temp,rack=1", "temp_c=30"), row(0, "_field=temp,rack=2", "temp_c=20"))
 			require.Equal(w.t, Verdict{Rows: 2, Problem: "the query gave rows, none of them has a number in _value: " +
