@@ -65,9 +65,10 @@
 //
 // $value is what the level's condition looks at: the first field or function
 // of its text; of a row it is the column _value, if there is one. A template
-// that fails writes "<error expanding template: …>", as Prometheus does. Where
-// the labels of a rule make the alerts of two series the same, that alert
-// fires while one of them does.
+// that fails writes "<error expanding template: …>", as Prometheus does. A
+// label is cut off after 1 KiB, with an …. Where the labels of a rule, or what
+// is cut off, make the alerts of two series the same, that alert fires while one
+// of them does, and reads as the one that was told last.
 //
 // # Time
 //

@@ -52,6 +52,7 @@ type Evaluator struct {
 	turn      int64 // spreads what is not due exactly
 	firing    []*told
 	alike     map[alert.Fingerprint]int // how many of firing have these labels
+	sayings   uint64                    // how often an alert was told
 	changes   []alert.Alert
 
 	dirty         []*series
@@ -428,10 +429,19 @@ func (e *Evaluator) Changes() []alert.Alert {
 	return changes
 }
 
-// Firing calls fn for every alert that fires.
+// Firing calls fn for every alert that fires. Of those whose labels are alike
+// it gives the one that Changes gave last: to everyone else they are one.
 func (e *Evaluator) Firing(fn func(alert.Alert)) {
+	latest := map[alert.Fingerprint]*told{} // of those that are alike
 	for _, t := range e.firing {
-		fn(t.alert)
+		if fp := t.alert.Fingerprint; e.alike[fp] > 1 && (latest[fp] == nil || latest[fp].said < t.said) {
+			latest[fp] = t
+		}
+	}
+	for _, t := range e.firing {
+		if one := latest[t.alert.Fingerprint]; one == nil || one == t {
+			fn(t.alert)
+		}
 	}
 }
 
@@ -483,7 +493,7 @@ func (e *Evaluator) follow(one *series, at int64) {
 		}
 		if u.told != nil {
 			u.told.alert.StartsAt = u.told.alert.StartsAt.Add(time.Duration(by))
-			e.changes = append(e.changes, u.told.alert)
+			e.say(u.told)
 		}
 	}
 	e.soil(one)

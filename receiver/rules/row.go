@@ -242,7 +242,7 @@ func (e *Evaluator) Restore(row Row, now time.Time) error {
 		if u := one.unwell; u != nil {
 			for _, t := range []*told{u.told, u.quiet} {
 				if t != nil {
-					e.changes = append(e.changes, t.alert)
+					e.say(t)
 				}
 			}
 		}

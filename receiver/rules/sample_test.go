@@ -2,8 +2,10 @@ package rules
 
 import (
 	"math"
+	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
@@ -202,4 +204,55 @@ func TestWordsAreRefreshedOnceAMinute(t *testing.T) {
 	w.to(mins(3)).metric("", "v=32")
 	require.Equal(t, 1, w.refreshed, "what reads the same is not told again")
 	w.to(mins(4)).metric("", "v=20").says("{first=30} fires since 0s", "{first=30} ends 0s-4m")
+}
+
+// TestAlertsThatAreAlikeAreOne would fail for who reads a card whose number
+// jumps between two racks each time that what fires is sent again.
+func TestAlertsThatAreAlikeAreOne(t *testing.T) {
+	w := newWorld(t, oneRule(t, `when: v > 27, severity: info, labels: {host: all}, annotations: {summary: "at {{ $value }}"}`))
+	reads := func() (texts []string) {
+		w.e.Firing(func(a alert.Alert) { texts = append(texts, a.Annotations["summary"]) })
+		return texts
+	}
+	w.metric("host=a", "v=30").metric("host=b", "v=31").metric("host=c", "v=32")
+	require.Equal(t, []string{"at 32"}, reads())
+	w.to(mins(1)).metric("host=a", "v=33")
+	require.Equal(t, []string{"at 33"}, reads(), "what was said last")
+	for _, a := range w.told {
+		require.Equal(t, "at 33", a.Annotations["summary"])
+	}
+	w.metric("host=a", "v=20")
+	require.Equal(t, []string{"at 32"}, reads(), "it fires for the others")
+	w.restart(w.set)
+	require.Len(t, reads(), 1)
+	require.Equal(t, reads(), reads())
+	w.metric("host=b", "v=20")
+	require.Len(t, reads(), 1)
+	w.metric("host=c", "v=20")
+	require.Empty(t, reads())
+	w.says("info{host=all} fires since 0s", "info{host=all} ends 0s-1m")
+}
+
+// TestLabelsAreCutOff would fail for everybody, if one tag of a megabyte went
+// into each message, row and link of an alert.
+func TestLabelsAreCutOff(t *testing.T) {
+	w := newWorld(t, oneRule(t, `when: v > 27, labels: {twice: "{{ $labels.host }}{{ $labels.host }}"}, no_data: {after: 5m}`))
+	fits, long := strings.Repeat("x", 1024), "x"+strings.Repeat("ü", 600)
+	w.metric("host="+fits, "v=30").metric("host="+long, "v=30").to(mins(6))
+	seen := map[string]int{}
+	w.e.Firing(func(a alert.Alert) {
+		for _, name := range []string{"host", "twice"} {
+			text := a.Labels[name]
+			require.LessOrEqual(t, len(text), 1024)
+			require.True(t, utf8.ValidString(text), "cut off between two letters")
+			if text == fits {
+				seen["whole"]++
+			} else {
+				require.GreaterOrEqual(t, len(text), 1023)
+				require.True(t, strings.HasSuffix(text, "…"))
+				seen["cut"]++
+			}
+		}
+	})
+	require.Equal(t, map[string]int{"whole": 2, "cut": 6}, seen)
 }

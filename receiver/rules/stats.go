@@ -6,7 +6,7 @@ import "time"
 type Stats struct {
 	Rule   *Rule
 	Series int // that are known
-	Firing int // alerts, those of silence and of the series limit too
+	Firing int // alerts, those of silence and of the series limit too, and each of those that are alike
 	// What was not evaluated since the start: samples that came too late, by
 	// which nothing could be decided, and of new series over the limit.
 	Late, Unusable, OverLimit uint64

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/prometheus/common/model"
 
@@ -21,6 +22,8 @@ const (
 	valueColumn = "_value"
 	// LimitAlert is the name of the alert that a rule has too many series.
 	LimitAlert = "RuleSeriesLimitReached"
+	// longestLabel is how long the value of an alert's label may be, in bytes.
+	longestLabel = 1024
 )
 
 // told is an alert that fires.
@@ -30,6 +33,7 @@ type told struct {
 	one     *series // nil: it is of the rule as a whole
 	rank    uint16  // of its level; 0: it is of none
 	place   int     // in Evaluator.firing
+	said    uint64  // orders alerts by when they were told last
 }
 
 // fire puts an alert among those that fire and says so.
@@ -37,7 +41,7 @@ func (e *Evaluator) fire(t *told) *told {
 	t.alert.Status = alert.Firing
 	t.alert.Fingerprint = alert.FingerprintOf(t.alert.Labels)
 	e.enlist(t)
-	e.changes = append(e.changes, t.alert)
+	e.say(t)
 	return t
 }
 
@@ -46,6 +50,15 @@ func (e *Evaluator) enlist(t *told) {
 	t.place = len(e.firing)
 	e.firing = append(e.firing, t)
 	e.alike[t.alert.Fingerprint]++
+	e.sayings++
+	t.said = e.sayings
+}
+
+// say tells how an alert that fires reads now.
+func (e *Evaluator) say(t *told) {
+	e.sayings++
+	t.said = e.sayings
+	e.changes = append(e.changes, t.alert)
 }
 
 // end says that an alert does not fire any more. why, if it is not "", stands
@@ -112,7 +125,7 @@ func (e *Evaluator) refresh(one *series) {
 	one.dress(t, vars, &s, one.newest)
 	one.flags |= moved
 	if !maps.Equal(was.Annotations, t.alert.Annotations) || !maps.Equal(was.Values, t.alert.Values) {
-		e.changes = append(e.changes, t.alert)
+		e.say(t)
 	}
 }
 
@@ -144,7 +157,8 @@ func labelsOf(tags []sample.Tag) map[string]string {
 	return labels
 }
 
-// labels are those of the series' alerts, without a severity.
+// labels are those of the series' alerts, without a severity. Each is cut off
+// where it is too long to be read, or to be carried about with every message.
 func (r *tracker) labels(vars Vars) map[string]string {
 	labels := maps.Clone(vars.Labels)
 	for i := range r.rule.Labels {
@@ -156,7 +170,22 @@ func (r *tracker) labels(vars Vars) map[string]string {
 		}
 	}
 	labels[alert.NameLabel] = r.rule.Alert
+	for name, text := range labels {
+		labels[name] = shortened(text)
+	}
 	return labels
+}
+
+// shortened is a text as it may stand in a label: with … for what is too much.
+func shortened(text string) string {
+	if len(text) <= longestLabel {
+		return text
+	}
+	end := longestLabel - len("…")
+	for end > 0 && !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end] + "…"
 }
 
 // render is what a template makes; if it fails, the words that Prometheus has
