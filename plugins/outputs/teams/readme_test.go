@@ -143,6 +143,20 @@ func TestTheTrialHasAStateOfItsOwn(t *testing.T) {
 	require.Len(t, states, 2)
 }
 
+// TestEverySampleWritesBatches: without it Telegraf writes metrics one by one,
+// which costs it several times the work.
+func TestEverySampleWritesBatches(t *testing.T) {
+	sample, err := os.ReadFile("../../../sample-configs/telegraf.conf")
+	require.NoError(t, err)
+	_, blocks := readme(t)
+	for _, b := range append(blocks, block{"toml", "", string(sample)}) {
+		if b.language != "toml" || !strings.Contains(b.text, "[[outputs.execd]]") {
+			continue
+		}
+		require.Regexp(t, `(?m)^ *use_batch_format = true$`, b.text)
+	}
+}
+
 // TestLinksInTheREADME lead to headings that there are.
 func TestLinksInTheREADME(t *testing.T) {
 	text, _ := readme(t)
