@@ -143,8 +143,7 @@ func TestTheTrialHasAStateOfItsOwn(t *testing.T) {
 	require.Len(t, states, 2)
 }
 
-// TestEverySampleWritesBatches: without it Telegraf writes metrics one by one,
-// which costs it several times the work.
+// TestEverySampleWritesBatches: without it Telegraf writes metrics one by one.
 func TestEverySampleWritesBatches(t *testing.T) {
 	sample, err := os.ReadFile("../../../sample-configs/telegraf.conf")
 	require.NoError(t, err)
