@@ -49,7 +49,7 @@
 //	                  and still is
 //	resolved          the last firing alert is resolved; once more if unseen    *      yes
 //	                  ones are resolved after that
-//	reminder          nothing changed for repeat_interval (if Ready: the        yes    yes
+//	reminder          no message for repeat_interval (if Ready: the             yes    yes
 //	                  sender repeated itself, and the last telling is over ten
 //	                  minutes old)
 //	severity_fell     the worst alerts are resolved, and milder ones joined     no     no

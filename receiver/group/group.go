@@ -52,6 +52,9 @@ type Group struct {
 
 	OpenedAt time.Time `json:"op"`          // when the episode's first alert arrived here
 	ToldAt   time.Time `json:"td,omitzero"` // the latest telling
+	// MessageAt is the latest telling that was a message of its own everywhere:
+	// reminders count from it, because the others may have reached nobody.
+	MessageAt time.Time `json:"ms,omitzero"`
 	// FirstToldAt is the episode's first telling; later ones come a whole
 	// number of group_intervals after it.
 	FirstToldAt time.Time `json:"ft,omitzero"`

@@ -275,7 +275,7 @@ func TestOurGroupKeepsAlertmanagersTiming(t *testing.T) {
 			{at: 0, firing: "ab", phase: Gathering, next: 0.5},
 			{at: 0.5, tick: true, inhibit: "b", told: FirstFiring, phase: Open, next: 5.5},
 			{at: 5.5, tick: true, inhibit: "b", phase: Open, next: 10.5},
-			{at: 10.5, tick: true, told: Joins, quiet: true, phase: Open, next: 70.5},
+			{at: 10.5, tick: true, told: Joins, quiet: true, phase: Open, next: 60.5},
 		},
 		"the end of what was told is told though it was inhibited later": {
 			{at: 0, firing: "a", phase: Gathering, next: 0.5},
@@ -332,6 +332,20 @@ func TestWhereACardCannotBeEditedOnlyLoudChangesAndTheEndAreMessages(t *testing.
 	} {
 		require.Equal(t, want, change.Message(), "%s", change)
 	}
+}
+
+// TestWhatJoinsQuietlyIsShownByTheNextReminder: over a webhook it was in no
+// message, and quiet changes that go on must not put the reminder off for ever.
+func TestWhatJoinsQuietlyIsShownByTheNextReminder(t *testing.T) {
+	play(t, ours, []fact{
+		{at: 0, firing: "a", phase: Gathering, next: 0.5},
+		{at: 0.5, tick: true, told: FirstFiring, phase: Open, next: 60.5},
+		{at: 20, firing: "b", phase: Open, next: 20.5},
+		{at: 20.5, tick: true, told: Joins, quiet: true, phase: Open, next: 60.5},
+		{at: 50, firing: "c", phase: Open, next: 50.5},
+		{at: 50.5, tick: true, told: Joins, quiet: true, phase: Open, next: 60.5},
+		{at: 60.5, tick: true, told: Reminds, phase: Open, next: 120.5},
+	})
 }
 
 func TestALongEpisodeStaysSmall(t *testing.T) {

@@ -149,7 +149,7 @@ func (g *Group) reminderDue(now time.Time) bool {
 	if g.Spec.Ready {
 		return g.Remind
 	}
-	return g.anyVisible() && g.Spec.Timing.Repeat > 0 && now.Sub(g.ToldAt) >= g.Spec.Timing.Repeat
+	return g.anyVisible() && g.Spec.Timing.Repeat > 0 && now.Sub(g.MessageAt) >= g.Spec.Timing.Repeat
 }
 
 // anyVisible says whether an alert fires that is not inhibited.
@@ -169,6 +169,9 @@ func (g *Group) tell(change Change, count int, now time.Time) []Due {
 		g.FirstToldAt = now
 	}
 	g.ToldAt = now
+	if change.Message() {
+		g.MessageAt = now
+	}
 	g.Remind = false
 	for i := range g.Alerts {
 		if m := &g.Alerts[i]; !m.Inhibited {
@@ -251,7 +254,7 @@ func (g *Group) due(now time.Time) time.Time {
 	case g.anyInhibited(): // that may end without news of this group
 		return g.check(now)
 	case timing.Repeat > 0:
-		if at := g.ToldAt.Add(timing.Repeat); at.After(now) {
+		if at := g.MessageAt.Add(timing.Repeat); at.After(now) {
 			return g.flush(at.Add(-1))
 		}
 		return g.check(now)
