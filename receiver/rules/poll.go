@@ -3,7 +3,6 @@ package rules
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -188,12 +187,4 @@ func (r *tracker) lacking(columns map[string]string, numbers map[string]bool) st
 		}
 	}
 	return strings.Join(missing, " or ")
-}
-
-// count is a number with its noun.
-func count(n int, singular, plural string) string {
-	if n == 1 {
-		return "1 " + singular
-	}
-	return strconv.Itoa(n) + " " + plural
 }
