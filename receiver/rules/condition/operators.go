@@ -76,18 +76,24 @@ func (b *builder) binary(n *ast.BinaryNode) (node, sample.Kind, error) {
 	return &compare{left, right, o}, sample.Bool, nil
 }
 
+// both builds the two sides of an operator that are of one kind.
+func (b *builder) both(n *ast.BinaryNode, want sample.Kind) (left, right node, err error) {
+	sides := [2]node{}
+	for i, side := range [2]ast.Node{n.Left, n.Right} {
+		made, kind, err := b.build(side)
+		if err == nil {
+			err = b.takenFor(n, made, kind, want, n.Operator)
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		sides[i] = made
+	}
+	return sides[0], sides[1], nil
+}
+
 func (b *builder) logic(n *ast.BinaryNode) (node, sample.Kind, error) {
-	left, kind, err := b.build(n.Left)
-	if err == nil {
-		err = b.takenFor(n, left, kind, sample.Bool, n.Operator)
-	}
-	if err != nil {
-		return nil, 0, err
-	}
-	right, kind, err := b.build(n.Right)
-	if err == nil {
-		err = b.takenFor(n, right, kind, sample.Bool, n.Operator)
-	}
+	left, right, err := b.both(n, sample.Bool)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -208,17 +214,7 @@ var textTests = map[string]func(s, part string) bool{
 }
 
 func (b *builder) textTest(n *ast.BinaryNode) (node, sample.Kind, error) {
-	left, kind, err := b.build(n.Left)
-	if err == nil {
-		err = b.takenFor(n, left, kind, sample.Text, n.Operator)
-	}
-	if err != nil {
-		return nil, 0, err
-	}
-	right, kind, err := b.build(n.Right)
-	if err == nil {
-		err = b.takenFor(n, right, kind, sample.Text, n.Operator)
-	}
+	left, right, err := b.both(n, sample.Text)
 	if err != nil {
 		return nil, 0, err
 	}
