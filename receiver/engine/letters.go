@@ -29,6 +29,52 @@ func (e *Engine) Replay(ctx context.Context, id int64) error {
 	return err
 }
 
+// replayAtOnce is how many dead letters one transaction changes.
+const replayAtOnce = 200
+
+// ReplayAll makes every dead letter due again that can go somewhere, at the
+// addresses that there are now, and returns how many. Those of destinations
+// that are gone stay, because they would only be given up once more.
+func (e *Engine) ReplayAll(ctx context.Context) (int, error) {
+	if err := e.readdress(ctx); err != nil {
+		return 0, err
+	}
+	all := 0
+	for before, more := int64(0), true; more; {
+		var some int
+		var last int64
+		err := e.store.Update(ctx, func(tx store.Tx) error {
+			some, more = 0, false // it may run more than once
+			letters, err := tx.ListPosts(store.PostFilter{
+				States: []store.State{store.Dead}, DeadLetters: true, Before: before, Limit: replayAtOnce,
+			})
+			if err != nil {
+				return err
+			}
+			for i := range letters {
+				if _, there := e.current.Load().addresses[letters[i].Address]; !there {
+					continue
+				}
+				letters[i].Replay(e.Now())
+				if err := tx.SavePost(&letters[i]); err != nil {
+					return err
+				}
+				some++
+			}
+			if more = len(letters) == replayAtOnce; more {
+				last = letters[len(letters)-1].ID
+			}
+			return nil
+		})
+		if err != nil {
+			return all, err
+		}
+		all, before = all+some, last
+	}
+	e.deliver.WakeAll()
+	return all, nil
+}
+
 // Drop removes a dead letter for good; the delivery log keeps its attempts.
 func (e *Engine) Drop(ctx context.Context, id int64) error {
 	return e.store.Update(ctx, func(tx store.Tx) error {

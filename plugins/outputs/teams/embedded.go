@@ -178,7 +178,15 @@ func (m *embedded) open(ctx context.Context, log *slog.Logger) (*work, error) {
 		_ = db.Close()
 		return nil, err
 	}
-	replay(ctx, db, e, log)
+	// Here nobody can replay what was given up, so a restart says that what was
+	// wrong is mended.
+	again, err := e.ReplayAll(ctx)
+	if err != nil {
+		log.Warn("Not everything that was given up before the start could be made due again; restart Telegraf to try once more", "err", err)
+	}
+	if again > 0 {
+		log.Info("What was given up before the start is tried again", "dead_letters", again)
+	}
 	return start(db, log, e.Samples, e.Run), nil
 }
 
