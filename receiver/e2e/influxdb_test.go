@@ -313,7 +313,11 @@ func TestRulesOverARealInfluxDBBecomeCards(t *testing.T) {
 		t.Helper()
 		before := -1
 		eventually(t, patience, "polls", func() bool {
-			now := metric(t, relay.get("/metrics").body, fmt.Sprintf(`teamsrelay_influxdb_queries_total{influxdb="dc",outcome=%q}`, outcome))
+			name, body := fmt.Sprintf(`teamsrelay_influxdb_queries_total{influxdb="dc",outcome=%q}`, outcome), relay.get("/metrics").body
+			if !strings.Contains(body, name) {
+				return false // it listens before it begins to poll
+			}
+			now := metric(t, body, name)
 			if before < 0 {
 				before = now
 			}
