@@ -109,6 +109,8 @@ func New(ctx context.Context, o Options, set *rules.Set) (*Ruler, error) {
 	if err := r.restore(ctx); err != nil {
 		return nil, fmt.Errorf("reading what the rules knew: %w", err)
 	}
+	stats := r.evaluator.Stats()
+	r.stats.Store(&stats) // whoever looks while the first samples are being stored finds the rules
 	if err := o.Registerer.Register(collector{r}); err != nil {
 		return nil, err
 	}

@@ -494,6 +494,7 @@ func TestSeriesAreCounted(t *testing.T) {
 		r.start(hot)
 		defer func() { r.stop() }()
 		r.samples(at("r1", 30), at("r2", 20))
+		synctest.Wait() // while they are being stored, the metrics say what was before
 		n, err := testutil.GatherAndCount(r.metric, "teamsrelay_rule_series", "teamsrelay_rule_alerts")
 		require.NoError(t, err)
 		require.Equal(t, 2, n)
