@@ -6,6 +6,7 @@
 package alert
 
 import (
+	"encoding/json"
 	"maps"
 	"slices"
 	"strconv"
@@ -42,7 +43,14 @@ type Alert struct {
 	Values map[string]float64 `json:"v,omitempty"`
 	// Chart is the recent past of one of them; nil where the source keeps none.
 	Chart *Chart `json:"c,omitempty"`
+	// Event is what an event source sent, as JSON, made smaller where it was
+	// large; nil where the source sends no events. Templates see it as .Event.
+	Event json.RawMessage `json:"ev,omitempty"`
 }
+
+// CardAnnotation is the annotation that names the card that suits an alert.
+// It counts where the route names none.
+const CardAnnotation = "teamsrelay_card"
 
 // Name is the alert's name, "" when it has none.
 func (a *Alert) Name() string { return a.Labels[NameLabel] }

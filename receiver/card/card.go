@@ -15,6 +15,9 @@ type Input struct {
 	// Late is how long the change waited for delivery; the card says so when
 	// it is worth saying. 0: on time.
 	Late time.Duration
+	// Shown is the revision that the post showed before: what people did
+	// after it is news here. 0: nothing was shown.
+	Shown int
 	// Reminder: nothing changed, the card is told again.
 	Reminder bool
 }

@@ -11,9 +11,13 @@ const (
 	JoinsCritical  Change = "joined_critical"
 	AllResolved    Change = "resolved"
 	SeverityFalls  Change = "severity_fell"
+	Assigned       Change = "assigned"
+	Commented      Change = "commented"
+	Updated        Change = "updated"
 	Joins          Change = "joined"
 	PartlyResolved Change = "partly_resolved"
 	Vanishes       Change = "unseen"
+	Reworded       Change = "reworded"
 	Reminds        Change = "reminder"
 	Nothing        Change = ""
 )

@@ -90,6 +90,9 @@ type Spec struct {
 	Timing  Timing            `json:"tm,omitzero"` // for groups that are not Ready
 	// LoudResolve: the route asks that the end of the episode reaches people.
 	LoudResolve bool `json:"lr,omitempty"`
+	// Expires: an event's story that nobody has news of for so long is given
+	// up; 0: never.
+	Expires time.Duration `json:"ex,omitempty"`
 	// Mute names the route's mute time intervals, Active its active ones.
 	Mute   []string `json:"mi,omitempty"`
 	Active []string `json:"ai,omitempty"`
@@ -133,6 +136,11 @@ type History struct {
 	At     time.Time `json:"t"`
 	Change Change    `json:"c"`
 	Count  int       `json:"n,omitempty"` // how many alerts it concerns
+	// Who did it and what they wrote, where an event says so.
+	Who  string `json:"w,omitempty"`
+	Text string `json:"x,omitempty"`
+	// Rev is the telling that a deed belongs to; 0 for what is no deed.
+	Rev int `json:"r,omitempty"`
 }
 
 // Due says that the card at one target has to change.

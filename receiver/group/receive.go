@@ -24,6 +24,22 @@ type Received struct {
 	// unseen then.
 	Truncated int
 	Sender    SenderDetails
+	// Event is set if the news is an event about the one alert in Alerts.
+	Event *Event
+}
+
+// Event is what an event says beyond what fires.
+type Event struct {
+	// Deed is what somebody did: Commented, Assigned, or Nothing. That an
+	// alert is updated is seen by itself.
+	Deed Change
+	// Who did it, as a name for people; what they wrote, as plain text.
+	Who, Text string
+	// ID tells a repeated event from a new one; 0: it cannot be told.
+	ID uint64
+	// Expires is how long a story is open without news; 0: for ever. It is
+	// part of the episode's Spec.
+	Expires time.Duration
 }
 
 // reminderAge is how old the last telling must be for a repeated body to be a

@@ -29,6 +29,8 @@ type Snapshot struct {
 	Repeats   bool // see group.Received
 	Truncated int
 	Sender    group.SenderDetails
+	// Event is set when the snapshot is an event of one alert.
+	Event *group.Event
 }
 
 // Posted is an alert that a source sends again and again while it fires.
