@@ -126,7 +126,7 @@ func TestWhatComesOut(t *testing.T) {
 	node := made.Tree.Match(map[string]string{"severity": "critical"})[0]
 	require.Equal(t, group.Spec{
 		Route: `{}/{severity="critical"}`, Source: "api", LoudResolve: true, Mute: []string{"nights"},
-		Targets: []group.Target{{Destination: "sre", Card: "alert"}, {Destination: "ops", Card: "alert"}},
+		Targets: []group.Target{{Destination: "sre"}, {Destination: "ops"}},
 		Timing:  group.Timing{Wait: 0, Interval: time.Minute, Repeat: 24 * time.Hour},
 	}, node.Spec("api", false, nil))
 }

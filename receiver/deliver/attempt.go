@@ -58,7 +58,7 @@ func (d *Deliverer) render(a *attempt, g group.Group) card.Message {
 	now := d.now()
 	in := card.Input{
 		Group: g, Now: now, Location: d.location,
-		Reminder: reminder(&a.post, &g),
+		Reminder: reminder(&a.post, &g), Shown: a.post.Shown,
 	}
 	if late := now.Sub(a.post.Since); late > lateAfter {
 		in.Late = late
@@ -75,12 +75,9 @@ func (d *Deliverer) render(a *attempt, g group.Group) card.Message {
 }
 
 // reminder says that the only telling that is not there yet is one that
-// nothing has changed. Reminders are no part of a group's history.
+// nothing has changed.
 func reminder(p *store.Post, g *group.Group) bool {
-	if p.Shown == 0 || g.Rev != p.Shown+1 || len(g.History) == 0 {
-		return false
-	}
-	return g.History[len(g.History)-1].At.Before(g.ToldAt)
+	return p.Shown != 0 && g.Rev == p.Shown+1 && g.Reminded == g.Rev
 }
 
 // send makes the attempt. It is not cut off when ctx ends, only by its timeout.

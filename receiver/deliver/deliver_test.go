@@ -74,7 +74,7 @@ func TestAReminderIsToldAsOne(t *testing.T) {
 		remind := func() {
 			g := o.groups["disk"]
 			g.Rev++
-			g.ToldAt = time.Now() // and no line in the history
+			g.ToldAt, g.Reminded = time.Now(), g.Rev
 			o.update(func(tx store.Tx) error { return o.save(tx, &g, "a", store.RankLoud) })
 			o.groups["disk"] = g
 			o.deliverer.Wake("a")

@@ -34,6 +34,7 @@ func (e *Engine) Snapshot(ctx context.Context, s ingest.Snapshot) error {
 			next, changed := group.Receive(p.group, group.Received{
 				Spec: p.spec, Alerts: p.alerts,
 				Snapshot: s.Complete, Repeats: s.Repeats, Truncated: s.Truncated, Sender: s.Sender,
+				Event: s.Event,
 			}, now)
 			if !changed {
 				continue

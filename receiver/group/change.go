@@ -26,7 +26,7 @@ const (
 // end of an episode is quiet unless its route says otherwise.
 func (c Change) Loud() bool {
 	switch c {
-	case FirstFiring, FiresAgain, SeverityRises, JoinsCritical, Reminds:
+	case FirstFiring, FiresAgain, SeverityRises, JoinsCritical, Assigned, Reminds:
 		return true
 	}
 	return false
@@ -34,4 +34,6 @@ func (c Change) Loud() bool {
 
 // Message says whether a change is a message of its own where a card cannot
 // be edited.
-func (c Change) Message() bool { return c.Loud() || c == AllResolved }
+func (c Change) Message() bool {
+	return c.Loud() || c == AllResolved || c == Commented || c == Updated
+}

@@ -37,6 +37,12 @@
 // Ready groups are Alertmanager's: it has waited, repeated and inhibited
 // already, so every change is told at once.
 //
+// The story of an event source is a Ready group of one alert. What its events
+// say beyond that it fires (severity_rose by a label, assigned, commented,
+// updated, reworded) is a deed: the most important one is told, and all stand
+// in the history. A story that nobody has news of for Spec.Expires is given
+// up: its alert becomes unseen.
+//
 // # Tellings
 //
 //	change            when                                                      loud   a message of its own
@@ -52,10 +58,14 @@
 //	reminder          no message for repeat_interval (if Ready: the             yes    yes
 //	                  sender repeated itself, and the last telling is over ten
 //	                  minutes old)
+//	assigned          an event: somebody is to take care of it                  yes    yes
+//	commented         an event: somebody wrote something                        no     yes
+//	updated           an event: the labels are others                           no     yes
 //	severity_fell     the worst alerts are resolved, and milder ones joined     no     no
 //	joined            alerts joined, or unseen ones are back                    no     no
 //	partly_resolved   some alerts are resolved, others still fire               no     no
 //	unseen            alerts are not mentioned any more                         no     no
+//	reworded          an event: the annotations are others                      no     no
 //
 // * loud if the route says resolve: loud. "A message of its own" matters where
 // a card cannot be edited (webhooks): there the other changes wait for the

@@ -68,6 +68,12 @@ type Group struct {
 
 	// Remind: the sender of a Ready group repeated itself, and it is time.
 	Remind bool `json:"rm,omitempty"`
+	// Deed is what an event said was done and nobody was told of yet.
+	Deed Change `json:"de,omitempty"`
+	// Events are the ids of the latest events, to know those that come again.
+	Events []uint64 `json:"ev,omitempty"`
+	// Reminded is the latest telling that only repeated the one before.
+	Reminded int `json:"rr,omitempty"`
 	// reworded: an alert reads differently, though its state is the same.
 	reworded bool
 
@@ -101,7 +107,7 @@ type Spec struct {
 // Target is one destination of a group and the card that it gets.
 type Target struct {
 	Destination string `json:"d"`
-	Card        string `json:"c"` // the template's name
+	Card        string `json:"c"` // the template's name; "": what suits the group
 }
 
 // Timing is Alertmanager's three intervals.
@@ -216,10 +222,7 @@ func (g *Group) Title() string {
 			title += " " + value
 		}
 	}
-	if runes := []rune(title); len(runes) > maxTitle {
-		title = string(runes[:maxTitle-1]) + "…"
-	}
-	return title
+	return cut(title, maxTitle)
 }
 
 // maxTitle is the length of a title in characters.

@@ -50,19 +50,33 @@ const reminderAge = 10 * time.Minute
 // Receive takes note of news. It reports false, and the group is as it was, if
 // the news brought nothing that has to be remembered.
 func Receive(g Group, r Received, now time.Time) (Group, bool) {
+	if r.Event != nil && r.Event.ID != 0 && slices.Contains(g.Events, r.Event.ID) {
+		return g, false
+	}
 	if g.Phase == "" || g.Phase == Over && !g.endWaits() {
 		return begin(g, r, now)
 	}
 	next := g
 	next.Alerts = slices.Clone(g.Alerts)
 	next.notLater(now)
+	before := next.Alerts // merge gives those that change a new place
+	if r.Event != nil {
+		next.Alerts = slices.Clone(next.Alerts)
+	}
 	changed := next.merge(r, now)
+	if r.Event != nil && next.happened(r, before, now) {
+		changed = true
+	}
 	if r.Snapshot && r.Truncated == 0 && next.missing(r.Alerts) {
 		changed = true
 	}
 	if !changed {
 		if g.Spec.Ready && r.Repeats && g.Phase == Open && !g.ToldAt.IsZero() && now.Sub(g.ToldAt) > reminderAge {
 			next.Remind = true // with the latest words of every alert
+		} else if r.Event != nil && g.Spec.Expires > 0 && now.Sub(g.HeardAt) > g.Spec.Expires/4 {
+			next.HeardAt = now // the same again, but the story is alive
+			next.DueAt = next.due(now)
+			return next, true
 		} else if !g.Spec.Ready && next.reworded {
 			next.reworded = false
 			next.HeardAt = now
@@ -85,7 +99,11 @@ func begin(last Group, r Received, now time.Time) (Group, bool) {
 	next := Group{
 		Key: last.Key, Origin: last.Origin, Episode: last.Episode + 1,
 		Phase: Gathering, Spec: r.Spec, Sender: r.Sender, Truncated: r.Truncated,
-		OpenedAt: now, HeardAt: now,
+		OpenedAt: now, HeardAt: now, Events: last.Events,
+	}
+	deed := Nothing
+	if r.Event != nil {
+		deed, next.Spec.Expires = r.Event.Deed, r.Event.Expires
 	}
 	heard := last // unchanged, should the news be worth nothing
 	last.notLater(now)
@@ -99,7 +117,7 @@ func begin(last Group, r Received, now time.Time) (Group, bool) {
 		}
 		if a.Status == alert.Firing {
 			firing = true
-		} else if _, ok := known[a.Fingerprint]; (ok || last.Forgotten > 0) && !a.StartsAt.After(last.OverAt) {
+		} else if _, ok := known[a.Fingerprint]; (ok || last.Forgotten > 0) && deed == Nothing && (r.Event != nil || !a.StartsAt.After(last.OverAt)) {
 			continue // the end of the last episode, told again
 		} else if !r.Spec.Ready {
 			continue // the end of something that we never heard of, and nobody was told
@@ -112,6 +130,9 @@ func begin(last Group, r Received, now time.Time) (Group, bool) {
 	}
 	if firing && !r.Spec.Ready && !last.ToldAt.IsZero() {
 		next.NotBefore = last.ToldAt.Add(r.Spec.Timing.Interval)
+	}
+	if r.Event != nil {
+		next.record(r.Event, deed, now)
 	}
 	next.settle(now)
 	next.DueAt = next.due(now)
@@ -150,8 +171,8 @@ func (g *Group) merge(r Received, now time.Time) (changed bool) {
 			ended.Status, ended.EndsAt = a.Status, a.EndsAt
 			a = ended
 		}
-		if a.StartsAt.IsZero() {
-			a.StartsAt = m.StartsAt
+		if a.StartsAt.IsZero() || r.Event != nil && m.State != Resolved {
+			a.StartsAt = m.StartsAt // an event's time is its own, not the story's
 		}
 		if m.State != State(a.Status) {
 			m.State = State(a.Status)
@@ -230,7 +251,7 @@ func (g *Group) endWaits() bool {
 // notLater takes back times that lie ahead: the clock was set back since, and
 // to wait for them would be silence.
 func (g *Group) notLater(now time.Time) {
-	for _, t := range []*time.Time{&g.OpenedAt, &g.ToldAt, &g.MessageAt, &g.FirstToldAt, &g.OverAt} {
+	for _, t := range []*time.Time{&g.OpenedAt, &g.ToldAt, &g.MessageAt, &g.FirstToldAt, &g.OverAt, &g.HeardAt} {
 		if t.After(now) {
 			*t = now
 		}

@@ -36,6 +36,7 @@ func Advance(g Group, t Tick, now time.Time) (Group, []Due) {
 	next := g
 	next.Alerts = slices.Clone(g.Alerts)
 	next.notLater(now)
+	next.expire(now)
 	next.inhibit(t.Inhibited)
 	change, count := next.change()
 	if change == Nothing && next.reminderDue(now) {
@@ -121,6 +122,8 @@ func (g *Group) change() (Change, int) {
 		return AllResolved, resolved
 	case g.Phase == Over && !g.ToldAt.IsZero() && !g.endTold():
 		return AllResolved, 0 // the last ones were inhibited, and nobody knew of them
+	case g.Deed != Nothing:
+		return g.Deed, 1
 	case joined > 0 && resolved > 0 && worst < toldWorst:
 		return SeverityFalls, joined
 	case joined+back > 0:
@@ -173,12 +176,18 @@ func (g *Group) tell(change Change, count int, now time.Time) []Due {
 		g.MessageAt = now
 	}
 	g.Remind = false
+	if change == Reminds {
+		g.Reminded = g.Rev
+	}
+	if change != g.Deed { // a deed stands in the story already
+		g.remember(change, count, now)
+	}
+	g.Deed = Nothing
 	for i := range g.Alerts {
 		if m := &g.Alerts[i]; !m.Inhibited {
 			m.Told = m.State
 		}
 	}
-	g.remember(change, count, now)
 	g.forget()
 	if g.Phase == Gathering {
 		g.Phase = Open
@@ -197,10 +206,13 @@ func (g *Group) tell(change Change, count int, now time.Time) []Due {
 
 // remember adds a line to the story. Reminders are no part of it.
 func (g *Group) remember(change Change, count int, now time.Time) {
-	if change == Reminds {
-		return
+	if change != Reminds {
+		g.addHistory(History{At: now, Change: change, Count: count})
 	}
-	history := append(slices.Clip(g.History), History{At: now, Change: change, Count: count})
+}
+
+func (g *Group) addHistory(h History) {
+	history := append(slices.Clone(g.History), h)
 	if len(history) > maxHistory { // the beginning stays
 		history = slices.Delete(history, 1, len(history)-maxHistory+1)
 	}
@@ -236,7 +248,7 @@ func (g *Group) due(now time.Time) time.Time {
 		if change != Nothing || g.Remind {
 			return now
 		}
-		return time.Time{}
+		return g.expiresAt()
 	}
 	timing := g.Spec.Timing
 	switch {

@@ -45,7 +45,7 @@ type Route struct {
 	// Destinations are who is told. nil is inherited, an empty list means
 	// nobody.
 	Destinations []string `yaml:"destinations"`
-	// Card names the template.
+	// Card names the template; without it each group gets what suits it.
 	Card string `yaml:"card"`
 	// Resolve says whether the end of an episode must reach somebody's
 	// attention: "quiet" (the default) or "loud".
@@ -67,7 +67,6 @@ const (
 	DefaultGroupWait      = 30 * time.Second
 	DefaultGroupInterval  = 5 * time.Minute
 	DefaultRepeatInterval = 4 * time.Hour
-	DefaultCard           = "alert"
 )
 
 // Interval is a time interval with its name, as the configuration file has it.

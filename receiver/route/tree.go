@@ -31,7 +31,6 @@ func New(o Options) (*Tree, []Problem) {
 	c.top(o.Route)
 	t.root = c.node(o.Route, "route", &Node{
 		timing: group.Timing{Wait: DefaultGroupWait, Interval: DefaultGroupInterval, Repeat: DefaultRepeatInterval},
-		card:   DefaultCard,
 	})
 	t.root.identify("", 0)
 	for _, name := range o.Destinations {
