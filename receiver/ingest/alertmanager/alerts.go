@@ -8,6 +8,7 @@ import (
 
 	"github.com/teamsrelay/teamsrelay/receiver/alert"
 	"github.com/teamsrelay/teamsrelay/receiver/ingest"
+	"github.com/teamsrelay/teamsrelay/receiver/ingest/answer"
 )
 
 // postedAlert is one alert of POST /api/v2/alerts.
@@ -36,7 +37,7 @@ func ParseAlerts(body []byte, resolveTimeout time.Duration, now time.Time) ([]in
 	return parseEach(len(raw), func(i int) (ingest.Posted, error) {
 		var lenient postedAlert[scalar, texts]
 		if err := json.Unmarshal(raw[i], &lenient); err != nil {
-			return ingest.Posted{}, errors.New(explain(raw[i], err))
+			return ingest.Posted{}, answer.Explain(raw[i], err)
 		}
 		return lenient.posted(resolveTimeout, now)
 	})

@@ -2,15 +2,13 @@ package alertmanager
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"time"
 
 	"github.com/teamsrelay/teamsrelay/receiver/ingest"
+	"github.com/teamsrelay/teamsrelay/receiver/ingest/answer"
 )
 
 // Handler answers Alertmanager and Prometheus. It says 200 only when Snapshot
@@ -28,17 +26,25 @@ type Handler struct {
 	Refused func(status int)
 }
 
+// smaller is what to do about a body that is too large.
+const smaller = "set max_alerts in Alertmanager's webhook_configs, or group by more labels"
+
+func (h *Handler) writer() answer.Writer {
+	return answer.Writer{Logger: h.Logger, Refused: h.Refused}
+}
+
 // Webhook takes POST /alertmanager and POST /alertmanager/{destination}.
 func (h *Handler) Webhook(w http.ResponseWriter, r *http.Request) {
+	out := h.writer()
 	destination := ""
 	if name := r.PathValue("destination"); name != "" {
 		if destination = h.Destination(name); destination == "" {
-			h.refuse(w, r, http.StatusNotFound, fmt.Errorf("there is no destination %q", clip(name)),
+			out.Refuse(w, r, http.StatusNotFound, fmt.Errorf("there is no destination %q", answer.Clip(name)),
 				"add it under destinations: in the configuration, or post to /alertmanager and let the routes choose")
 			return
 		}
 	}
-	body, ok := h.read(w, r)
+	body, ok := out.Body(w, r, smaller)
 	if !ok {
 		return
 	}
@@ -48,7 +54,7 @@ func (h *Handler) Webhook(w http.ResponseWriter, r *http.Request) {
 		if len(body) > 0 && body[0] == '[' {
 			hint = "a list of alerts belongs to /api/v2/alerts"
 		}
-		h.refuse(w, r, http.StatusBadRequest, err, hint)
+		out.Refuse(w, r, http.StatusBadRequest, err, hint)
 		return
 	}
 	if destination != "" {
@@ -57,23 +63,24 @@ func (h *Handler) Webhook(w http.ResponseWriter, r *http.Request) {
 	}
 	if len(snapshot.Alerts) > 0 {
 		if err := h.Snapshot(r.Context(), snapshot); err != nil {
-			h.unavailable(w, r, err)
+			out.Unavailable(w, r, err)
 			return
 		}
 	}
-	h.accepted(w)
+	out.Accepted(w)
 }
 
 // Alerts takes POST /api/v2/alerts.
 func (h *Handler) Alerts(w http.ResponseWriter, r *http.Request) {
-	body, ok := h.read(w, r)
+	out := h.writer()
+	body, ok := out.Body(w, r, smaller)
 	if !ok {
 		return
 	}
 	posted, invalid := ParseAlerts(body, h.ResolveTimeout(), h.Now())
 	if len(posted) > 0 {
 		if err := h.Posted(r.Context(), posted); err != nil {
-			h.unavailable(w, r, err)
+			out.Unavailable(w, r, err)
 			return
 		}
 	}
@@ -82,74 +89,8 @@ func (h *Handler) Alerts(w http.ResponseWriter, r *http.Request) {
 		if len(posted) == 0 {
 			hint = "send a list of alerts with labels, as Prometheus does; Alertmanager's webhook belongs to /alertmanager"
 		}
-		h.refuse(w, r, http.StatusBadRequest, invalid, hint)
+		out.Refuse(w, r, http.StatusBadRequest, invalid, hint)
 		return
 	}
-	h.accepted(w)
-}
-
-// read returns the body, or answers and returns false. What is too large is
-// refused before it is read where the sender says its size.
-func (h *Handler) read(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
-	if r.ContentLength > MaxBody {
-		h.tooLarge(w, r)
-		return nil, false
-	}
-	body := make([]byte, 0, max(r.ContentLength+1, 512)) // one more, so that the end is seen without growing
-	reader := http.MaxBytesReader(w, r.Body, MaxBody)
-	for {
-		n, err := reader.Read(body[len(body):cap(body)])
-		body = body[:len(body)+n]
-		var tooLarge *http.MaxBytesError
-		switch {
-		case err == io.EOF:
-			return body, true
-		case errors.As(err, &tooLarge):
-			h.tooLarge(w, r)
-			return nil, false
-		case err != nil:
-			// Whole it may be right, and only after a 5xx it is sent again. A
-			// proxy in between can wait for an answer that the sender cannot.
-			w.Header().Set("Retry-After", "5")
-			h.refuse(w, r, http.StatusServiceUnavailable, errors.New("the body broke off"), "send it again")
-			return nil, false
-		}
-		if len(body) == cap(body) {
-			body = append(body, 0)[:len(body)]
-		}
-	}
-}
-
-func (h *Handler) tooLarge(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Connection", "close")
-	h.refuse(w, r, http.StatusRequestEntityTooLarge, fmt.Errorf("the body is over %d MiB", MaxBody>>20),
-		"set max_alerts in Alertmanager's webhook_configs, or group by more labels")
-}
-
-func (h *Handler) accepted(w http.ResponseWriter) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(http.StatusOK)
-	_, _ = io.WriteString(w, "{}\n")
-}
-
-// unavailable is "not now": Alertmanager tries again after a 5xx and only then.
-func (h *Handler) unavailable(w http.ResponseWriter, r *http.Request, err error) {
-	w.Header().Set("Retry-After", "5")
-	h.Logger.Error("Alerts could not be stored; the sender has to try again", "path", r.URL.Path, "err", err)
-	h.answer(w, http.StatusServiceUnavailable, "the alerts could not be stored", "send them again")
-}
-
-func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, status int, err error, hint string) {
-	h.Logger.Warn("Refused a request", "path", clip(r.URL.Path), "from", r.RemoteAddr, "status", status, "err", err)
-	h.answer(w, status, err.Error(), hint)
-}
-
-func (h *Handler) answer(w http.ResponseWriter, status int, message, hint string) {
-	h.Refused(status)
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(struct {
-		Error string `json:"error"`
-		Hint  string `json:"hint"`
-	}{message, hint})
+	out.Accepted(w)
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/teamsrelay/teamsrelay/receiver/alert"
+	"github.com/teamsrelay/teamsrelay/receiver/ingest/answer"
 )
 
 // API asks an Alertmanager. Its URL comes from the configuration; what a
@@ -84,7 +85,7 @@ func readKnown(r io.Reader) (map[alert.Fingerprint]struct{}, error) {
 	for decoder.More() {
 		var a struct{ Labels map[string]string }
 		if err := decoder.Decode(&a); err != nil {
-			return nil, errors.New(clip(strings.TrimSpace(err.Error())))
+			return nil, errors.New(answer.Clip(strings.TrimSpace(err.Error())))
 		}
 		known[alert.FingerprintOf(a.Labels)] = struct{}{}
 	}

@@ -15,12 +15,13 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/alert"
 	"github.com/teamsrelay/teamsrelay/receiver/group"
 	"github.com/teamsrelay/teamsrelay/receiver/ingest"
+	"github.com/teamsrelay/teamsrelay/receiver/ingest/answer"
 )
 
 // Limits of what is taken from outside.
 const (
-	// MaxBody is the largest body in bytes (design §6).
-	MaxBody = 10 << 20
+	// MaxBody is the largest body in bytes.
+	MaxBody = answer.MaxBody
 	// maxLabels is how many labels, and how many annotations, one alert may
 	// have. Prometheus targets have a few dozen.
 	maxLabels = 256
@@ -78,7 +79,7 @@ func (w *webhook[S, M]) snapshot(now time.Time) (ingest.Snapshot, error) {
 	switch w.Version {
 	case "4", "3", "1", "":
 	default:
-		return ingest.Snapshot{}, fmt.Errorf("webhook version %q is not known; versions 4, 3, 1 and none are", clip(string(w.Version)))
+		return ingest.Snapshot{}, fmt.Errorf("webhook version %q is not known; versions 4, 3, 1 and none are", answer.Clip(string(w.Version)))
 	}
 	if w.Alerts == nil {
 		return ingest.Snapshot{}, fmt.Errorf("the body has no field \"alerts\": this is not an Alertmanager webhook")
@@ -180,35 +181,10 @@ func (w *webhook[S, M]) groupKey(alerts []alert.Alert) string {
 // decode reads one JSON object or list and nothing after it.
 func decode(body []byte, into any) error {
 	if len(bytes.TrimSpace(body)) == 0 {
-		return fmt.Errorf("the body is empty")
+		return answer.ErrEmpty
 	}
 	if err := json.Unmarshal(body, into); err != nil {
-		return fmt.Errorf("%s", explain(body, err))
+		return answer.Explain(body, err)
 	}
 	return nil
-}
-
-// explain says where JSON is wrong, without repeating the body.
-func explain(body []byte, err error) string {
-	switch e := err.(type) {
-	case *json.SyntaxError:
-		line := 1 + bytes.Count(body[:min(int(e.Offset), len(body))], []byte("\n"))
-		return fmt.Sprintf("the body is not JSON: %s at byte %d, line %d", e.Error(), e.Offset, line)
-	case *json.UnmarshalTypeError:
-		where := e.Field
-		if where == "" {
-			where = "the body"
-		}
-		return fmt.Sprintf("%s is a JSON %s, which does not belong there", where, clip(e.Value))
-	}
-	return clip(err.Error())
-}
-
-// clip keeps foreign text in an error short.
-func clip(s string) string {
-	const most = 80
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
 }

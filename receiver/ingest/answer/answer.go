@@ -1,0 +1,109 @@
+// Package answer is how a source that is spoken to over HTTP gets its answer:
+// the same limits, codes and words for all of them (design §6).
+package answer
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+)
+
+// MaxBody is the largest body that is taken, in bytes (design §6).
+const MaxBody = 10 << 20
+
+// Writer reads requests and answers them.
+type Writer struct {
+	Logger *slog.Logger
+	// Refused counts what was not taken, by status code.
+	Refused func(status int)
+}
+
+// Body returns the body, or answers and returns false. What is too large is
+// refused before it is read where the sender says its size; smaller says how
+// to send less.
+func (a Writer) Body(w http.ResponseWriter, r *http.Request, smaller string) ([]byte, bool) {
+	if r.ContentLength > MaxBody {
+		a.tooLarge(w, r, smaller)
+		return nil, false
+	}
+	body := make([]byte, 0, max(r.ContentLength+1, 512)) // one more, so that the end is seen without growing
+	reader := http.MaxBytesReader(w, r.Body, MaxBody)
+	for {
+		n, err := reader.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		var tooLarge *http.MaxBytesError
+		switch {
+		case err == io.EOF:
+			return body, true
+		case errors.As(err, &tooLarge):
+			a.tooLarge(w, r, smaller)
+			return nil, false
+		case err != nil:
+			// Whole it may be right, and only after a 5xx it is sent again. A
+			// proxy in between can wait for an answer that the sender cannot.
+			w.Header().Set("Retry-After", "5")
+			a.Refuse(w, r, http.StatusServiceUnavailable, errors.New("the body broke off"), "send it again")
+			return nil, false
+		}
+		if len(body) == cap(body) {
+			body = append(body, 0)[:len(body)]
+		}
+	}
+}
+
+func (a Writer) tooLarge(w http.ResponseWriter, r *http.Request, smaller string) {
+	w.Header().Set("Connection", "close")
+	a.Refuse(w, r, http.StatusRequestEntityTooLarge, fmt.Errorf("the body is over %d MiB", MaxBody>>20), smaller)
+}
+
+// Accepted is 200: what was sent is stored, or there was nothing to store.
+func (a Writer) Accepted(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusOK)
+	_, _ = io.WriteString(w, "{}\n")
+}
+
+// Unavailable is "not now": Alertmanager and many others try again after a
+// 5xx and only then. err stays in our log.
+func (a Writer) Unavailable(w http.ResponseWriter, r *http.Request, err error) {
+	w.Header().Set("Retry-After", "5")
+	a.Logger.Error("Alerts could not be stored; the sender has to try again", "path", Clip(r.URL.Path), "err", err)
+	a.answer(w, http.StatusServiceUnavailable, "the alerts could not be stored", "send them again")
+}
+
+// Refuse answers with what is wrong and what to do. Both are read by whoever
+// sent the request; what is wrong stands in our log too.
+func (a Writer) Refuse(w http.ResponseWriter, r *http.Request, status int, err error, hint string) {
+	a.Logger.Warn("Refused a request", "path", Clip(r.URL.Path), "from", r.RemoteAddr, "status", status, "err", err)
+	a.answer(w, status, err.Error(), hint)
+}
+
+// RefuseQuietly is Refuse where err tells something of the body, which must
+// not be in the log: logged stands there in its place.
+func (a Writer) RefuseQuietly(w http.ResponseWriter, r *http.Request, status int, err error, hint, logged string) {
+	a.Logger.Warn("Refused a request", "path", Clip(r.URL.Path), "from", r.RemoteAddr, "status", status, "err", logged)
+	a.answer(w, status, err.Error(), hint)
+}
+
+func (a Writer) answer(w http.ResponseWriter, status int, message, hint string) {
+	a.Refused(status)
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(struct {
+		Error string `json:"error"`
+		Hint  string `json:"hint"`
+	}{message, hint})
+}
+
+// Clip keeps foreign text in an error or a log line short.
+func Clip(s string) string {
+	const most = 80
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
+}
