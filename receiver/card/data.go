@@ -36,6 +36,9 @@ type Data struct {
 	Chart *alert.Chart
 	// ID is the id that people type, "" before there is one.
 	ID string
+
+	event  original // of the first alert that has one; see Event
+	teller *teller  // for a card that tells the group in other words
 }
 
 // Alert is Alertmanager's alert, its numbers and what we know of it.
@@ -81,6 +84,7 @@ func dataOf(in Input, t *teller, story *Story) *Data {
 		RouteLabels:       KV(g.Sender.RouteLabels),
 		ExternalURL:       g.Sender.ExternalURL,
 		Card:              story,
+		teller:            t,
 	}
 	if in.Reminder {
 		data.NotificationReason = "repeat"
@@ -101,6 +105,9 @@ func dataOf(in Input, t *teller, story *Story) *Data {
 		data.Alerts = append(data.Alerts, a)
 		if data.Chart == nil {
 			data.Chart = a.Chart
+		}
+		if data.event.raw == nil {
+			data.event.raw = m.Event
 		}
 	}
 	if len(data.Alerts) > 0 {

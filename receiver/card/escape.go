@@ -169,6 +169,10 @@ func isMention(text string) bool {
 	return len(text) >= 2 && strings.EqualFold(text[:2], "at")
 }
 
+// joiner is an invisible word joiner. It keeps apart what would make something
+// that Teams expands, also where two values would make it together.
+const joiner = "\u2060"
+
 // plainText takes "{{" and "${" apart where there is no Markdown to escape
 // them with: an invisible word joiner stands between the two characters.
 func plainText(text string) string {
@@ -179,7 +183,7 @@ func plainText(text string) string {
 	var out strings.Builder
 	for i := 0; i < len(text); i++ {
 		if text[i] == '{' && i > 0 && (text[i-1] == '{' || text[i-1] == '$') {
-			out.WriteString("\u2060")
+			out.WriteString(joiner)
 		}
 		out.WriteByte(text[i])
 	}
@@ -189,7 +193,6 @@ func plainText(text string) string {
 // write escapes a value for a place in a string, where it follows what is
 // before, which is escaped already.
 func write(text string, how writing, before []byte, escape bool) string {
-	const joiner = "\u2060" // keeps apart what two values would make together
 	last := byte(0)
 	if len(before) > 0 {
 		last = before[len(before)-1]
@@ -220,13 +223,16 @@ func write(text string, how writing, before []byte, escape bool) string {
 	return text
 }
 
-// textOf is a value as text, as text/template would print it; nothing for nil.
+// textOf is a value as text, as text/template would print it; nothing for nil,
+// and numbers as people write them.
 func textOf(value any) string {
 	switch v := value.(type) {
 	case nil:
 		return ""
 	case string:
 		return v
+	case float64:
+		return numberText(v)
 	}
 	if v := reflect.ValueOf(value); v.Kind() == reflect.Pointer && v.IsNil() {
 		return ""

@@ -56,7 +56,7 @@ func sharedFuncs() template.FuncMap {
 
 // funcs are the functions that belong to one render.
 func (r *render) funcs() template.FuncMap {
-	return template.FuncMap{
+	funcs := template.FuncMap{
 		sinkText: r.sink(sinkText), sinkMarkdown: r.sink(sinkMarkdown),
 		sinkJSON: r.sink(sinkJSON), sinkMention: r.sink(sinkMention),
 		stepFunc: r.step, cutFunc: r.cut, boundFunc: r.bound,
@@ -68,6 +68,8 @@ func (r *render) funcs() template.FuncMap {
 
 		"routeLabels": func(name string) string { return r.data.RouteLabels[name] },
 	}
+	maps.Copy(funcs, r.variableFuncs())
+	return funcs
 }
 
 func rankOf(word string) alert.Severity {
