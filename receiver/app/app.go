@@ -59,6 +59,7 @@ type App struct {
 	database string
 	reload   sync.Mutex
 	reloads  reloadMetrics
+	mend     mend
 }
 
 type reloadMetrics struct {
@@ -126,6 +127,7 @@ func (a *App) wire(registry *prometheus.Registry, relay engine.Config) (err erro
 	if err != nil {
 		return err
 	}
+	a.mend.engine, a.mend.log = a.engine, a.log
 	handler, err := web.New(web.Options{
 		Engine: a.engine, Store: a.store, Logger: a.log, Registry: registry,
 		Version:    version.Info(),
@@ -170,11 +172,13 @@ func (a *App) Reload(ctx context.Context) error {
 	defer a.reload.Unlock()
 	if err := a.tryReload(ctx); err != nil {
 		a.reloads.successful.Set(0)
+		a.mend.broken(err)
 		a.log.Error("The configuration was not reloaded; the old one goes on", "err", err)
 		return err
 	}
 	a.reloads.successful.Set(1)
 	a.reloads.at.SetToCurrentTime()
+	a.mend.mended(ctx)
 	a.log.Info("The configuration was reloaded", "file", a.options.ConfigFile)
 	return nil
 }
@@ -219,6 +223,8 @@ func (a *App) Run(ctx context.Context) (err error) {
 		done <- err
 	}()
 	running := 2
+	a.mend.mended(working)
+	defer a.mend.stop()
 	a.announce(listeners)
 
 	for waiting := true; waiting; {

@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
+	"github.com/teamsrelay/teamsrelay/receiver/alert"
 	"github.com/teamsrelay/teamsrelay/receiver/card"
 	"github.com/teamsrelay/teamsrelay/receiver/clock"
 	"github.com/teamsrelay/teamsrelay/receiver/deliver"
@@ -293,6 +294,14 @@ func (e *Engine) readdress(ctx context.Context) error {
 // Now is the time by which the engine works. Whoever hands it facts takes
 // their times from it.
 func (e *Engine) Now() time.Time { return e.clock.Now() }
+
+// Report tells of an alert that this process has about itself: it fires until
+// it is reported as resolved. After an error it has to be reported again.
+func (e *Engine) Report(ctx context.Context, a alert.Alert) error { return e.ruler.Report(ctx, a) }
+
+// Reported are the alerts that were reported and fire, also by a process that
+// is gone.
+func (e *Engine) Reported() []alert.Alert { return e.ruler.Reported() }
 
 // ResolveTimeout is the configured one.
 func (e *Engine) ResolveTimeout() time.Duration { return e.current.Load().ResolveTimeout }

@@ -65,7 +65,7 @@ func polled(set *rules.Set) (groups []*rules.Group) {
 // nobody else will.
 func (e *Engine) endReports(ctx context.Context, groups []*rules.Group) {
 	for _, a := range e.ruler.Reported() {
-		if slices.ContainsFunc(groups, func(g *rules.Group) bool {
+		if a.Labels["influxdb"] == "" || slices.ContainsFunc(groups, func(g *rules.Group) bool {
 			return g.Name == a.Labels["group"] && g.InfluxDB == a.Labels["influxdb"]
 		}) {
 			continue
