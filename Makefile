@@ -28,6 +28,10 @@ page: $(PAGE)/site/vendor/adaptivecards.min.js ## Microsoft's card renderer for 
 $(PAGE)/site/vendor/adaptivecards.min.js: $(PAGE)/bundle.sh $(PAGE)/package-lock.json
 	@$(PAGE)/bundle.sh || echo "The renderer could not be had from npm: the simulator's page will show cards as JSON."
 
+.PHONY: cards
+cards: page ## every card in every state as a picture, in .cache/cards; make cards CARD=alert draws one
+	@$(GO) run ./receiver/cmd/cardpictures --card='$(CARD)'
+
 .PHONY: deps
 deps: ## what the tests need from Debian, when root; otherwise says what is left out
 	@.ci/deps

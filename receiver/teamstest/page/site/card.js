@@ -62,19 +62,20 @@ function render(card, isDark, onAction) {
     link.rel = "noopener noreferrer";
   }
   for (const picture of element.querySelectorAll("img")) {
-    if (!picture.src.startsWith("data:")) standIn(picture);
+    if (picture.src.startsWith("data:")) picture.onerror = () => standIn(picture, "This picture cannot be read.");
+    else standIn(picture, "Pictures from other machines are not loaded here.");
   }
   return element;
 }
 
-// standIn puts words where a picture from another machine would be: the page
-// loads nothing from there.
-function standIn(picture) {
+// standIn puts words where a picture would be: the page loads nothing from
+// other machines.
+function standIn(picture, why) {
   picture.onload = picture.onerror = null; // the renderer's own would remove the words
   const words = document.createElement("span");
-  words.className = "elsewhere";
+  words.className = "standin";
   words.textContent = picture.alt ? `picture: ${picture.alt}` : "picture";
-  words.title = "Pictures from other machines are not loaded here.";
+  words.title = why;
   picture.replaceWith(words);
 }
 

@@ -1,0 +1,145 @@
+// Command cardpictures is `make cards`: it draws every shipped card in every
+// state with Microsoft's renderer in a headless Chromium, light and dark, as
+// wide as on a desktop and on a phone, and says what a browser finds wrong
+// with them.
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/teamsrelay/teamsrelay/receiver/teamstest"
+)
+
+func main() {
+	dir := flag.String("o", ".cache/cards", "the folder for the pictures; what it holds of the same names is replaced")
+	card := flag.String("card", "", "only this card")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Stdout, *dir, *card); err != nil {
+		fmt.Fprintln(os.Stderr, "cards:", err)
+		os.Exit(1)
+	}
+}
+
+// errFaulty ends a run whose pictures are there, but show something wrong.
+var errFaulty = errors.New("not all cards are shown as they should be; what is wrong stands above")
+
+func run(ctx context.Context, out io.Writer, dir, only string) error {
+	if err := ready(); err != nil {
+		return err
+	}
+	// The samples say hours and days, so the cards are made at one time: two
+	// runs can be compared.
+	pictures, err := samples(time.Date(2026, 3, 2, 10, 14, 0, 0, time.UTC), only)
+	if err != nil {
+		return err
+	}
+	page, err := write(dir, pictures)
+	if err != nil {
+		return err
+	}
+	browser, done, err := open(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	faulty := 0
+	for _, look := range looks {
+		if err := browser.show(page, look); err != nil {
+			return err
+		}
+		faults, err := browser.faults()
+		if err != nil {
+			return err
+		}
+		for _, f := range faults {
+			fmt.Fprintf(out, "  %s: %s\n", look.name(), f)
+		}
+		faulty += len(faults)
+		for i, p := range pictures {
+			png, err := browser.picture(i)
+			if err != nil {
+				return fmt.Errorf("%s, %s: %w", p.title(), look.name(), err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, p.file(look)), png, 0o644); err != nil {
+				return err
+			}
+		}
+		fmt.Fprintf(out, "  %s: %d drawn\n", look.name(), len(pictures))
+	}
+	sheet, overview, err := sheets(dir, pictures)
+	if err != nil {
+		return err
+	}
+	png, err := browser.whole(overview)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "overview.png"), png, 0o644); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "Open %s in a browser; all at once: %s\n", sheet, filepath.Join(dir, "overview.png"))
+	if faulty > 0 {
+		return errFaulty
+	}
+	return nil
+}
+
+// ready says what is missing on this machine, if anything is.
+func ready() error {
+	if !teamstest.Bundled() {
+		return errors.New("Microsoft's renderer is not built in; install npm and run make page first, then make cards")
+	}
+	if _, err := chromium(); err != nil {
+		return err
+	}
+	return nil
+}
+
+// write writes the page with the cards and returns where it is.
+func write(dir string, pictures []picture) (string, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
+	cards := make([]teamstest.ShownCard, len(pictures))
+	for i, p := range pictures {
+		cards[i] = p.shown
+	}
+	var page bytes.Buffer
+	if err := teamstest.WriteCards(&page, "The cards of teamsrelay", cards); err != nil {
+		return "", err
+	}
+	return filepath.Join(dir, "cards.html"), os.WriteFile(filepath.Join(dir, "cards.html"), page.Bytes(), 0o644)
+}
+
+// look is one way in which people see cards.
+type look struct{ theme, width string }
+
+var looks = []look{{"light", "desktop"}, {"dark", "desktop"}, {"light", "phone"}, {"dark", "phone"}}
+
+func (l look) name() string { return l.theme + " on a " + l.width }
+
+// slug makes a name fit for files.
+func slug(name string) string {
+	return strings.Trim(strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
+			return r
+		case r >= 'A' && r <= 'Z':
+			return r + 'a' - 'A'
+		}
+		return '-'
+	}, name), "-")
+}

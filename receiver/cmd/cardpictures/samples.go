@@ -1,0 +1,55 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/teamsrelay/teamsrelay/receiver/card"
+	"github.com/teamsrelay/teamsrelay/receiver/teams/workflow"
+	"github.com/teamsrelay/teamsrelay/receiver/teamstest"
+)
+
+// picture is a card in one state.
+type picture struct {
+	card, state string
+	shown       teamstest.ShownCard
+}
+
+func (p picture) title() string { return p.card + ": " + p.state }
+
+// file is the name of its picture.
+func (p picture) file(l look) string {
+	return fmt.Sprintf("%s-%s-%s-%s.png", slug(p.card), slug(p.state), l.theme, l.width)
+}
+
+// samples makes every shipped card in every state, or one of the cards.
+func samples(now time.Time, only string) ([]picture, error) {
+	set, problems := card.New(nil)
+	if len(problems) > 0 {
+		return nil, problems[0]
+	}
+	var pictures []picture
+	add := func(name, state string, m card.Message) {
+		if only != "" && name != only {
+			return
+		}
+		p := picture{card: name, state: state}
+		p.shown = teamstest.ShownCard{Name: p.title(), Card: m.Card, Summary: m.Summary,
+			Size: fmt.Sprintf("%.1f KB of %d KB", float64(len(workflow.Envelope(m)))/1024, card.WorkflowLimit.Bytes>>10)}
+		if m.Folded != "" {
+			p.shown.Notes = append(p.shown.Notes, "To make it fit, left out: "+m.Folded)
+		}
+		if m.Fault != nil {
+			p.shown.Notes = append(p.shown.Notes, "The minimal card is shown, because "+m.Fault.Error())
+		}
+		pictures = append(pictures, p)
+	}
+	add("alert", "sample", set.Render("alert", card.Sample(now), card.WorkflowLimit))
+	add("minimal", "sample", card.Minimal(card.Sample(now), card.WorkflowLimit))
+	if len(pictures) == 0 {
+		return nil, fmt.Errorf("there is no card %q; use one of %s", only, strings.Join(slices.Sorted(slices.Values(set.Names())), ", "))
+	}
+	return pictures, nil
+}
