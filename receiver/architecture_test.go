@@ -25,7 +25,7 @@ const module = "github.com/teamsrelay/teamsrelay/"
 // of store). A new family needs a place here.
 var order = []string{
 	"templates",
-	"receiver/alert", "receiver/clock", "receiver/outbound", "receiver/sample", "receiver/yamlfile",
+	"receiver/alert", "receiver/chart", "receiver/clock", "receiver/outbound", "receiver/sample", "receiver/yamlfile",
 	"receiver/group", "receiver/rules", "receiver/route", "receiver/card",
 	"receiver/store", "receiver/teams",
 	"receiver/people",
@@ -46,7 +46,7 @@ var notForPlugins = []string{"receiver/app", "receiver/web", "receiver/bot"}
 
 // What only decides (design §4) must not need what has effects.
 var (
-	pure   = []string{"receiver/alert", "receiver/group", "receiver/rules", "receiver/route", "receiver/card"}
+	pure   = []string{"receiver/alert", "receiver/group", "receiver/rules", "receiver/route", "receiver/card", "receiver/chart"}
 	impure = []string{"net", "net/http", "database/sql", "os", "os/exec"}
 )
 

@@ -11,8 +11,9 @@ type Chart struct {
 	Field string        `json:"f"`
 	From  time.Time     `json:"s"` // when the first point begins
 	Step  time.Duration `json:"d"` // how long each point is
-	// Points are means, one a step; NaN where nothing was measured.
-	Points Points `json:"p"`
+	// Points are means, one a step; NaN where nothing was measured. There are
+	// none where the rule keeps no past: then only the thresholds are known.
+	Points Points `json:"p,omitempty"`
 	// Thresholds are the numbers that the rule's levels compare the field
 	// with, the highest level first.
 	Thresholds []Threshold `json:"t,omitempty"`
@@ -22,6 +23,11 @@ type Chart struct {
 type Threshold struct {
 	Severity string  `json:"s,omitempty"`
 	Value    float64 `json:"v"`
+	// Below: what lies under the line is bad, not what lies over it.
+	Below bool `json:"b,omitempty"`
+	// Of is the name among the alert's Values of what is compared with it, as
+	// in mean(temp_c, 5m); "" where that is the chart's field itself.
+	Of string `json:"o,omitempty"`
 }
 
 // Points are numbers with gaps: NaN, which JSON writes as null.

@@ -341,6 +341,10 @@ func placement(name, typ, under []byte) writing {
 
 // fill writes a value inside a string that began at start.
 func (a *assembler) fill(h hole, how writing, start int) {
+	if own, ok := h.value.(*ownPicture); ok && how == address && len(a.scratch) == start {
+		a.scratch = append(a.scratch, own.uri...)
+		return
+	}
 	text := textOf(h.value)
 	if h.sink == sinkMention && mentionable(text) {
 		if how == markdown {
@@ -357,7 +361,8 @@ func (a *assembler) fill(h hole, how writing, start int) {
 func (a *assembler) value(h hole) error {
 	text, isText := h.value.(string)
 	name := a.isName()
-	if name || h.sink == sinkMention || isText && h.sink != sinkJSON {
+	_, isPicture := h.value.(*ownPicture)
+	if name || isPicture || h.sink == sinkMention || isText && h.sink != sinkJSON {
 		how := plain
 		if !name {
 			how = a.placement()

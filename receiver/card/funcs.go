@@ -12,6 +12,7 @@ import (
 	amtemplate "github.com/prometheus/alertmanager/template"
 
 	"github.com/teamsrelay/teamsrelay/receiver/alert"
+	"github.com/teamsrelay/teamsrelay/receiver/chart"
 )
 
 // hidden are sprig's functions that see the machine or the network. A
@@ -49,6 +50,11 @@ func sharedFuncs() template.FuncMap {
 		"severityStyle": func(word string) string { s, _ := severityLooks(rankOf(word)); return s },
 		"severityColor": func(word string) string { _, c := severityLooks(rankOf(word)); return c },
 		"webURL":        webURL,
+
+		"sparkline":  sparkline,
+		"chartWords": chart.Words,
+		"reading":    reading,
+		"number":     chart.Number,
 	}
 	maps.Copy(funcs, ours)
 	return funcs
@@ -65,6 +71,7 @@ func (r *render) funcs() template.FuncMap {
 		"since":     func(t time.Time) time.Duration { return r.wall.now.Sub(t) },
 		"localTime": func(t time.Time) string { return r.wall.timeZone(t) },
 		"more":      r.more,
+		"picture":   r.picture,
 
 		"routeLabels": func(name string) string { return r.data.RouteLabels[name] },
 	}

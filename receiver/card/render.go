@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"text/template"
 	"time"
+
+	"github.com/teamsrelay/teamsrelay/receiver/chart"
 )
 
 // What a template may use. A card is at most 80 KB (teams-platform §7.5), so
@@ -53,24 +55,28 @@ type render struct {
 
 	data      *Data
 	wall      wall
+	pictures  bool // the card may have pictures
+	drawn     *chart.Pictures
 	maxAlerts int  // how many rounds a range over alerts makes
 	left      int  // how many alerts such ranges left out
 	told      bool // the template says so itself
 }
 
 // newRender makes a render of the templates. Renders are kept and used again,
-// because cloning the templates costs more than running one.
-func newRender(templates *template.Template) *render {
-	r := &render{}
+// because cloning the templates costs more than running one. All renders of a
+// set share the pictures they draw.
+func newRender(templates *template.Template, drawn *chart.Pictures) *render {
+	r := &render{drawn: drawn}
 	r.templates = template.Must(templates.Clone()).Funcs(r.funcs())
 	return r
 }
 
 // run executes a template and leaves its text and values in r.
-func (r *render) run(name string, data *Data, wall wall, maxAlerts int) error {
+func (r *render) run(name string, data *Data, wall wall, reduce reduction) error {
 	r.text, r.holes, r.pieces = r.text[:0], r.holes[:0], r.pieces[:0]
 	r.size, r.steps, r.left, r.told = 0, 0, 0, false
-	r.started, r.data, r.wall, r.maxAlerts = time.Now(), data, wall, maxAlerts
+	r.started, r.data, r.wall = time.Now(), data, wall
+	r.maxAlerts, r.pictures = reduce.rows, !reduce.images
 	return r.templates.ExecuteTemplate(r, name, data)
 }
 

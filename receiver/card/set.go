@@ -12,6 +12,7 @@ import (
 	"text/template"
 	"text/template/parse"
 
+	"github.com/teamsrelay/teamsrelay/receiver/chart"
 	"github.com/teamsrelay/teamsrelay/templates"
 )
 
@@ -35,6 +36,7 @@ type Set struct {
 	defined   map[string]int  // the lines in which the templates begin
 	names     []string
 	renders   sync.Pool // of *worker
+	drawn     chart.Pictures
 }
 
 // place is a position in a template file.
@@ -77,7 +79,7 @@ func New(files []Source) (*Set, []Problem) {
 		}
 	}
 	slices.Sort(s.names)
-	s.renders.New = func() any { return &worker{render: newRender(s.templates)} }
+	s.renders.New = func() any { return &worker{render: newRender(s.templates, &s.drawn)} }
 	return s, problems
 }
 
@@ -259,7 +261,7 @@ func (s *Set) once(w *worker, name string, data *Data, wall wall, reduce reducti
 			text, err = nil, fmt.Errorf("the card %q panics: %v", name, fault)
 		}
 	}()
-	if err := w.render.run(name, data, wall, reduce.rows); err != nil {
+	if err := w.render.run(name, data, wall, reduce); err != nil {
 		return nil, err
 	}
 	if err := w.assembler.assemble(w.render.text, w.render.holes); err != nil {
