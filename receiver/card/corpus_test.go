@@ -61,7 +61,7 @@ func inputOf(p payload) Input {
 		m.GeneratorURL = a.GeneratorURL
 		if a.Status == "resolved" {
 			ends, _ := time.Parse(time.RFC3339, a.EndsAt)
-			resolve(&m, ends)
+			ended(&m, ends)
 		}
 		g.Alerts = append(g.Alerts, m)
 	}

@@ -39,12 +39,16 @@ var plumbing = map[string]bool{
 	"prometheus": true, "prometheus_replica": true, "replica": true, "monitor": true,
 	"endpoint": true, "metrics_path": true, "uid": true, "id": true, "image": true,
 	"openshift_io_alert_source": true, "alert_rule_uid": true, "rule_uid": true, "datasource_uid": true,
-	"ref_id": true, "receive": true, "tenant_id": true, noDataLabel: true, alert.SeverityLabel: true,
+	"ref_id": true, "receive": true, "tenant_id": true, eventSourceLabel: true, noDataLabel: true, alert.SeverityLabel: true,
 }
 
 // noDataLabel is what our rules put on an alert that says that nothing is
 // measured; its summary says so in words.
 const noDataLabel = "no_data"
+
+// eventSourceLabel names the event source, for routes; the small print says it
+// already.
+const eventSourceLabel = "event_source"
 
 // byImportance sorts label names: where something is, then the alphabet.
 func byImportance(names []string) {
@@ -79,7 +83,7 @@ func (t *teller) facts() (where string, others []Fact) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.notes)) {
 		value := strings.TrimSpace(t.notes[name])
-		if value == "" || strings.HasPrefix(name, "__") || slices.Contains(summaryKeys, name) ||
+		if value == "" || strings.HasPrefix(name, "__") || name == alert.CardAnnotation || slices.Contains(summaryKeys, name) ||
 			slices.Contains(descriptionKeys, name) || webURL(value) != "" || len(others) >= 2*maxFacts {
 			continue
 		}
@@ -101,7 +105,7 @@ func telling(labels map[string]string) []string {
 		case value == "" || name == alert.NameLabel || strings.HasPrefix(name, "__"):
 		case !plumbing[name]:
 			names = append(names, name)
-		case name != alert.SeverityLabel && name != noDataLabel:
+		case name != alert.SeverityLabel && name != noDataLabel && name != eventSourceLabel:
 			rest = append(rest, name)
 		}
 	}

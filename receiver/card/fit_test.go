@@ -55,7 +55,7 @@ func wildInput(r *rand.Rand) Input {
 		m := firing(at(10, i%60), set("alertname", "severity", "site"), set("summary", "description", "runbook_url"))
 		switch r.IntN(4) {
 		case 0:
-			resolve(&m, at(10, 10))
+			ended(&m, at(10, 10))
 		case 1:
 			m.State = group.Unseen
 		case 2:

@@ -41,17 +41,13 @@ func firing(starts time.Time, labels, annotations map[string]string) group.Membe
 	}}
 }
 
-func resolve(m *group.Member, ends time.Time) {
-	m.State, m.Status, m.EndsAt = group.Resolved, alert.Resolved, ends
-}
-
 // hot is a group of n hot racks, which started a minute apart.
 func hot(n int) Input {
 	in := Sample(now)
 	in.Group.Alerts, in.Group.History = nil, nil
 	for i := range n {
 		value := 33 + float64(i%20)/10
-		m := sampleAlert(at(10, 2).Add(time.Duration(i)*time.Second), fmt.Sprintf("r%d", i+1), value)
+		m := hotRack(at(10, 2).Add(time.Duration(i)*time.Second), fmt.Sprintf("r%d", i+1), value)
 		m.Annotations["summary"] = fmt.Sprintf("Rack r%d is at %.1f °C", i+1, value)
 		in.Group.Alerts = append(in.Group.Alerts, m)
 	}
@@ -70,7 +66,7 @@ func goldenCases() map[string]Input {
 	resolved := hot(1)
 	resolved.Group.Phase = group.Over
 	resolved.Group.OverAt = at(10, 5)
-	resolve(&resolved.Group.Alerts[0], at(10, 5))
+	ended(&resolved.Group.Alerts[0], at(10, 5))
 	resolved.Group.History = []group.History{
 		{At: at(10, 2), Change: group.FirstFiring, Count: 1}, {At: at(10, 5), Change: group.AllResolved, Count: 1},
 	}
@@ -82,7 +78,7 @@ func goldenCases() map[string]Input {
 	merged := hot(3)
 	merged.Group.Phase = group.Over
 	for i := range merged.Group.Alerts {
-		resolve(&merged.Group.Alerts[i], at(10, 9).Add(time.Duration(i)*time.Minute))
+		ended(&merged.Group.Alerts[i], at(10, 9).Add(time.Duration(i)*time.Minute))
 	}
 	merged.Group.History = []group.History{
 		{At: at(10, 2), Change: group.FirstFiring, Count: 1}, {At: at(10, 3), Change: group.JoinsCritical, Count: 2},

@@ -84,6 +84,20 @@ func (t *teller) times(state string) (duration, since string) {
 		"fired " + t.wall.time(from) + ", resolved " + t.wall.timeZone(over)
 }
 
+// span is when it began and ended, and how long it took or takes.
+func (t *teller) span(state string) (began, ended, took string) {
+	from, until := t.since, t.in.Now
+	began = t.wall.timeZone(from)
+	if state == string(group.Resolved) {
+		until = t.over()
+		ended = t.wall.timeZone(until)
+	}
+	if !from.IsZero() && from.Before(until) && state != string(group.Unseen) {
+		took = durationWords(until.Sub(from))
+	}
+	return began, ended, took
+}
+
 // over is when the last alert ended.
 func (t *teller) over() time.Time {
 	over := time.Time{}
@@ -138,6 +152,7 @@ var changeWords = map[group.Change]string{
 	group.FirstFiring: "fired", group.FiresAgain: "fired again", group.SeverityRises: "got worse",
 	group.SeverityFalls: "got milder", group.JoinsCritical: "joined", group.Joins: "joined", group.AllResolved: "resolved",
 	group.PartlyResolved: "resolved", group.Vanishes: "without news",
+	group.Assigned: "assigned", group.Commented: "comment", group.Updated: "changed",
 }
 
 // history tells what happened since the episode began, in one line. What the
@@ -154,7 +169,10 @@ func (t *teller) history() string {
 		if h.Change != group.FirstFiring && h.Change != group.AllResolved {
 			news++
 		}
-		if h.Count > 0 && (h.Change != group.FirstFiring && h.Change != group.AllResolved || h.Count > 1) {
+		if h.Who != "" {
+			word += " by " + shorten(oneLine(h.Who), maxWho)
+		}
+		if h.Count > 0 && h.Rev == 0 && (h.Change != group.FirstFiring && h.Change != group.AllResolved || h.Count > 1) {
 			word = strconv.Itoa(h.Count) + " " + word
 		}
 		lines = append(lines, t.wall.time(h.At)+" "+word)
@@ -166,6 +184,22 @@ func (t *teller) history() string {
 		lines = append([]string{"…"}, lines[left:]...)
 	}
 	return strings.Join(lines, " · ")
+}
+
+// comments is what people wrote since the post was last shown. If that is
+// nothing, and the latest that happened is a comment, it is that one: a card
+// that tells of a comment is made anew when Teams could not take it.
+func (t *teller) comments() []Comment {
+	var comments []Comment
+	history := t.in.Group.History
+	for i, h := range history {
+		if h.Text != "" && (h.Rev > t.in.Shown || h.Rev > 0 && i == len(history)-1) {
+			comments = append(comments, Comment{
+				At: t.wall.time(h.At), Who: shorten(oneLine(h.Who), maxWho), Text: shorten(strings.TrimSpace(h.Text), maxSummary),
+			})
+		}
+	}
+	return comments[max(0, len(comments)-maxComments):]
 }
 
 func (t *teller) smallPrint(s *Story) string {

@@ -1,6 +1,7 @@
 package card
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -168,21 +169,26 @@ func (s *Set) unresolved() []Problem {
 	return problems
 }
 
-// Has reports whether a card of this name can be rendered. "" is the default
-// card.
-func (s *Set) Has(name string) bool { return name == "" || slices.Contains(s.names, name) }
+// Has reports whether a card of this name can be rendered. "" is the card that
+// suits the group, see Choose.
+func (s *Set) Has(name string) bool { return name == "" || s.isCard(name) }
+
+func (s *Set) isCard(name string) bool {
+	_, found := slices.BinarySearch(s.names, name)
+	return found
+}
 
 // Names lists the cards, sorted.
 func (s *Set) Names() []string { return slices.Clone(s.names) }
 
-// Render makes the card of a group. It never fails: when the template cannot
-// be used the message is the minimal card, and its Fault says why, with file
-// and line.
+// Render makes the card of a group; without a name the one that suits it, see
+// Choose. It never fails: when the template cannot be used the message is the
+// minimal card, and its Fault says why, with file and line.
 func (s *Set) Render(name string, in Input, limit Limit) Message {
-	if name == "" {
-		name = Default
-	}
 	teller := newTeller(in)
+	if name == "" {
+		name = s.choose(teller.members)
+	}
 	story := teller.story(maxRows)
 	data := dataOf(in, teller, story)
 	message, err := s.make(name, data, story.Preview, newWall(in.Now, in.Location), limit)
@@ -233,7 +239,7 @@ func (s *Set) make(name string, data *Data, preview string, wall wall, limit Lim
 	defer s.renders.Put(w)
 	var last error
 	for _, reduce := range reductions {
-		card, err := s.once(w, name, data, wall, reduce)
+		card, summary, err := s.once(w, name, data, wall, reduce)
 		if errors.Is(err, errOutput) {
 			last = err // fewer rows may help
 			continue
@@ -241,7 +247,7 @@ func (s *Set) make(name string, data *Data, preview string, wall wall, limit Lim
 		if err != nil {
 			return Message{}, s.explain(w, name, err)
 		}
-		message := Message{Card: card, Summary: preview, Folded: reduce.folded}
+		message := Message{Card: card, Summary: cmp.Or(summary, preview), Folded: reduce.folded}
 		if limit.fits(message) {
 			return message, nil
 		}
@@ -253,25 +259,27 @@ func (s *Set) make(name string, data *Data, preview string, wall wall, limit Lim
 	return Message{}, last
 }
 
-// once renders a card with one reduction and checks it. A panic on the way is
-// an error like others: the alert has to be told all the same.
-func (s *Set) once(w *worker, name string, data *Data, wall wall, reduce reduction) (text []byte, err error) {
+// once renders a card with one reduction and checks it; summary is the card's
+// own preview text. A panic on the way is an error like others: the alert has
+// to be told all the same.
+func (s *Set) once(w *worker, name string, data *Data, wall wall, reduce reduction) (text []byte, summary string, err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
-			text, err = nil, fmt.Errorf("the card %q panics: %v", name, fault)
+			text, summary, err = nil, "", fmt.Errorf("the card %q panics: %v", name, fault)
 		}
 	}()
 	if err := w.render.run(name, data, wall, reduce); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if err := w.assembler.assemble(w.render.text, w.render.holes); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	card := &w.assembler.tree
 	check := checker{tree: card, images: reduce.images}
 	if err := check.check(); err != nil {
-		return nil, err
+		return nil, "", err
 	}
+	summary = card.preview()
 	if reduce.runes > 0 {
 		card.shortenTexts(reduce.runes)
 	}
@@ -281,7 +289,18 @@ func (s *Set) once(w *worker, name string, data *Data, wall wall, reduce reducti
 	if len(w.assembler.mentions) > 0 {
 		card.addMentions(w.assembler.mentions)
 	}
-	return card.write(make([]byte, 0, len(w.render.text)+w.render.size), 0), nil
+	return card.write(make([]byte, 0, len(w.render.text)+w.render.size), 0), summary, nil
+}
+
+// preview is the card's own fallbackText, which Teams shows where it cannot
+// show the card: the same words do for the notification. "" without one.
+func (t *tree) preview() string {
+	at := t.member(0, "fallbackText")
+	if at == 0 || t.nodes[at].kind != '"' {
+		return ""
+	}
+	text := strings.ReplaceAll(unquote(t.nodes[at].raw), joiner, "") // a phone expands nothing
+	return shorten(oneLine(text), maxPreview)
 }
 
 var execFault = regexp.MustCompile(`(?s)^template: (.*?):(\d+):\d+: executing .*?: (?:error calling _[a-z]+: )?(.*)$`)

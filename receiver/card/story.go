@@ -24,6 +24,9 @@ type Story struct {
 	Name        string // the alerts' common name, "" when they differ
 	Where       string // Markdown: the labels that say where, "site **fra1** · team **ops**"
 	Since       string // "since 10:02 UTC", "fired 10:02, resolved 10:05 UTC"
+	Began       string // "10:02 UTC"; "" when nobody knows
+	Ended       string // "10:05 UTC"; "" while it is not resolved
+	Took        string // from Began to Ended, or until now: "3 min"; "" when nobody knows
 	Summary     string // Markdown; "" when the alerts differ in it
 	Description string // Markdown; "" when the alerts differ in it
 	Notices     []string
@@ -31,6 +34,7 @@ type Story struct {
 	Rows        []Row  // one for each alert, worst first; none when there is one alert
 	Hidden      int    // how many alerts have no row; {{ more .Card.Hidden }} says so
 	History     string // "10:02 fired · 10:05 2 joined"; "" when there is little to tell
+	Comments    []Comment
 	Links       []Link
 	SmallPrint  string // "Alertmanager · DatacenterTemperature · #k3f9"
 	Preview     string // the text that a phone shows
@@ -52,6 +56,13 @@ type Row struct {
 	Color   string // of When
 }
 
+// Comment is what somebody wrote in the system that an event came from.
+type Comment struct {
+	At   string // "10:05"
+	Who  string // "" when nobody knows
+	Text string
+}
+
 // How much a card says before it stops being read. What is left out of labels
 // can be seen in the source, one button away.
 const (
@@ -60,9 +71,11 @@ const (
 	maxFacts    = 8
 	maxRowFacts = 3
 	maxHistory  = 5
+	maxComments = 5
 	maxLinks    = 6 // Teams shows about six buttons (teams-platform §7.5)
 
 	maxLabel   = 120  // runes of a label's value
+	maxWho     = 60   // runes of a person's name
 	maxTitle   = 160  // runes
 	maxSummary = 600  // runes of a summary
 	maxText    = 4000 // runes of a description
@@ -91,6 +104,7 @@ func (t *teller) story(rows int) *Story {
 	s := &Story{State: t.state(), Severity: t.severityWord(), Name: t.name()}
 	s.Style, s.Color = t.looks(s.State)
 	s.Duration, s.Since = t.times(s.State)
+	s.Began, s.Ended, s.Took = t.span(s.State)
 	s.Status = t.status(s)
 	s.Summary, s.Description = t.texts()
 	s.Title = t.title(s)
@@ -101,6 +115,7 @@ func (t *teller) story(rows int) *Story {
 		s.Hidden = len(t.members) - len(s.Rows)
 	}
 	s.History = t.history()
+	s.Comments = t.comments()
 	s.Links = t.links(s.State)
 	s.SmallPrint = t.smallPrint(s)
 	s.Preview = t.preview(s)
@@ -111,17 +126,7 @@ func (t *teller) story(rows int) *Story {
 func newTeller(in Input) *teller {
 	t := &teller{in: in, wall: newWall(in.Now, in.Location)}
 	g := &in.Group
-	t.members = make([]*group.Member, 0, len(g.Alerts))
-	for i := range g.Alerts {
-		if !g.Alerts[i].Inhibited {
-			t.members = append(t.members, &g.Alerts[i])
-		}
-	}
-	if len(t.members) == 0 { // all are inhibited: rather say something
-		for i := range g.Alerts {
-			t.members = append(t.members, &g.Alerts[i])
-		}
-	}
+	t.members = tellable(g)
 	for _, m := range t.members {
 		if start := t.start(m); !start.IsZero() && (t.since.IsZero() || start.Before(t.since)) {
 			t.since = start
@@ -150,6 +155,23 @@ func newTeller(in Input) *teller {
 	t.labels = common(t.members, func(m *group.Member) map[string]string { return m.Labels })
 	t.notes = common(t.members, func(m *group.Member) map[string]string { return m.Annotations })
 	return t
+}
+
+// tellable is the alerts that people hear of: those that no other alert makes
+// needless, or all if there is no other.
+func tellable(g *group.Group) []*group.Member {
+	members := make([]*group.Member, 0, len(g.Alerts))
+	for i := range g.Alerts {
+		if !g.Alerts[i].Inhibited {
+			members = append(members, &g.Alerts[i])
+		}
+	}
+	if len(members) == 0 { // all are inhibited: rather say something
+		for i := range g.Alerts {
+			members = append(members, &g.Alerts[i])
+		}
+	}
+	return members
 }
 
 // withoutReplaced leaves out resolved alerts in whose place there is another:

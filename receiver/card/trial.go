@@ -4,10 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
-
-	"github.com/teamsrelay/teamsrelay/receiver/alert"
-	"github.com/teamsrelay/teamsrelay/receiver/group"
 )
 
 // Check renders a card for groups of every kind and holds the results against
@@ -34,24 +30,25 @@ func (s *Set) Check(name string) []Problem {
 	return slices.Compact(problems)
 }
 
-// trials renders a card for one group of every kind.
+// trials renders a card for what it may have to tell: a shipped one for its
+// samples, any other for groups of every kind.
 func (s *Set) trials(name string) func(yield func(Message) bool) {
-	now := time.Date(2026, 1, 2, 10, 14, 0, 0, time.UTC)
-	limit := WorkflowLimit
 	return func(yield func(Message) bool) {
-		if name == digestName {
-			rows := []DigestRow{{Title: "InstanceDown", Severity: "critical", Rank: int(alert.SeverityCritical), Firing: 3, Since: now, ID: "fgq8"}}
-			_ = yield(s.Digest(DigestInput{Rows: rows, Now: now, Oldest: now}, limit)) &&
-				yield(s.Digest(DigestInput{Now: now}, limit))
+		shipped := false
+		for _, sample := range Samples(sampleTime) {
+			if sample.Card != name {
+				continue
+			}
+			shipped = true
+			if !yield(s.RenderExample(sample, WorkflowLimit)) {
+				return
+			}
+		}
+		if shipped {
 			return
 		}
-		partly, one, over, bare := Sample(now), Sample(now), Sample(now), Input{Now: now}
-		one.Group.Alerts = one.Group.Alerts[:1]
-		over.Group.Phase, over.Group.OverAt = group.Over, now
-		over.Group.Alerts[0].State, over.Group.Alerts[0].Status, over.Group.Alerts[0].EndsAt = group.Resolved, alert.Resolved, now
-		bare.Group.Alerts = []group.Member{{State: group.Firing, Alert: alert.Alert{Status: alert.Firing}}}
-		for _, in := range []Input{partly, one, over, bare} {
-			if !yield(s.Render(name, in, limit)) {
+		for _, sample := range alertSamples(sampleTime) {
+			if sample.Card == Default && !yield(s.Render(name, sample.Input, WorkflowLimit)) {
 				return
 			}
 		}

@@ -52,7 +52,7 @@ func TestNamesBecomeWordsThatAPhoneCanBreak(t *testing.T) {
 func TestThePreviewSaysHowBadWhatAndWhere(t *testing.T) {
 	over := hot(2)
 	for i := range over.Group.Alerts {
-		resolve(&over.Group.Alerts[i], at(10, 5))
+		ended(&over.Group.Alerts[i], at(10, 5))
 	}
 	reminder := hot(1)
 	reminder.Reminder = true
@@ -85,7 +85,7 @@ func TestTheWorstComesFirst(t *testing.T) {
 	in := hot(2)
 	warning := firing(at(9, 0), map[string]string{"alertname": "Old", "severity": "warning"}, map[string]string{"summary": "old"})
 	done := firing(at(8, 0), map[string]string{"alertname": "Done", "severity": "critical"}, map[string]string{"summary": "done"})
-	resolve(&done, at(9, 0))
+	ended(&done, at(9, 0))
 	in.Group.Alerts = append([]group.Member{done, warning}, in.Group.Alerts...)
 	story := newTeller(in).story(maxRows)
 	var order []string
