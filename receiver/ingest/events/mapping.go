@@ -1,0 +1,315 @@
+package events
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/teamsrelay/teamsrelay/receiver/alert"
+)
+
+// Limits of what becomes of an event, in bytes where it is text. What is
+// longer is cut, visibly.
+const (
+	maxLabels     = 60  // and as many annotations and values
+	maxSpread     = 256 // fields of an object that * spreads: more is a mistake
+	maxLabel      = 1 << 10
+	maxAnnotation = 8 << 10
+	maxText       = 8 << 10
+	maxWho        = 200
+)
+
+// How long a story is open without news, where the mapping does not say.
+const (
+	expiresUnended = 24 * time.Hour      // nothing can ever end it
+	expiresEnded   = 30 * 24 * time.Hour // its end was missed, or it rests
+)
+
+// sourceLabel is the label with the source's name: plumbing that routes can
+// match.
+const sourceLabel = "event_source"
+
+// spread is the name under which a label, annotation or value stands for
+// all fields of the object that its expression yields.
+const spread = "*"
+
+// mapping is a compiled Mapping.
+type mapping struct {
+	each, when, key, name, status, action, id, who, text, url, startsAt, endsAt, card *expression
+
+	labels, annotations, values []named
+	expires                     time.Duration
+}
+
+// named is the expression of one label, annotation or value.
+type named struct {
+	name       string
+	expression *expression
+}
+
+var labelName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
+
+// compile compiles a mapping; with problems it cannot be used.
+func compile(m Mapping) (*mapping, []Problem) {
+	c := &compiler{}
+	c.define(m.Functions)
+	compiled := &mapping{expires: m.Expires}
+	for _, field := range []struct {
+		to         **expression
+		name, text string
+	}{
+		{&compiled.each, "each", m.Each}, {&compiled.when, "when", m.When}, {&compiled.key, "key", m.Key},
+		{&compiled.name, "name", m.Name}, {&compiled.status, "status", m.Status}, {&compiled.action, "action", m.Action},
+		{&compiled.id, "id", m.ID}, {&compiled.who, "who", m.Who}, {&compiled.text, "text", m.Text},
+		{&compiled.url, "url", m.URL}, {&compiled.startsAt, "starts_at", m.StartsAt}, {&compiled.endsAt, "ends_at", m.EndsAt},
+		{&compiled.card, "card", m.Card},
+	} {
+		*field.to = c.expression(field.name, field.text)
+	}
+	compiled.labels = c.all("labels", m.Labels)
+	compiled.annotations = c.all("annotations", m.Annotations)
+	compiled.values = c.all("values", m.Values)
+	if m.Each != "" {
+		for _, field := range []struct{ name, text string }{{"action", m.Action}, {"id", m.ID}, {"who", m.Who}, {"text", m.Text}} {
+			if field.text != "" {
+				c.problems = append(c.problems, Problem{
+					Field: "mapping." + field.name, What: field.name + " is of one event, and each makes a body the alerts of a story",
+					Do: "remove " + field.name + ", or each; status says what each alert is",
+				})
+			}
+		}
+	}
+	switch {
+	case m.Expires < 0:
+		c.problems = append(c.problems, Problem{Field: "mapping.expires", What: "it is before now", Do: "write a time such as 24h, or remove it"})
+	case m.Expires == 0 && compiled.stateless():
+		compiled.expires = expiresUnended
+	case m.Expires == 0:
+		compiled.expires = expiresEnded
+	}
+	return compiled, c.problems
+}
+
+// all compiles the expressions of labels, annotations or values.
+func (c *compiler) all(field string, expressions map[string]string) []named {
+	var all []named
+	for _, name := range slices.Sorted(maps.Keys(expressions)) {
+		place := field + "." + name
+		switch {
+		case name == spread || field != "labels" || labelName.MatchString(name):
+		default:
+			c.problems = append(c.problems, Problem{
+				Field: "mapping." + place, What: fmt.Sprintf("%q cannot be the name of a label", clip(name)),
+				Do: "use letters, digits and _, and no digit in front: " + validName(name),
+			})
+			continue
+		}
+		if x := c.expression(place, expressions[name]); x != nil {
+			all = append(all, named{name, x})
+		}
+	}
+	if len(all) > maxLabels {
+		c.problems = append(c.problems, Problem{
+			Field: "mapping." + field, What: fmt.Sprintf("there are %d of them, and an alert can have %d", len(all), maxLabels), Do: "remove some",
+		})
+	}
+	return all
+}
+
+// stateless says that the mapping knows only of events that happen, not of
+// anything that ends.
+func (m *mapping) stateless() bool { return m.status == nil && m.action == nil }
+
+// facts are what a mapping made of one event.
+type facts struct {
+	alert  alert.Alert
+	action action
+	stated bool // the event said what the state is, or what was done
+}
+
+// facts runs the expressions of one alert.
+func (m *mapping) facts(ctx context.Context, in input, source string, now time.Time) (facts, error) {
+	r := &reader{ctx: ctx, in: in}
+	f := facts{}
+	a := &f.alert
+	a.Labels = r.texts(m.labels, maxLabel, validName)
+	a.Annotations = r.texts(m.annotations, maxAnnotation, nil)
+	a.Values = r.numbers(m.values)
+	a.Labels[sourceLabel] = source
+	a.Labels[alert.NameLabel] = cmpText(cut(r.text(m.name), maxLabel), source)
+	if card := r.text(m.card); card != "" {
+		a.Annotations[alert.CardAnnotation] = card
+	}
+	a.GeneratorURL = cut(r.text(m.url), maxAnnotation)
+	a.StartsAt, a.EndsAt = r.time(m.startsAt), r.time(m.endsAt)
+	a.Status = r.state(m, &f)
+	if r.err != nil {
+		return facts{}, r.err
+	}
+	if a.StartsAt.After(now) {
+		a.StartsAt = now
+	}
+	switch {
+	case a.Status == alert.Firing:
+		a.EndsAt = time.Time{}
+	case a.EndsAt.IsZero() || a.EndsAt.After(now):
+		a.EndsAt = now
+	}
+	if a.Status == alert.Resolved && a.StartsAt.After(a.EndsAt) {
+		a.StartsAt = time.Time{} // the two are of different clocks
+	}
+	return f, nil
+}
+
+// cmpText is text, or other if there is none.
+func cmpText(text, other string) string {
+	if strings.TrimSpace(text) == "" {
+		return other
+	}
+	return text
+}
+
+// reader runs expressions on one event until one fails.
+type reader struct {
+	ctx context.Context
+	in  input
+	err error
+}
+
+func (r *reader) value(x *expression) any {
+	if r.err != nil {
+		return nil
+	}
+	var value any
+	value, r.err = x.first(r.ctx, r.in)
+	return value
+}
+
+// text is what a field yields; false is nothing there, as in jq's //.
+func (r *reader) text(x *expression) string {
+	value := r.value(x)
+	if value == false {
+		return ""
+	}
+	return strings.TrimSpace(asText(value))
+}
+
+func (r *reader) time(x *expression) time.Time { return asTime(r.value(x)) }
+
+// state is firing or resolved, by the action if it tells, else by the status.
+func (r *reader) state(m *mapping, f *facts) alert.Status {
+	var err error
+	if f.action, err = actionOf(r.value(m.action)); err != nil && r.err == nil {
+		r.err = &fieldError{"mapping.action", err}
+	}
+	f.stated = f.action != none
+	switch f.action {
+	case opens:
+		return alert.Firing
+	case resolves:
+		return alert.Resolved
+	}
+	status, err := statusOf(r.value(m.status))
+	if err != nil && r.err == nil {
+		r.err = &fieldError{"mapping.status", err}
+	}
+	if status == "" {
+		return alert.Firing
+	}
+	f.stated = true
+	return status
+}
+
+// entries calls set for each name and value. Names that are written count
+// more than those that are spread.
+func (r *reader) entries(all []named, rename func(string) string, set func(name string, value any)) {
+	for _, n := range all {
+		if n.name != spread {
+			continue
+		}
+		switch object := r.value(n.expression).(type) {
+		case nil, bool:
+		case map[string]any:
+			if len(object) > maxSpread {
+				r.fail(n, fmt.Errorf("%d fields; at most %d are taken", len(object), maxSpread))
+				return
+			}
+			for _, name := range slices.Sorted(maps.Keys(object)) {
+				renamed := clean(name)
+				if rename != nil {
+					renamed = rename(name)
+				}
+				set(renamed, object[name])
+			}
+		default:
+			r.fail(n, fmt.Errorf("it yields %s, and * wants an object", kindOf(object)))
+			return
+		}
+	}
+	for _, n := range all {
+		if n.name != spread {
+			set(n.name, r.value(n.expression))
+		}
+	}
+}
+
+func (r *reader) fail(n named, err error) {
+	if r.err == nil {
+		r.err = &fieldError{n.expression.field, err}
+	}
+}
+
+// texts are labels or annotations; what is empty is left out.
+func (r *reader) texts(all []named, most int, rename func(string) string) map[string]string {
+	texts := make(map[string]string, len(all)+2)
+	r.entries(all, rename, func(name string, value any) {
+		text := asText(value)
+		_, there := texts[name]
+		switch {
+		case strings.TrimSpace(text) == "":
+		case name == "" || len(texts) >= maxLabels && !there:
+		default:
+			texts[cut(name, maxLabel)] = cut(text, most)
+		}
+	})
+	return texts
+}
+
+// numbers are values; what is no number is left out.
+func (r *reader) numbers(all []named) map[string]float64 {
+	var numbers map[string]float64
+	r.entries(all, nil, func(name string, value any) {
+		n, ok := asNumber(value)
+		if !ok || name == "" || len(numbers) >= maxLabels {
+			return
+		}
+		if numbers == nil {
+			numbers = make(map[string]float64, len(all))
+		}
+		numbers[cut(name, maxLabel)] = n
+	})
+	return numbers
+}
+
+// validName makes a label's name of any text.
+func validName(name string) string {
+	var b strings.Builder
+	for i, c := range name {
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c == '_':
+			b.WriteRune(c)
+		case c >= '0' && c <= '9':
+			if i == 0 {
+				b.WriteByte('_')
+			}
+			b.WriteRune(c)
+		default:
+			b.WriteByte('_')
+		}
+	}
+	return cut(b.String(), 128)
+}

@@ -1,0 +1,216 @@
+package events
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/teamsrelay/teamsrelay/receiver/alert"
+	"github.com/teamsrelay/teamsrelay/receiver/group"
+	"github.com/teamsrelay/teamsrelay/receiver/ingest"
+)
+
+// How long the expressions of a mapping may take.
+const (
+	eventTime = time.Second      // for one event
+	bodyTime  = 10 * time.Second // for all events of a body
+)
+
+// Parse reads a body: JSON, or a form. Each event gives a snapshot of its
+// story, or none if the mapping does not select it. The error tells of every
+// event that could not be understood, and can never become right by sending
+// the body again; the snapshots of the others are returned all the same.
+func (s *Source) Parse(body []byte, headers http.Header, now time.Time) ([]ingest.Snapshot, error) {
+	data, err := unwrap(body, headers.Get("Content-Type"))
+	if err != nil {
+		return nil, err
+	}
+	return s.parse(data, headers, now)
+}
+
+// parse is Parse for JSON.
+func (s *Source) parse(data []byte, headers http.Header, now time.Time) ([]ingest.Snapshot, error) {
+	events, err := split(data, s.mapping.each != nil)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), bodyTime)
+	defer cancel()
+	safe := s.visible(headers)
+	var snapshots []ingest.Snapshot
+	var wrong []error
+	for i, e := range events {
+		snapshot, ok, err := s.one(ctx, e, safe, now)
+		switch {
+		case err != nil && len(events) > 1:
+			wrong = append(wrong, fmt.Errorf("event %d: %w", i, err))
+		case err != nil:
+			wrong = append(wrong, err)
+		case ok:
+			snapshots = append(snapshots, snapshot)
+		}
+	}
+	return snapshots, join(wrong)
+}
+
+// join is errors.Join with no more than a few of them.
+func join(errs []error) error {
+	const most = 10
+	if more := len(errs) - most; more > 0 {
+		errs = append(errs[:most:most], fmt.Errorf("and %d more events", more))
+	}
+	return errors.Join(errs...)
+}
+
+// one turns one event into a snapshot; ok is false if it tells nothing.
+func (s *Source) one(ctx context.Context, e event, headers map[string]any, now time.Time) (_ ingest.Snapshot, ok bool, _ error) {
+	ctx, cancel := context.WithTimeout(ctx, eventTime)
+	defer cancel()
+	if c, is := readyCard(e.value); is {
+		return s.notice(c, e, now), true, nil
+	}
+	switch e.value.(type) {
+	case map[string]any:
+	case []any:
+		if s.mapping.each == nil {
+			return ingest.Snapshot{}, false, errors.New("it is an array in an array; an event is an object")
+		}
+	default:
+		return ingest.Snapshot{}, false, fmt.Errorf("it is %s; an event is an object", kindOf(e.value))
+	}
+	in := input{at: e.value, headers: headers, event: e.value}
+	if s.mapping.when != nil {
+		selected, err := s.mapping.when.first(ctx, in)
+		if err != nil {
+			return ingest.Snapshot{}, false, err
+		}
+		if selected == nil || selected == false {
+			return ingest.Snapshot{}, false, nil
+		}
+	}
+	if s.mapping.each != nil {
+		return s.alerts(ctx, e, in, now)
+	}
+	snapshot, err := s.story(ctx, e, in, now)
+	return snapshot, err == nil, err
+}
+
+// story is an event about one alert.
+func (s *Source) story(ctx context.Context, e event, in input, now time.Time) (ingest.Snapshot, error) {
+	f, err := s.mapping.facts(ctx, in, s.name, now)
+	if err != nil {
+		return ingest.Snapshot{}, err
+	}
+	r := &reader{ctx: ctx, in: in}
+	key, id := r.text(s.mapping.key), r.text(s.mapping.id)
+	told := &group.Event{
+		Deed: f.action.deed(),
+		Who:  cut(r.text(s.mapping.who), maxWho), Text: cut(r.text(s.mapping.text), maxText),
+		Expires: s.mapping.expires,
+	}
+	if r.err != nil {
+		return ingest.Snapshot{}, r.err
+	}
+	switch {
+	case id != "":
+		told.ID = hash64([]byte(id))
+	case told.Deed != group.Nothing:
+		told.ID = hash64(e.raw)
+	}
+	switch {
+	case key != "":
+	case f.stated:
+		key = "labels " + alert.FingerprintApart(f.alert.Labels, alert.SeverityLabel).String()
+	default: // nothing will ever be said about it again
+		key = s.recent.key(e.raw, now)
+	}
+	f.alert.Event = keep(e)
+	return s.snapshot(key, f.alert, told), nil
+}
+
+// snapshot is the news of a story of one alert. The alert is the same whatever
+// its labels say: a ticket's status is one of them, and changes.
+func (s *Source) snapshot(key string, a alert.Alert, told *group.Event) ingest.Snapshot {
+	a.Fingerprint = alert.FingerprintOf(map[string]string{sourceLabel: s.name, "key": key})
+	return ingest.Snapshot{
+		Source: s.name, Origin: ingest.Origin("events", s.name, key),
+		Alerts: []alert.Alert{a}, Event: told,
+		Sender: group.SenderDetails{Receiver: s.name},
+	}
+}
+
+// alerts is a body that tells of several alerts of one story at once.
+func (s *Source) alerts(ctx context.Context, e event, in input, now time.Time) (_ ingest.Snapshot, ok bool, _ error) {
+	items, more, err := s.mapping.each.all(ctx, in, maxEvents)
+	if err != nil {
+		return ingest.Snapshot{}, false, err
+	}
+	r := &reader{ctx: ctx, in: in}
+	key := r.text(s.mapping.key)
+	if r.err != nil {
+		return ingest.Snapshot{}, false, r.err
+	}
+	snapshot := ingest.Snapshot{
+		Source: s.name, Origin: ingest.Origin("events", s.name, key),
+		Complete: key != "", Repeats: true, Truncated: more,
+		Event:  &group.Event{Expires: s.mapping.expires},
+		Sender: group.SenderDetails{Receiver: s.name},
+	}
+	place := make(map[alert.Fingerprint]int, len(items))
+	for i, item := range items {
+		f, err := s.mapping.facts(ctx, input{at: item, headers: in.headers, event: in.event}, s.name, now)
+		if err != nil {
+			return ingest.Snapshot{}, false, fmt.Errorf("item %d of each: %w", i, err)
+		}
+		a := f.alert
+		a.Event = keep(event{encode(item), item})
+		a.Fingerprint = alert.FingerprintOf(a.Labels)
+		if j, twice := place[a.Fingerprint]; !twice {
+			place[a.Fingerprint] = len(snapshot.Alerts)
+			snapshot.Alerts = append(snapshot.Alerts, a)
+		} else if a.Status == alert.Firing { // what fires counts
+			snapshot.Alerts[j] = a
+		}
+	}
+	return snapshot, len(snapshot.Alerts) > 0, nil
+}
+
+// hash64 is never 0, which stands for no hash.
+func hash64(data []byte) uint64 {
+	sum := sha256.Sum256(data)
+	return max(binary.BigEndian.Uint64(sum[:8]), 1)
+}
+
+func hashHex(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:16])
+}
+
+// visible are the headers that a mapping may see, by their names in small
+// letters: those with credentials are not among them.
+func (s *Source) visible(headers http.Header) map[string]any {
+	seen := make(map[string]any, len(headers))
+	for name, values := range headers {
+		name = strings.ToLower(name)
+		if !secretHeader(name) && name != strings.ToLower(s.check.header) {
+			seen[name] = clean(strings.Join(values, ", "))
+		}
+	}
+	return seen
+}
+
+// secretHeader says that a header holds, by its name, what proves who sends.
+func secretHeader(name string) bool {
+	for _, part := range []string{"authorization", "cookie", "signature", "token", "secret", "password", "api-key", "apikey", "hmac"} {
+		if strings.Contains(name, part) {
+			return true
+		}
+	}
+	return false
+}
