@@ -1,70 +1,97 @@
 package chart
 
 import (
+	"bytes"
 	"image"
 	"image/color"
 	"image/draw"
+	"image/png"
 	"math"
+	"sync"
 
 	"golang.org/x/image/font"
 	"golang.org/x/image/math/fixed"
 	"golang.org/x/image/vector"
 )
 
-// An ink is a colour in several strengths, which smooth edges need: its
-// strengths stand one after the other in the palette, the weakest first.
+// An ink is a colour in several strengths, which smooth edges need. They stand
+// one after the other in the palette, the weakest first.
 type ink struct {
-	first     uint8 // in the palette
-	strengths int
+	weakest, full uint8      // in the palette
+	covering      [256]uint8 // the strength where so much of a pixel is covered
 }
 
-// The colours are of a middle lightness: on white as on Teams' dark #292929
-// each has a contrast of more than 3 to 1, and the background shines through.
-// Sixteen entries in all make half a byte of each pixel.
+// The colours are of a middle lightness, because the background shines
+// through: on white as on the #292929 of Teams' dark theme each has a contrast
+// of more than 3 to 1. With at most sixteen in all, a pixel is half a byte.
 var (
-	shade    = ink{1, 1} // under the line
-	blue     = ink{2, 4} // the line
-	grey     = ink{6, 4} // axes and words
-	red      = ink{10, 3}
-	amber    = ink{13, 3}
-	colours  = palette()
-	nothing  = uint8(0)
-	hairline = uint8(6) // the weakest grey
+	colours = color.Palette{color.NRGBA{}}
+
+	shade = newInk(0x3d, 0x84, 0xe0, 0x24) // under the line
+	blue  = newInk(0x3d, 0x84, 0xe0, 0x60, 0xb0, 0xff)
+	grey  = newInk(0x86, 0x86, 0x86, 0x48, 0xa0, 0xff)
+	red   = newInk(0xe0, 0x50, 0x58, 0x80, 0xff)
+	amber = newInk(0xc0, 0x80, 0x10, 0x80, 0xff)
 )
 
-func palette() color.Palette {
-	list := color.Palette{color.NRGBA{}}
-	add := func(r, g, b uint8, alphas ...uint8) {
-		for _, a := range alphas {
-			list = append(list, color.NRGBA{r, g, b, a})
+const bare = uint8(0) // nothing was painted here
+
+// newInk adds a colour to the palette, once for each of its strengths.
+func newInk(r, g, b uint8, strengths ...uint8) *ink {
+	i := &ink{weakest: uint8(len(colours))}
+	for _, alpha := range strengths {
+		colours = append(colours, color.NRGBA{r, g, b, alpha})
+	}
+	i.full = uint8(len(colours) - 1)
+	for cover := range i.covering {
+		if n := int(math.Round(float64(cover*len(strengths)) / 255)); n > 0 {
+			i.covering[cover] = i.weakest + uint8(n) - 1
 		}
 	}
-	add(0x3d, 0x84, 0xe0, 0x24)
-	add(0x3d, 0x84, 0xe0, 0x50, 0x90, 0xc8, 0xff)
-	add(0x86, 0x86, 0x86, 0x48, 0x88, 0xc4, 0xff)
-	add(0xe0, 0x50, 0x58, 0x60, 0xb0, 0xff)
-	add(0xc0, 0x80, 0x10, 0x60, 0xb0, 0xff)
-	return list
+	return i
 }
 
-// canvas is a picture of few colours that shapes are painted on.
+// has reports whether an entry of the palette is of the ink.
+func (i *ink) has(entry uint8) bool { return entry >= i.weakest && entry <= i.full }
+
+// canvas is a picture of few colours that shapes are painted on. It is kept
+// and used again: making one takes as long as drawing.
 type canvas struct {
-	image *image.Paletted
-	shape vector.Rasterizer
-	mask  image.Alpha // how much of each pixel a shape covers
-	face  font.Face
-	bold  font.Face
+	image   *image.Paletted
+	shape   vector.Rasterizer
+	mask    image.Alpha // how much of each pixel a shape covers
+	face    font.Face
+	encoder png.Encoder
 }
 
-func newCanvas(width, height int) *canvas {
-	return &canvas{image: image.NewPaletted(image.Rect(0, 0, width, height), colours), face: newFace(textSize), bold: newFace(textSize)}
+var canvases = sync.Pool{New: func() any {
+	return &canvas{
+		image: image.NewPaletted(image.Rect(0, 0, Width, Height), colours), face: newFace(),
+		encoder: png.Encoder{CompressionLevel: png.DefaultCompression, BufferPool: &encoderBuffer{}},
+	}
+}}
+
+// encoderBuffer keeps what an encoder needs from one picture to the next.
+type encoderBuffer struct{ kept *png.EncoderBuffer }
+
+func (b *encoderBuffer) Get() *png.EncoderBuffer { return b.kept }
+
+func (b *encoderBuffer) Put(used *png.EncoderBuffer) { b.kept = used }
+
+// png is the picture, encoded.
+func (c *canvas) png() []byte {
+	var out bytes.Buffer
+	if err := c.encoder.Encode(&out, c.image); err != nil {
+		panic(err) // a buffer takes everything, and the picture is not empty
+	}
+	return out.Bytes()
 }
 
 // point is a place on the canvas, from its upper left corner.
 type point struct{ x, y float32 }
 
 // fill paints what build draws, all of which must lie inside of the box.
-func (c *canvas) fill(box image.Rectangle, with ink, build func(path func(points ...point))) {
+func (c *canvas) fill(box image.Rectangle, with *ink, build func(path func(points ...point))) {
 	box = box.Intersect(c.image.Rect)
 	if box.Empty() {
 		return
@@ -88,16 +115,10 @@ func (c *canvas) fill(box image.Rectangle, with ink, build func(path func(points
 	c.blend(box, &c.mask, image.Point{}, with)
 }
 
-// blend puts an ink on the picture where the mask covers it. What is there
-// already stays where the new ink would be weaker than half.
-func (c *canvas) blend(box image.Rectangle, mask *image.Alpha, from image.Point, with ink) {
-	var strengths [256]uint8 // by coverage, 0: none
-	for i := range strengths {
-		n := int(math.Round(float64(i) / 255 * float64(with.strengths)))
-		if n > 0 {
-			strengths[i] = with.first + uint8(n) - 1
-		}
-	}
+// blend puts an ink on the picture where the mask covers it. A pixel has one
+// colour: the new one where it is bare, only shaded, or at least half covered,
+// and the stronger one where both are of one ink.
+func (c *canvas) blend(box image.Rectangle, mask *image.Alpha, from image.Point, with *ink) {
 	for y := box.Min.Y; y < box.Max.Y; y++ {
 		row := c.image.Pix[c.image.PixOffset(box.Min.X, y):][:box.Dx()]
 		cover := mask.Pix[mask.PixOffset(from.X, from.Y+y-box.Min.Y):][:box.Dx()]
@@ -105,35 +126,27 @@ func (c *canvas) blend(box image.Rectangle, mask *image.Alpha, from image.Point,
 			if a == 0 {
 				continue
 			}
-			s := strengths[a]
-			if old := row[x]; s != nothing && (old == nothing || s > old && sameInk(old, s) || a >= 128 && !sameInk(old, s)) {
-				row[x] = s
+			entry, old := with.covering[a], row[x]
+			if entry == bare {
+				continue
+			}
+			switch {
+			case old == bare, shade.has(old), with.has(old) && entry > old, !with.has(old) && a >= 128:
+				row[x] = entry
 			}
 		}
 	}
 }
 
-// sameInk reports whether two entries of the palette are the same colour. The
-// shade is the line's colour, so the edges of the line are smooth on it.
-func sameInk(a, b uint8) bool { return inkOf(a) == inkOf(b) }
-
-func inkOf(entry uint8) int {
-	switch {
-	case entry < grey.first:
-		return 1
-	case entry < red.first:
-		return 2
-	case entry < amber.first:
-		return 3
-	}
-	return 4
-}
-
-// erase takes away what was painted in a box.
+// erase takes away what was painted in a box, except for the shade.
 func (c *canvas) erase(box image.Rectangle) {
 	box = box.Intersect(c.image.Rect)
 	for y := box.Min.Y; y < box.Max.Y; y++ {
-		clear(c.image.Pix[c.image.PixOffset(box.Min.X, y):][:box.Dx()])
+		for x, entry := range c.image.Pix[c.image.PixOffset(box.Min.X, y):][:box.Dx()] {
+			if !shade.has(entry) {
+				c.image.Pix[c.image.PixOffset(box.Min.X+x, y)] = bare
+			}
+		}
 	}
 }
 
@@ -154,7 +167,7 @@ func (c *canvas) row(x0, x1, y, thick int, entry uint8, dash, gap int) {
 }
 
 // stroke paints a line through points, with round joints.
-func (c *canvas) stroke(points []point, width float32, with ink) {
+func (c *canvas) stroke(points []point, width float32, with *ink) {
 	r := width / 2
 	c.fill(boxOf(points, r+1), with, func(path func(...point)) {
 		for i, p := range points {
@@ -167,7 +180,7 @@ func (c *canvas) stroke(points []point, width float32, with ink) {
 }
 
 // dot paints a filled circle.
-func (c *canvas) dot(p point, r float32, with ink) {
+func (c *canvas) dot(p point, r float32, with *ink) {
 	c.fill(boxOf([]point{p}, r+1), with, func(path func(...point)) { path(disc(p, r)...) })
 }
 
@@ -212,7 +225,7 @@ var circle = func() (shape [corners]point) {
 }()
 
 // write writes a text whose baseline begins at a place.
-func (c *canvas) write(text string, x, y int, with ink) {
+func (c *canvas) write(text string, x, y int, with *ink) {
 	at := fixed.P(x, y)
 	before := rune(-1)
 	for _, r := range text {

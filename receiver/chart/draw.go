@@ -1,15 +1,12 @@
 package chart
 
 import (
-	"bytes"
 	"image"
-	"image/png"
 	"time"
 	"unicode"
-	"unicode/utf8"
 
+	"codeberg.org/go-fonts/liberation/liberationsansregular"
 	"golang.org/x/image/font"
-	"golang.org/x/image/font/gofont/goregular"
 	"golang.org/x/image/font/opentype"
 	"golang.org/x/image/font/sfnt"
 
@@ -19,24 +16,24 @@ import (
 // A card shows the picture 400 to 500 pixels wide; screens have about two
 // dots for each.
 const (
-	Width  = 920 // pixels
-	Height = 264
+	Width  = 800 // pixels
+	Height = 232
 
-	textSize  = 24 // pixels from the top of an M to the bottom of a g, about
+	textSize  = 22 // pixels from the top of an M to the bottom of a g, about
 	maxWord   = 16 // characters of a severity
 	maxPoints = 240
 )
 
 var typeface = func() *sfnt.Font {
-	parsed, err := opentype.Parse(goregular.TTF)
+	parsed, err := opentype.Parse(liberationsansregular.TTF)
 	if err != nil {
 		panic(err) // it is compiled in
 	}
 	return parsed
 }()
 
-func newFace(size float64) font.Face {
-	face, err := opentype.NewFace(typeface, &opentype.FaceOptions{Size: size, DPI: 72, Hinting: font.HintingNone})
+func newFace() font.Face {
+	face, err := opentype.NewFace(typeface, &opentype.FaceOptions{Size: textSize, DPI: 72, Hinting: font.HintingNone})
 	if err != nil {
 		panic(err) // the options are right
 	}
@@ -57,14 +54,12 @@ func Draw(c *alert.Chart, zone *time.Location) []byte {
 	if zone == nil {
 		zone = time.UTC
 	}
-	d := newDrawing(c, points, zone)
+	canvas := canvases.Get().(*canvas)
+	defer canvases.Put(canvas)
+	clear(canvas.image.Pix)
+	d := newDrawing(canvas, c, points, zone)
 	d.draw()
-	var out bytes.Buffer
-	encoder := png.Encoder{CompressionLevel: png.DefaultCompression}
-	if err := encoder.Encode(&out, d.canvas.image); err != nil {
-		panic(err) // a buffer takes everything, and the picture is not empty
-	}
-	return out.Bytes()
+	return canvas.png()
 }
 
 // writable is a word as far as the typeface has it: "" when a letter is
@@ -93,11 +88,11 @@ const (
 	gap       = 10 // between words and what they belong to
 	lineWidth = 5
 	dotRadius = 8
-	capHeight = 17 // of textSize
+	capHeight = 16 // of textSize
 )
 
-func newDrawing(c *alert.Chart, points alert.Points, zone *time.Location) *drawing {
-	d := &drawing{canvas: newCanvas(Width, Height), points: points, limits: limits(c.Thresholds)}
+func newDrawing(canvas *canvas, c *alert.Chart, points alert.Points, zone *time.Location) *drawing {
+	d := &drawing{canvas: canvas, points: points, limits: limits(c.Thresholds)}
 	d.values = scaleFor(rangeOf(points), d.limits)
 	d.times = spanOf(c, zone)
 	left := 0
@@ -135,14 +130,14 @@ func (d *drawing) axes() {
 	c := d.canvas
 	for _, v := range d.values.ticks {
 		y := int(d.y(v))
-		c.row(d.plot.Min.X, d.plot.Max.X, y, 1, hairline, 1, 0)
+		c.row(d.plot.Min.X, d.plot.Max.X, y, 1, grey.weakest, 1, 0)
 		label := d.values.label(v)
 		c.write(label, d.plot.Min.X-gap-c.width(label), y+capHeight/2, grey)
 	}
 	for _, tick := range d.times.ticks {
 		x := d.plot.Min.X + int(tick.share*float64(d.plot.Dx()))
 		for i := range 6 {
-			c.row(x, x+2, d.plot.Max.Y+i, 1, hairline+1, 1, 0)
+			c.row(x, x+2, d.plot.Max.Y+i, 1, grey.weakest+1, 1, 0)
 		}
 		width := c.width(tick.label)
 		c.write(tick.label, min(max(x-width/2, d.plot.Min.X), Width-width), Height-6, grey)
@@ -153,7 +148,11 @@ func (d *drawing) axes() {
 func (d *drawing) line() {
 	var stretch []point
 	end := func() {
-		if len(stretch) > 0 {
+		switch len(stretch) {
+		case 0:
+		case 1: // no line that could be seen
+			d.canvas.dot(stretch[0], lineWidth, blue)
+		default:
 			d.shade(stretch)
 			d.canvas.stroke(stretch, lineWidth, blue)
 		}
@@ -205,7 +204,7 @@ func (d *drawing) thresholds() {
 			d.place("↓ "+text, d.plot.Max.Y-6, color)
 		default:
 			y := int(d.y(t.Value))
-			d.canvas.row(d.plot.Min.X, d.plot.Max.X, y-1, 3, color.first+uint8(color.strengths)-1, 12, 8)
+			d.canvas.row(d.plot.Min.X, d.plot.Max.X, y-1, 3, color.full, 12, 8)
 			baseline := y - 8
 			if baseline-capHeight < d.plot.Min.Y {
 				baseline = y + capHeight + 10
@@ -217,7 +216,7 @@ func (d *drawing) thresholds() {
 
 // place writes the name of a threshold on a baseline, where it covers least
 // of the line.
-func (d *drawing) place(text string, baseline int, with ink) {
+func (d *drawing) place(text string, baseline int, with *ink) {
 	width := d.canvas.width(text)
 	best, least := 0, -1
 	for _, x := range []int{d.plot.Min.X + gap, d.plot.Min.X + (d.plot.Dx()-width)/2, d.plot.Max.X - width - 2*dotRadius} {
@@ -236,7 +235,7 @@ func (d *drawing) covered(box image.Rectangle) (n int) {
 	box = box.Intersect(d.canvas.image.Rect)
 	for y := box.Min.Y; y < box.Max.Y; y++ {
 		for _, entry := range d.canvas.image.Pix[d.canvas.image.PixOffset(box.Min.X, y):][:box.Dx()] {
-			if entry > shade.first && entry != hairline {
+			if entry != bare && !shade.has(entry) && entry != grey.weakest {
 				n++
 			}
 		}
@@ -246,14 +245,17 @@ func (d *drawing) covered(box image.Rectangle) (n int) {
 
 func label(t alert.Threshold) string {
 	text := compact(t.Value)
-	if word := writable(clean(t.Severity, maxWord)); word != "" && utf8.ValidString(word) {
+	if t.Below {
+		text = "below " + text
+	}
+	if word := writable(clean(t.Severity, maxWord)); word != "" {
 		text = word + " " + text
 	}
 	return text
 }
 
 // inkFor is the colour for a severity. The word stands beside it.
-func inkFor(severity string) ink {
+func inkFor(severity string) *ink {
 	switch alert.SeverityOf(map[string]string{alert.SeverityLabel: severity}) {
 	case alert.SeverityCritical, alert.SeverityError:
 		return red

@@ -14,7 +14,6 @@ const maxLimits = 4
 func limits(all []alert.Threshold) (list []alert.Threshold) {
 	for _, t := range all {
 		if measured(t.Value) && len(list) < maxLimits {
-			t.Value = drawable(t.Value)
 			list = append(list, t)
 		}
 	}
@@ -24,7 +23,7 @@ func limits(all []alert.Threshold) (list []alert.Threshold) {
 // drawable is a number with which one can reckon: the difference of two of
 // them is finite, and they are not so small that nothing can be divided by it.
 func drawable(v float64) float64 {
-	const huge, tiny = 1e300, 1e-290
+	const huge, tiny = 4e307, 1e-290
 	if math.Abs(v) < tiny {
 		return 0
 	}
@@ -55,8 +54,9 @@ func scaleFor(r extent, thresholds []alert.Threshold) scale {
 	}
 	from, to := low, high
 	for _, t := range thresholds {
-		if max(high, t.Value)-min(low, t.Value) <= far*reach {
-			from, to = min(from, t.Value), max(to, t.Value)
+		limit := drawable(t.Value)
+		if max(high, limit)-min(low, limit) <= far*reach {
+			from, to = min(from, limit), max(to, limit)
 		}
 	}
 	if to-from < reach/2 {

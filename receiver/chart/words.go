@@ -62,6 +62,9 @@ func Words(c *alert.Chart) string {
 	separator := "; "
 	for _, t := range c.Thresholds {
 		if text := Number(t.Value); text != "" {
+			if t.Below {
+				text = "below " + text
+			}
 			words += separator + limitWord(t.Severity) + " is " + text
 			separator = ", "
 		}
