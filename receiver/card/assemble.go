@@ -22,6 +22,10 @@ type assembler struct {
 	scratch  []byte // of the strings that have values in them
 	frames   []frame
 	mentions []string // addresses, in order
+	foreign  bool     // another program's card is in it
+	// lenient takes line breaks and tabs inside strings, as templates for
+	// prometheus-msteams write them by accident.
+	lenient bool
 }
 
 // frame is an object or array that is open.
@@ -38,7 +42,7 @@ type frame struct {
 func (a *assembler) assemble(text []byte, holes []hole) error {
 	a.text, a.holes, a.at = text, holes, 0
 	a.tree.nodes, a.frames, a.mentions = a.tree.nodes[:0], a.frames[:0], a.mentions[:0]
-	a.scratch = a.scratch[:0]
+	a.scratch, a.foreign = a.scratch[:0], false
 	for a.at < len(a.text) || len(a.holes) > 0 {
 		if err := a.next(); err != nil {
 			return err
@@ -165,7 +169,7 @@ func (a *assembler) open(kind byte) error {
 	if len(a.frames) == maxDepth {
 		return a.fault("nested too deeply")
 	}
-	at, err := a.add(node{kind: kind})
+	at, err := a.add(node{kind: kind, from: int32(a.at)})
 	if err == nil {
 		a.frames = append(a.frames, frame{node: at, kind: kind, under: a.name()})
 	}
@@ -241,6 +245,12 @@ func (a *assembler) string() error {
 		if c == '"' {
 			break
 		}
+		if c < ' ' && a.lenient {
+			a.scratch = appendJSON(append(a.scratch, a.text[from:a.at]...), string(c))
+			a.at++
+			from, filled = a.at, true
+			continue
+		}
 		if c < ' ' {
 			return a.fault(`a line break or tab inside a string; write \n or \t`)
 		}
@@ -258,7 +268,7 @@ func (a *assembler) string() error {
 		raw = a.scratch[start:len(a.scratch):len(a.scratch)]
 	}
 	a.at++
-	return a.accept(name, raw)
+	return a.accept(name, raw, how)
 }
 
 // escape skips an escape sequence and reports whether it is one.
@@ -284,7 +294,7 @@ func (a *assembler) escape() bool {
 }
 
 // accept takes a string, which is a name or a value.
-func (a *assembler) accept(name bool, raw []byte) error {
+func (a *assembler) accept(name bool, raw []byte, how writing) error {
 	if name {
 		if raw == nil {
 			raw = []byte{}
@@ -292,10 +302,10 @@ func (a *assembler) accept(name bool, raw []byte) error {
 		a.top().name = raw
 		return nil
 	}
-	if len(a.frames) > 0 && string(a.top().name) == "type" {
+	if len(a.frames) > 0 && (string(a.top().name) == "type" || string(a.top().name) == "@type") {
 		a.top().typ = raw
 	}
-	_, err := a.add(node{kind: '"', raw: raw})
+	_, err := a.add(node{kind: '"', raw: raw, how: how})
 	return err
 }
 
@@ -328,13 +338,25 @@ func placement(name, typ, under []byte) writing {
 	case "url", "iconUrl", "poster", "backgroundImage":
 		return address
 	case "text":
-		if len(typ) == 0 || string(typ) == "TextBlock" {
+		if len(typ) == 0 || string(typ) == "TextBlock" || string(typ) == messageCard {
 			return markdown
 		}
-	case "title", "value":
-		if string(under) == "facts" {
+	case "title", "value", "name":
+		switch string(under) {
+		case "facts":
+			return markdown
+		case "sections":
+			if string(name) == "title" {
+				return markdown
+			}
+		}
+		if string(typ) == messageCard && string(name) == "title" {
 			return markdown
 		}
+	case "activityTitle", "activitySubtitle", "activityText": // of a MessageCard
+		return markdown
+	case "uri", "target", "activityImage", "image", "heroImage":
+		return address
 	}
 	return plain
 }
@@ -352,7 +374,7 @@ func (a *assembler) fill(h hole, how writing, start int) {
 			text = "<at>" + text + "</at>"
 		}
 	} else {
-		text = write(text, how, a.scratch[start:], h.sink != sinkMarkdown)
+		text = write(text, how, a.scratch[start:], h.sink)
 	}
 	a.scratch = appendJSON(a.scratch, text)
 }
@@ -369,7 +391,7 @@ func (a *assembler) value(h hole) error {
 		}
 		start := len(a.scratch)
 		a.fill(h, how, start)
-		return a.accept(name, a.scratch[start:len(a.scratch):len(a.scratch)])
+		return a.accept(name, a.scratch[start:len(a.scratch):len(a.scratch)], how)
 	}
 	raw := []byte(text)
 	if !isText {
@@ -382,6 +404,7 @@ func (a *assembler) value(h hole) error {
 	if err != nil {
 		return a.fault(fmt.Sprintf("not JSON: %.40q", raw))
 	}
+	a.foreign = a.foreign || h.sink == sinkPayload
 	return a.graft(parsed, h.sink)
 }
 
@@ -394,11 +417,11 @@ func (a *assembler) graft(v hujson.Value, sink string) error {
 			return err
 		}
 		if sink == sinkJSON {
-			return a.accept(false, v[1:len(v)-1])
+			return a.accept(false, v[1:len(v)-1], a.placement())
 		}
-		start := len(a.scratch)
-		a.fill(hole{value: v.String()}, a.placement(), start)
-		return a.accept(false, a.scratch[start:len(a.scratch):len(a.scratch)])
+		start, how := len(a.scratch), a.placement()
+		a.fill(hole{value: v.String(), sink: sink}, how, start)
+		return a.accept(false, a.scratch[start:len(a.scratch):len(a.scratch)], how)
 	case *hujson.Array:
 		if err := a.open('['); err != nil {
 			return err

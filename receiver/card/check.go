@@ -242,8 +242,11 @@ func opens(link string, picture bool) bool {
 	case "mailto":
 		return !picture
 	}
-	return picture && strings.HasPrefix(link, "data:image/png;base64,")
+	return picture && opensPicture(link)
 }
+
+// opensPicture reports whether a link is a picture in itself.
+func opensPicture(link string) bool { return strings.HasPrefix(link, "data:image/png;base64,") }
 
 func kindWord(n *node) string {
 	switch {

@@ -191,16 +191,20 @@ func plainText(text string) string {
 }
 
 // write escapes a value for a place in a string, where it follows what is
-// before, which is escaped already.
-func write(text string, how writing, before []byte, escape bool) string {
+// before, which is escaped already. sink is what its template said of it.
+func write(text string, how writing, before []byte, sink string) string {
 	last := byte(0)
 	if len(before) > 0 {
 		last = before[len(before)-1]
 	}
+	keep := sink == sinkMarkdown || sink == sinkPayload || sink == sinkOldMarkdown
+	if sink == sinkOldText || sink == sinkOldMarkdown {
+		text = readOld(text, keep && how == markdown)
+	}
 	opens := (last == '{' || last == '$') && strings.HasPrefix(text, "{")
 	switch how {
 	case address:
-		if last == 0 && strings.HasPrefix(strings.ToLower(strings.TrimSpace(text)), "data:") {
+		if last == 0 && isData(text) && (sink == sinkText || sink == sinkMarkdown || !opensPicture(text)) {
 			return "" // pictures in the card itself are the template's to make, not the data's
 		}
 		return escapeURL(text)
@@ -210,7 +214,7 @@ func write(text string, how writing, before []byte, escape bool) string {
 		}
 		return text
 	}
-	text = rewriteMarkdown(text, escape, last == 0 || bytes.HasSuffix(before, []byte(`\n`)))
+	text = rewriteMarkdown(text, !keep, last == 0 || bytes.HasSuffix(before, []byte(`\n`)))
 	switch {
 	case opens:
 		text = `\` + text
@@ -221,6 +225,10 @@ func write(text string, how writing, before []byte, escape bool) string {
 		text = text[:len(text)-1] + "&lt;"
 	}
 	return text
+}
+
+func isData(text string) bool {
+	return strings.HasPrefix(strings.ToLower(strings.TrimSpace(text)), "data:")
 }
 
 // textOf is a value as text, as text/template would print it; nothing for nil,

@@ -39,6 +39,7 @@ func sharedFuncs() template.FuncMap {
 		"markdown": asItIs, // the sink of the action does the work
 		"plain":    asItIs,
 		"json":     asItIs,
+		"payload":  asItIs,
 		"mention":  func(address string) string { return strings.TrimSpace(address) },
 
 		"words":         titleWords,
@@ -64,7 +65,8 @@ func sharedFuncs() template.FuncMap {
 func (r *render) funcs() template.FuncMap {
 	funcs := template.FuncMap{
 		sinkText: r.sink(sinkText), sinkMarkdown: r.sink(sinkMarkdown),
-		sinkJSON: r.sink(sinkJSON), sinkMention: r.sink(sinkMention),
+		sinkJSON: r.sink(sinkJSON), sinkMention: r.sink(sinkMention), sinkPayload: r.sink(sinkPayload),
+		sinkOldText: r.sink(sinkOldText), sinkOldMarkdown: r.sink(sinkOldMarkdown),
 		stepFunc: r.step, cutFunc: r.cut, boundFunc: r.bound,
 
 		"now":       func() time.Time { return r.wall.now },
@@ -75,6 +77,7 @@ func (r *render) funcs() template.FuncMap {
 
 		"routeLabels": func(name string) string { return r.data.RouteLabels[name] },
 	}
+	maps.Copy(funcs, r.tellingFuncs())
 	maps.Copy(funcs, r.variableFuncs())
 	return funcs
 }

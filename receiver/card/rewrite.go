@@ -13,6 +13,7 @@ const (
 	sinkMarkdown = "_markdown" // the value is somebody's Markdown
 	sinkJSON     = "_json"     // the value is JSON already
 	sinkMention  = "_mention"  // the value is a person's address
+	sinkPayload  = "_payload"  // the value is a card that another program made
 	stepFunc     = "_step"     // counts the work of a template
 	cutFunc      = "_cut"      // ends a range over alerts early
 	boundFunc    = "_bound"    // refuses variables that grow without end
@@ -99,6 +100,8 @@ func sinkFor(pipe *parse.PipeNode) string {
 			return sinkJSON
 		case "mention":
 			return sinkMention
+		case "payload":
+			return sinkPayload
 		}
 	}
 	if len(pipe.Cmds) == 1 && isAnnotation(last) {

@@ -15,6 +15,8 @@ type node struct {
 	last  int32
 	next  int32 // the next sibling, 0 without one
 	gone  bool  // taken out
+	how   writing // how Teams reads a string, as far as that was known
+	from  int32   // where an object begins in the template's output
 }
 
 func (t *tree) add(parent int, n node) int {

@@ -1,0 +1,3 @@
+package card
+
+const messageCard = "MessageCard"
