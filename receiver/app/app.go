@@ -23,6 +23,7 @@ import (
 
 	"github.com/teamsrelay/teamsrelay/receiver/config"
 	"github.com/teamsrelay/teamsrelay/receiver/engine"
+	"github.com/teamsrelay/teamsrelay/receiver/ingest/events"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
 	"github.com/teamsrelay/teamsrelay/receiver/store/sqlite"
 	"github.com/teamsrelay/teamsrelay/receiver/web"
@@ -32,10 +33,14 @@ import (
 type Options struct {
 	ConfigFile string
 	Web        *toolkit.FlagConfig
-	Logger     *slog.Logger
+	// PublicAddress is HOST:PORT of the listener for events from outside; "":
+	// there is none.
+	PublicAddress string
+	Logger        *slog.Logger
 	// Reload asks for the configuration to be read anew (SIGHUP).
 	Reload <-chan struct{}
-	// Listening, if set, is called with the addresses once requests are taken.
+	// Listening, if set, is called with the addresses once requests are taken;
+	// that of the public listener is the last.
 	Listening func([]net.Addr)
 }
 
@@ -55,6 +60,7 @@ type App struct {
 	store    store.Store
 	engine   *engine.Engine
 	server   *http.Server
+	public   public
 	live     atomic.Pointer[config.Config]
 	database string
 	reload   sync.Mutex
@@ -128,22 +134,32 @@ func (a *App) wire(registry *prometheus.Registry, relay engine.Config) (err erro
 		return err
 	}
 	a.mend.engine, a.mend.log = a.engine, a.log
-	handler, err := web.New(web.Options{
+	handlers, err := web.New(web.Options{
 		Engine: a.engine, Store: a.store, Logger: a.log, Registry: registry,
 		Version:    version.Info(),
 		Path:       func(path string) string { return a.live.Load().PathDestination(path) },
+		Event:      func(name string) *events.Source { return a.live.Load().Event(name) },
+		EventPath:  func(path string) string { return a.live.Load().PathEvent(path) },
 		AdminToken: func() string { return a.live.Load().AdminToken.Reveal() },
 		Reload:     a.Reload,
 	})
 	if err != nil {
 		return err
 	}
-	a.server = &http.Server{
+	a.server = a.serverOf(handlers.Main)
+	a.public = public{
+		address: a.options.PublicAddress, log: a.log, failed: make(chan error, 1),
+		server: func() *http.Server { return a.serverOf(handlers.Public) },
+	}
+	return nil
+}
+
+func (a *App) serverOf(handler http.Handler) *http.Server {
+	return &http.Server{
 		Handler: handler, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
 		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: maxHeader,
 	}
-	return nil
 }
 
 // read loads the file; warnings go to the log.
@@ -195,10 +211,22 @@ func (a *App) tryReload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if c.Public() { // before anything is changed: its port may be taken
+		if err := a.public.set(ctx, true); err != nil {
+			return err
+		}
+	}
 	if err := a.engine.Reload(ctx, relay); err != nil {
 		return err
 	}
 	a.live.Store(c)
+	if !c.Public() {
+		grace, cancel := context.WithTimeout(ctx, requestGrace)
+		defer cancel()
+		if err := a.public.set(grace, false); err != nil {
+			a.log.Warn("Events were cut off; their senders will try again", "err", err)
+		}
+	}
 	return nil
 }
 
@@ -208,6 +236,12 @@ func (a *App) Run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, a.store.Close()) }()
 	listeners, err := a.listen()
 	if err != nil {
+		return err
+	}
+	if err := a.public.set(ctx, a.live.Load().Public()); err != nil {
+		for _, listener := range listeners {
+			_ = listener.Close()
+		}
 		return err
 	}
 	a.log.Info("Starting teamsrelay", "version", version.Version, "config", a.options.ConfigFile, "store", a.database)
@@ -236,14 +270,20 @@ func (a *App) Run(ctx context.Context) (err error) {
 		case err = <-done:
 			running--
 			waiting = false
+		case err = <-a.public.failed:
+			waiting = false
 		}
 	}
 	a.log.Info("Stopping: requests and deliveries that are under way will end first")
 	grace, cancel := context.WithTimeout(context.Background(), requestGrace)
 	defer cancel()
-	if shut := a.server.Shutdown(grace); shut != nil {
-		a.log.Warn("Requests were cut off; their senders will try again", "err", shut)
+	shut := a.public.set(grace, false)
+	if main := a.server.Shutdown(grace); main != nil {
+		shut = main
 		_ = a.server.Close()
+	}
+	if shut != nil {
+		a.log.Warn("Requests were cut off; their senders will try again", "err", shut)
 	}
 	stop()
 	for ; running > 0; running-- {
@@ -274,10 +314,13 @@ func (a *App) listen() ([]net.Listener, error) {
 }
 
 func (a *App) announce(listeners []net.Listener) {
-	addresses := make([]net.Addr, len(listeners))
+	addresses := make([]net.Addr, len(listeners), len(listeners)+1)
 	for i, listener := range listeners {
 		addresses[i] = listener.Addr()
 		a.log.Info("Taking alerts", "address", listener.Addr().String())
+	}
+	if at := a.public.addr(); at != nil {
+		addresses = append(addresses, at)
 	}
 	if a.options.Listening != nil {
 		a.options.Listening(addresses)

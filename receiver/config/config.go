@@ -33,6 +33,8 @@ type Config struct {
 	Rules *rules.Set
 	// InfluxDB are the connections that polled rules use.
 	InfluxDB []InfluxDB
+	// Events are the event sources, in the order of the file.
+	Events []Event
 	// ResolveTimeout is how long an alert of POST /api/v2/alerts without
 	// endsAt fires when it is not sent again.
 	ResolveTimeout time.Duration

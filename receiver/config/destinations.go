@@ -10,9 +10,9 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/yamlfile"
 )
 
-// A destination's name stands in paths, metrics and commands, so it is made of
-// what needs no quotes there.
-var destinationName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
+// The name of a destination or event source stands in paths, metrics and
+// commands, so it is made of what needs no quotes there.
+var plainName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
 
 // ingestPath is a path without patterns, escapes and empty or dot segments.
 var ingestPath = regexp.MustCompile(`^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$`)
@@ -20,11 +20,11 @@ var ingestPath = regexp.MustCompile(`^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$`)
 // ownPaths are the beginnings of paths that are ours already (design §6).
 var ownPaths = []string{"alertmanager", "api", "events", "metrics", "debug", "-", "destinations", "deliveries", "dead-letters"}
 
-func (d *document) destinations(sections []destinationSection) []Destination {
+func (d *document) destinations(sections []destinationSection, paths map[string]string) []Destination {
 	if len(sections) == 0 && !d.Faulty("destinations") {
 		d.Wrong("destinations", "there is no destination", "add one under destinations: with a name and workflow: {url_file: FILE}")
 	}
-	seen, paths := make(map[string]bool), make(map[string]string)
+	seen := make(map[string]bool)
 	made := make([]Destination, len(sections))
 	for i := range sections {
 		s, at := &sections[i], fmt.Sprintf("destinations[%d]", i)
@@ -35,12 +35,12 @@ func (d *document) destinations(sections []destinationSection) []Destination {
 			}
 		case seen[s.Name]:
 			d.Wrong(at+".name", "there are two destinations "+yamlfile.Quote(s.Name), "rename one of them")
-		case !destinationName.MatchString(s.Name):
+		case !plainName.MatchString(s.Name):
 			d.Wrong(at+".name", "a destination cannot be called "+yamlfile.Quote(s.Name), "use up to 63 letters, digits, -, _ and ., beginning with a letter or digit")
 		}
 		seen[s.Name] = true
 		made[i] = d.destination(s, at)
-		made[i].Paths = d.paths(s, at, paths)
+		made[i].Paths = d.paths(s.Paths, at, "the destination "+yamlfile.Quote(s.Name), paths)
 	}
 	return made
 }
@@ -107,10 +107,10 @@ func (d *document) pace(texts []string, at string) []deliver.Window {
 	return windows
 }
 
-// paths checks a destination's own ingest paths. taken holds those of the
-// destinations before.
-func (d *document) paths(s *destinationSection, at string, taken map[string]string) []string {
-	for i, path := range s.Paths {
+// paths checks the ingest paths of a destination or an event source. taken
+// holds those before, with whose they are.
+func (d *document) paths(paths []string, at, whose string, taken map[string]string) []string {
+	for i, path := range paths {
 		place := fmt.Sprintf("%s.paths[%d]", at, i)
 		first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 		owner, conflict := taken[path]
@@ -119,12 +119,12 @@ func (d *document) paths(s *destinationSection, at string, taken map[string]stri
 		case !ingestPath.MatchString(path):
 			d.Wrong(place, yamlfile.Quote(path)+" is not a path", "begin with / and use letters, digits, -, _, . and ~, without a / at the end")
 		case slices.Contains(ownPaths, first):
-			d.Wrong(place, "the paths under /"+first+" are teamsrelay's own", "choose another one; /alertmanager/"+s.Name+" is there without being asked for")
+			d.Wrong(place, "the paths under /"+first+" are teamsrelay's own", "choose another one; /alertmanager/DESTINATION and /events/SOURCE are there without being asked for")
 		case conflict:
-			d.Wrong(place, "the path "+yamlfile.Quote(path)+" leads to the destination "+yamlfile.Quote(owner)+" already", "choose another one")
+			d.Wrong(place, "the path "+yamlfile.Quote(path)+" leads to "+owner+" already", "choose another one")
 		default:
-			taken[path] = s.Name
+			taken[path] = whose
 		}
 	}
-	return s.Paths
+	return paths
 }

@@ -79,13 +79,15 @@ func Parse(name string, data []byte, env Env) (*Config, Problems) {
 
 // config checks what the file says and makes values of it.
 func (d *document) config(f *file) *Config {
+	paths := make(map[string]string) // extra ingest paths and whose they are
 	c := &Config{
 		Storage:        d.storage(&f.Storage),
-		Destinations:   d.destinations(f.Destinations),
+		Destinations:   d.destinations(f.Destinations, paths),
 		ResolveTimeout: d.positive(f.ResolveTimeout, DefaultResolveTimeout, "resolve_timeout"),
 	}
 	c.AdminToken, _ = d.secret(f.AdminToken, f.AdminTokenFile, "admin_token")
 	c.InfluxDB = d.influxdb(f.InfluxDB)
+	c.Events = d.events(f.Events, paths)
 	c.Rules = d.rules(f)
 	set, names := d.cards(f.TemplateFiles)
 	c.Cards = set

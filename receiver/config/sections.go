@@ -6,6 +6,7 @@ import (
 
 	promconfig "github.com/prometheus/common/config"
 
+	"github.com/teamsrelay/teamsrelay/receiver/ingest/events"
 	"github.com/teamsrelay/teamsrelay/receiver/route"
 )
 
@@ -19,6 +20,7 @@ type file struct {
 	TemplateFiles  []string              `yaml:"template_files"`
 	RuleFiles      []string              `yaml:"rule_files"`
 	InfluxDB       []influxSection       `yaml:"influxdb"`
+	Events         []eventSection        `yaml:"events"`
 	ResolveTimeout *time.Duration        `yaml:"resolve_timeout"`
 	Alertmanagers  []alertmanagerSection `yaml:"alertmanagers"`
 	AdminToken     Secret                `yaml:"admin_token"`
@@ -27,6 +29,29 @@ type file struct {
 
 type alertmanagerSection struct {
 	URL string `yaml:"url"`
+}
+
+type eventSection struct {
+	Name      string            `yaml:"name"`
+	Preset    string            `yaml:"preset"`
+	Mapping   events.Mapping    `yaml:"mapping"`
+	Token     Secret            `yaml:"token"`
+	TokenFile string            `yaml:"token_file"`
+	BasicAuth *basicAuthSection `yaml:"basic_auth"`
+	HMAC      *hmacSection      `yaml:"hmac"`
+	Paths     []string          `yaml:"paths"`
+}
+
+type basicAuthSection struct {
+	Username     string `yaml:"username"`
+	Password     Secret `yaml:"password"`
+	PasswordFile string `yaml:"password_file"`
+}
+
+type hmacSection struct {
+	Secret     Secret `yaml:"secret"`
+	SecretFile string `yaml:"secret_file"`
+	Header     string `yaml:"header"`
 }
 
 type influxSection struct {
@@ -69,7 +94,7 @@ type workflowSection struct {
 // later are keys that the design has and this version does not carry out.
 // Accepting them would promise something; an empty list promises nothing.
 var later = map[reflect.Type][]string{
-	reflect.TypeFor[file]():               {"subscriptions", "events", "microsoft"},
+	reflect.TypeFor[file]():               {"subscriptions", "microsoft"},
 	reflect.TypeFor[storageSection]():     {"encryption_key_file"},
 	reflect.TypeFor[destinationSection](): {"channel", "chat", "users", "group", "actions", "fallback"},
 	reflect.TypeFor[route.Route]():        {"escalate"},

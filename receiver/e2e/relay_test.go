@@ -85,7 +85,7 @@ func serve(t *testing.T, program, dir, config string) *relay {
 func (r *relay) begin(said *said) {
 	r.t.Helper()
 	r.process = run(r.t, said, r.program, "serve", "--config.file="+r.file,
-		"--web.listen-address=127.0.0.1:0", "--log.level=debug")
+		"--web.listen-address=127.0.0.1:0", "--public.listen-address=127.0.0.1:0", "--log.level=debug")
 }
 
 // listen waits until it takes alerts.

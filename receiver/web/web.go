@@ -16,6 +16,7 @@ import (
 
 	"github.com/teamsrelay/teamsrelay/receiver/engine"
 	"github.com/teamsrelay/teamsrelay/receiver/ingest/alertmanager"
+	"github.com/teamsrelay/teamsrelay/receiver/ingest/events"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
 )
 
@@ -29,6 +30,11 @@ type Options struct {
 	// Path finds the destination of one of its extra ingest paths, "" when
 	// the path is nobody's.
 	Path func(path string) string
+	// Event finds an event source by its name, nil when there is none.
+	Event func(name string) *events.Source
+	// EventPath finds the event source behind one of its extra paths, "" when
+	// the path is nobody's.
+	EventPath func(path string) string
 	// AdminToken is the current one, "" when there is none.
 	AdminToken func() string
 	// Reload reads the configuration anew; its error has one mistake a line.
@@ -39,13 +45,20 @@ type server struct {
 	Options
 }
 
-// New returns the main listener's handler.
-func New(o Options) (http.Handler, error) {
+// Handlers are what the listeners serve.
+type Handlers struct {
+	Main http.Handler
+	// Public takes events of sources that have credentials, and nothing else.
+	Public http.Handler
+}
+
+// New returns the handlers of the listeners.
+func New(o Options) (Handlers, error) {
 	s := &server{Options: o}
 	refused := promauto.With(o.Registry).NewCounterVec(prometheus.CounterOpts{
 		Name: "teamsrelay_requests_refused_total", Help: "Requests with alerts that were not taken, by HTTP status.",
 	}, []string{"status"})
-	for _, status := range []int{400, 404, 413, 503} {
+	for _, status := range []int{400, 401, 403, 404, 405, 413, 503} {
 		refused.WithLabelValues(statusLabel(status))
 	}
 	in := &alertmanager.Handler{
@@ -56,18 +69,35 @@ func New(o Options) (http.Handler, error) {
 	}
 	landing, err := landingPage(o.Version)
 	if err != nil {
-		return nil, err
+		return Handlers{}, err
 	}
+	takes := func(public bool) *events.Handler {
+		return &events.Handler{
+			Source: o.Event, Snapshot: o.Engine.Snapshot, Now: o.Engine.Now, Logger: o.Logger, Public: public,
+			Refused: func(status int) { refused.WithLabelValues(statusLabel(status)).Inc() },
+		}
+	}
+	main := takes(false)
 
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /alertmanager", in.Webhook)
 	mux.HandleFunc("POST /alertmanager/{destination}", in.Webhook)
 	mux.HandleFunc("POST /api/v2/alerts", in.Alerts)
-	mux.HandleFunc("POST /", func(w http.ResponseWriter, r *http.Request) {
+	mux.Handle("/events/{source}", main)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if source := o.EventPath(r.URL.Path); source != "" {
+			r.SetPathValue("source", source)
+			main.ServeHTTP(w, r)
+			return
+		}
+		if r.Method != http.MethodPost {
+			refuse(w, http.StatusNotFound, "there is nothing at "+r.URL.EscapedPath(), "see / for what there is")
+			return
+		}
 		destination := o.Path(r.URL.Path)
 		if destination == "" {
 			refuse(w, http.StatusNotFound, "nothing takes POST "+r.URL.EscapedPath(),
-				"post to /alertmanager, /alertmanager/DESTINATION, /api/v2/alerts or one of the paths in the configuration")
+				"post to /alertmanager, /alertmanager/DESTINATION, /api/v2/alerts, /events/SOURCE or one of the paths in the configuration")
 			return
 		}
 		r.SetPathValue("destination", destination)
@@ -91,7 +121,9 @@ func New(o Options) (http.Handler, error) {
 	mux.Handle("DELETE /api/v1/dead-letters/{id}", s.admin(s.drop))
 	mux.HandleFunc("GET /api/v1/destinations", s.destinations)
 	mux.Handle("POST /api/v1/destinations/{name}/test", s.admin(s.test))
-	return mux, nil
+	outside := http.NewServeMux()
+	outside.Handle("/events/{source}", takes(true))
+	return Handlers{Main: mux, Public: outside}, nil
 }
 
 func (s *server) destination(name string) string {

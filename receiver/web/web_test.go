@@ -74,12 +74,13 @@ route: {destinations: [ops]}
 	s := &site{t: t, store: &brittle{Store: db}, registry: prometheus.NewRegistry()}
 	s.engine, err = engine.New(engine.Options{Store: s.store, Logger: slog.New(slog.DiscardHandler), Registerer: s.registry}, relay)
 	require.NoError(t, err)
-	s.handler, err = New(Options{
+	handlers, err := New(Options{
 		Engine: s.engine, Store: s.store, Logger: slog.New(slog.DiscardHandler), Registry: s.registry,
-		Path: c.PathDestination, AdminToken: func() string { return token },
+		Path: c.PathDestination, Event: c.Event, EventPath: c.PathEvent, AdminToken: func() string { return token },
 		Reload: func(context.Context) error { return s.reload },
 	})
 	require.NoError(t, err)
+	s.handler = handlers.Main
 	return s
 }
 

@@ -17,11 +17,13 @@ func addServe(k *kingpin.Application, p *program) {
   teamsrelay serve --config.file=/etc/teamsrelay/teamsrelay.yml
   teamsrelay serve --web.listen-address=:9097 --web.config.file=web.yml
 
-It takes alerts at /alertmanager, /alertmanager/DESTINATION and /api/v2/alerts.
+It takes alerts at /alertmanager, /alertmanager/DESTINATION and /api/v2/alerts,
+and events at /events/SOURCE.
 A configuration with mistakes is not served; at a reload the old one goes on.
 SIGTERM and Ctrl-C stop it; what was taken is on disk and is told after the
 next start.`)
 	file := cmd.Flag("config.file", "The configuration.").Default("teamsrelay.yml").String()
+	outside := cmd.Flag("public.listen-address", "Where event sources that have a token, a password or a signature may also post, for those who come from outside; empty for nowhere. Open only when the configuration has such sources; put TLS in front of it.").Default(":3978").String()
 	flags := kingpinflag.AddFlags(cmd, "127.0.0.1:9097")
 	cmd.Action(func(*kingpin.ParseContext) error {
 		reload := make(chan struct{}, 1)
@@ -36,7 +38,7 @@ next start.`)
 				}
 			}
 		}()
-		a, err := app.New(app.Options{ConfigFile: *file, Web: flags, Logger: p.logger(), Reload: reload})
+		a, err := app.New(app.Options{ConfigFile: *file, Web: flags, PublicAddress: *outside, Logger: p.logger(), Reload: reload})
 		if err != nil {
 			return err
 		}
