@@ -1,14 +1,19 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	_ "embed"
 	"errors"
 	"fmt"
+	"image"
+	"image/png"
 	"iter"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 
 	"github.com/chromedp/chromedp"
 )
@@ -58,9 +63,8 @@ func open(ctx context.Context) (b *browser, done func(), err error) {
 	return &browser{ctx, said}, done, nil
 }
 
-// desk is the width of the browser's window in CSS pixels: room for a card and
-// for the four pictures of a contact sheet.
-const desk = 1400
+// desk is the width of the browser's window in pixels: room for four cards.
+const desk = 2400
 
 // show opens the page of cards in one of the looks.
 func (b *browser) show(page string, l look) error {
@@ -102,9 +106,58 @@ func (b *browser) faults() ([]string, error) {
 	}
 }
 
-// picture is the nth card of the page as a PNG.
-func (b *browser) picture(n int) ([]byte, error) {
-	return chromedp.Run(b.ctx, chromedp.Screenshot(chromedp.CSS(fmt.Sprintf("#cards > :nth-child(%d) .card", n+1))))
+// arrange puts cards side by side.
+//
+//go:embed arrange.js
+var arrange string
+
+const (
+	// together is how many cards are taken with one picture of the page: one
+	// for each card takes ten times as long.
+	together = 12
+	// margin is how much of the ground is left around a card, in pixels.
+	margin = 8
+)
+
+// pictures are all cards of the page, in their order.
+func (b *browser) pictures(count int) ([]image.Image, error) {
+	var all []image.Image
+	for from := 0; from < count; from += together {
+		places, err := chromedp.Run(b.ctx, chromedp.Evaluate[[]place](fmt.Sprintf("%s(%d, %d)", strings.TrimSpace(arrange), from, together)))
+		if err != nil {
+			return nil, err
+		}
+		height := 0.0
+		for _, p := range places {
+			height = max(height, p.Y+p.Height)
+		}
+		if err := chromedp.Do(b.ctx, chromedp.EmulateViewport(desk, int64(height)+2*margin)); err != nil {
+			return nil, err
+		}
+		taken, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
+		if err != nil {
+			return nil, err
+		}
+		sheet, err := png.Decode(bytes.NewReader(taken))
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range places {
+			all = append(all, cut(sheet, p))
+		}
+	}
+	return all, nil
+}
+
+// place is where a card is on its page, in pixels.
+type place struct{ X, Y, Width, Height float64 }
+
+// cut is the part of a picture that shows a card, with some ground around it.
+func cut(sheet image.Image, p place) image.Image {
+	part := image.Rect(int(p.X)-margin, int(p.Y)-margin, int(math.Ceil(p.X+p.Width))+margin, int(math.Ceil(p.Y+p.Height))+margin)
+	return sheet.(interface {
+		SubImage(image.Rectangle) image.Image
+	}).SubImage(part.Intersect(sheet.Bounds()))
 }
 
 // whole is a page from top to bottom as a PNG.

@@ -10,6 +10,8 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"image"
+	"image/png"
 	"io"
 	"os"
 	"os/signal"
@@ -56,6 +58,12 @@ func run(ctx context.Context, out io.Writer, dir, only string) error {
 	}
 	defer done()
 	faulty := 0
+	for _, p := range pictures {
+		if p.fault != nil {
+			fmt.Fprintf(out, "  %s: the minimal card is shown, because: %s\n", p.shown.Name, p.fault)
+			faulty++
+		}
+	}
 	for _, look := range looks {
 		if err := browser.show(page, look); err != nil {
 			return err
@@ -68,12 +76,12 @@ func run(ctx context.Context, out io.Writer, dir, only string) error {
 			fmt.Fprintf(out, "  %s: %s\n", look.name(), f)
 		}
 		faulty += len(faults)
+		drawn, err := browser.pictures(len(pictures))
+		if err != nil {
+			return err
+		}
 		for i, p := range pictures {
-			png, err := browser.picture(i)
-			if err != nil {
-				return fmt.Errorf("%s, %s: %w", p.title(), look.name(), err)
-			}
-			if err := os.WriteFile(filepath.Join(dir, p.file(look)), png, 0o644); err != nil {
+			if err := save(filepath.Join(dir, p.file(look)), drawn[i]); err != nil {
 				return err
 			}
 		}
@@ -83,11 +91,11 @@ func run(ctx context.Context, out io.Writer, dir, only string) error {
 	if err != nil {
 		return err
 	}
-	png, err := browser.whole(overview)
+	whole, err := browser.whole(overview)
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(dir, "overview.png"), png, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "overview.png"), whole, 0o644); err != nil {
 		return err
 	}
 	fmt.Fprintf(out, "Open %s in a browser; all at once: %s\n", sheet, filepath.Join(dir, "overview.png"))
@@ -122,6 +130,15 @@ func write(dir string, pictures []picture) (string, error) {
 		return "", err
 	}
 	return filepath.Join(dir, "cards.html"), os.WriteFile(filepath.Join(dir, "cards.html"), page.Bytes(), 0o644)
+}
+
+// save writes a picture as a PNG.
+func save(name string, picture image.Image) error {
+	var out bytes.Buffer
+	if err := png.Encode(&out, picture); err != nil {
+		return err
+	}
+	return os.WriteFile(name, out.Bytes(), 0o644)
 }
 
 // look is one way in which people see cards.

@@ -15,9 +15,8 @@ import (
 type picture struct {
 	card, state string
 	shown       teamstest.ShownCard
+	fault       error // why it is not the card that it should be
 }
-
-func (p picture) title() string { return p.card + ": " + p.state }
 
 // file is the name of its picture.
 func (p picture) file(l look) string {
@@ -31,25 +30,33 @@ func samples(now time.Time, only string) ([]picture, error) {
 		return nil, problems[0]
 	}
 	var pictures []picture
-	add := func(name, state string, m card.Message) {
-		if only != "" && name != only {
-			return
+	var names []string
+	for _, example := range card.Samples(now) {
+		if !slices.Contains(names, example.Card) {
+			names = append(names, example.Card)
 		}
-		p := picture{card: name, state: state}
-		p.shown = teamstest.ShownCard{Name: p.title(), Card: m.Card, Summary: m.Summary,
-			Size: fmt.Sprintf("%.1f KB of %d KB", float64(len(workflow.Envelope(m)))/1024, card.WorkflowLimit.Bytes>>10)}
-		if m.Folded != "" {
-			p.shown.Notes = append(p.shown.Notes, "To make it fit, left out: "+m.Folded)
+		if only != "" && only != example.Card {
+			continue
 		}
-		if m.Fault != nil {
-			p.shown.Notes = append(p.shown.Notes, "The minimal card is shown, because "+m.Fault.Error())
-		}
-		pictures = append(pictures, p)
+		pictures = append(pictures, draw(example, set.RenderExample(example, card.WorkflowLimit)))
 	}
-	add("alert", "sample", set.Render("alert", card.Sample(now), card.WorkflowLimit))
-	add("minimal", "sample", card.Minimal(card.Sample(now), card.WorkflowLimit))
 	if len(pictures) == 0 {
-		return nil, fmt.Errorf("there is no card %q; use one of %s", only, strings.Join(slices.Sorted(slices.Values(set.Names())), ", "))
+		return nil, fmt.Errorf("there is no card %q; use one of %s", only, strings.Join(names, ", "))
 	}
 	return pictures, nil
+}
+
+func draw(e card.Example, m card.Message) picture {
+	p := picture{card: e.Card, state: strings.TrimSpace(strings.TrimPrefix(e.Name, e.Card)), fault: m.Fault}
+	p.shown = teamstest.ShownCard{
+		Name: e.Name, Card: m.Card, Summary: m.Summary,
+		Size: fmt.Sprintf("%.1f KB of %d KB", float64(len(workflow.Envelope(m)))/1024, card.WorkflowLimit.Bytes>>10),
+	}
+	if m.Folded != "" {
+		p.shown.Notes = append(p.shown.Notes, "To make it fit, left out: "+m.Folded)
+	}
+	if m.Fault != nil {
+		p.shown.Notes = append(p.shown.Notes, "The minimal card is shown, because: "+m.Fault.Error())
+	}
+	return p
 }

@@ -45,7 +45,7 @@ func sheets(dir string, pictures []picture) (sheet, overview string, err error) 
 		if len(groups) == 0 || groups[len(groups)-1].Card != p.card {
 			groups = append(groups, group{Card: p.card})
 		}
-		s := state{Name: p.state, Title: p.title(), Preview: p.shown.Summary, Size: p.shown.Size, Notes: p.shown.Notes}
+		s := state{Name: p.state, Title: p.shown.Name, Preview: p.shown.Summary, Size: p.shown.Size, Notes: p.shown.Notes}
 		for _, l := range looks {
 			s.Pictures = append(s.Pictures, file{Name: p.file(l), Theme: l.theme, Width: l.width})
 		}
