@@ -41,7 +41,8 @@ type Alert struct {
 	// Values are the numbers behind the alert, by name; nil where the source
 	// has none to give.
 	Values map[string]float64 `json:"v,omitempty"`
-	// Chart is the recent past of one of them; nil where the source keeps none.
+	// Chart is the recent past of one of them, and its thresholds; nil where
+	// the source knows neither.
 	Chart *Chart `json:"c,omitempty"`
 	// Event is what an event source sent, as JSON, made smaller where it was
 	// large; nil where the source sends no events. Templates see it as .Event.

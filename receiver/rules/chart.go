@@ -1,10 +1,12 @@
 package rules
 
 import (
+	"cmp"
 	"math"
 	"time"
 
 	"github.com/teamsrelay/teamsrelay/receiver/alert"
+	"github.com/teamsrelay/teamsrelay/receiver/rules/condition"
 )
 
 // chartPoints is how many points a chart has.
@@ -82,9 +84,9 @@ func steps(by, step int64) int64 {
 	return by / step
 }
 
-// picture is the chart as it stands at a time; what was not measured yet is a
-// gap.
-func (c *chart) picture(r *tracker, at int64) *alert.Chart {
+// picture is the chart as it stands at a time, with the limits of its rule;
+// what was not measured yet is a gap.
+func (c *chart) picture(limits *alert.Chart, at int64) *alert.Chart {
 	last := max(at/c.step, c.newest)
 	points := make(alert.Points, 0, chartPoints)
 	for i := last - chartPoints + 1; i <= last; i++ {
@@ -95,21 +97,68 @@ func (c *chart) picture(r *tracker, at int64) *alert.Chart {
 		points = append(points, point)
 	}
 	return &alert.Chart{
-		Field: r.rule.Chart.Field, Step: time.Duration(c.step), Points: points,
-		From: timeOf((last - chartPoints + 1) * c.step), Thresholds: r.thresholds,
+		Field: limits.Field, Step: time.Duration(c.step), Points: points,
+		From: timeOf((last - chartPoints + 1) * c.step), Thresholds: limits.Thresholds,
 	}
 }
 
-// thresholds are the numbers that a rule's levels compare the field of its
-// chart with.
-func thresholds(rule *Rule) (list []alert.Threshold) {
-	if rule.Chart == nil {
-		return nil
+// chart is what an alert of the series carries: the past of its number, or
+// only the thresholds where the rule keeps none. They are the rule's own, and
+// cost nothing.
+func (one *series) chart(at int64) *alert.Chart {
+	if one.memory != nil && one.memory.chart != nil {
+		return one.memory.chart.picture(one.tracker.limits, at)
+	}
+	return one.tracker.limits
+}
+
+// limits is a chart of a rule without points: the thresholds of its levels, and
+// the field that they are compared with. It is that of the rule's chart or,
+// without one, of the first level that is a plain comparison. nil where there
+// is nothing to draw or to compare with.
+func limits(rule *Rule) *alert.Chart {
+	c := &alert.Chart{}
+	if rule.Chart != nil {
+		c.Field = rule.Chart.Field
 	}
 	for _, level := range rule.Levels {
-		if b, ok := level.When.Bound(); ok && b.Field == rule.Chart.Field {
-			list = append(list, alert.Threshold{Severity: level.Severity, Value: b.Limit})
+		b, ok := level.When.Bound()
+		if !ok || b.Op == "==" || b.Op == "!=" { // there is no side that is worse
+			continue
+		}
+		name := b.Operand // among the alert's values
+		if b.Need != (condition.Need{}) {
+			name = needName(b.Need)
+		}
+		field := cmp.Or(b.Field, name)
+		if c.Field == "" {
+			c.Field = field
+		}
+		if c.Field != field {
+			continue
+		}
+		t := alert.Threshold{Severity: level.severity(rule), Value: b.Limit, Below: b.Op[0] == '<'}
+		if name != field {
+			t.Of = name
+		}
+		c.Thresholds = append(c.Thresholds, t)
+	}
+	if c.Thresholds == nil && rule.Chart == nil {
+		return nil
+	}
+	return c
+}
+
+// severity is the level's, or that of the rule's labels if it is the same for
+// all series; "" if neither says.
+func (l *Level) severity(rule *Rule) string {
+	if l.Severity != "" {
+		return l.Severity
+	}
+	for i := range rule.Labels {
+		if own := &rule.Labels[i]; own.Name == alert.SeverityLabel && own.compiled == nil {
+			return own.text
 		}
 	}
-	return list
+	return ""
 }

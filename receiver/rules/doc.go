@@ -61,7 +61,10 @@
 // that was over, both by the series' clock; endsAt is never before startsAt.
 // Annotations, values and the chart follow the samples, but at most once a
 // minute. The values are the numbers of the fields that the rule's conditions
-// mention, and those of functions by names such as mean(temp_c, 5m).
+// mention, and those of functions by names such as mean(temp_c, 5m). An alert
+// that ends has those of the sample that ended it. Levels that compare a field
+// with a number are its thresholds, which the alert carries with its chart, or
+// without points where the rule has none.
 //
 // $value is what the level's condition looks at: the first field or function
 // of its text; of a row it is the column _value, if there is one. A template

@@ -76,7 +76,7 @@ type tracker struct {
 	remembered []string
 	windows    []windowKey
 	mentioned  []string
-	thresholds []alert.Threshold
+	limits     *alert.Chart // without points; nil: the rule compares with no number
 
 	hold, keep int64 // the rule's for and keep_firing_for
 	// patience is how long a series may be silent until something happens,
@@ -164,7 +164,7 @@ func (r *tracker) adopt(rule *Rule) {
 	}
 	r.lookups, r.remembered, r.windows = nil, nil, nil
 	r.plan()
-	r.mentioned, r.thresholds = mentioned(rule), thresholds(rule)
+	r.mentioned, r.limits = mentioned(rule), limits(rule)
 
 	r.hold, r.keep = int64(min(rule.For, longest)), int64(min(rule.KeepFiringFor, longest))
 	lasts := r.hold + r.keep

@@ -336,8 +336,8 @@ func (e *Evaluator) revive(r *tracker, kept *keptSeries) *series {
 			e.soil(one)
 		}
 	}
-	if m := one.memory; u.told != nil && m != nil && m.chart != nil {
-		u.told.alert.Chart = m.chart.picture(r, one.newest)
+	if u.told != nil {
+		u.told.alert.Chart = one.chart(one.newest)
 	}
 	e.tell(one, e.now+one.ahead)
 	e.rest(one)

@@ -181,7 +181,7 @@ groups:
 	require.Equal(t, "r1 is at 30.0 °C, fan off, warning", got.Annotations["summary"])
 	require.Contains(t, got.Annotations["broken"], "<error expanding template: ", "the words that Prometheus users know")
 	require.Equal(t, map[string]float64{"temp_c": 30, "humidity": 60, "mean(temp_c, 5m)": 30}, got.Values)
-	require.Equal(t, []alert.Threshold{{Severity: "warning", Value: 27}}, got.Chart.Thresholds, "the critical one is no plain comparison")
+	require.Equal(t, []alert.Threshold{{Severity: "warning", Value: 27, Of: "mean(temp_c, 5m)"}}, got.Chart.Thresholds, "the critical one is no plain comparison")
 	require.Equal(t, 60, len(got.Chart.Points))
 	require.Equal(t, 30.0, got.Chart.Points[59])
 	require.Equal(t, start.Add(time.Minute), got.Chart.From.Add(60*got.Chart.Step), "the last point holds the newest sample")

@@ -81,8 +81,11 @@ func (e *Evaluator) end(t *told, at time.Time, why string) {
 		}
 		a.Annotations["description"] = why
 	}
-	if one := t.one; one != nil && one.memory != nil && one.memory.chart != nil {
-		a.Chart = one.memory.chart.picture(one.tracker, one.newest)
+	if t.rank > 0 { // it ends with the numbers that ended it
+		a.Chart = t.one.chart(t.one.newest)
+		if values := t.one.values(); values != nil {
+			a.Values = values
+		}
 	}
 	e.changes = append(e.changes, a)
 }
@@ -102,13 +105,13 @@ func (e *Evaluator) strike(t *told) {
 // begin makes and tells the alert of a level.
 func (e *Evaluator) begin(one *series, rank uint16, at int64) *told {
 	t := &told{tracker: one.tracker, one: one, rank: rank}
-	vars, s := one.vars(rank)
+	vars := one.vars(rank)
 	t.alert.Labels = one.tracker.labels(vars)
 	if severity := one.tracker.level(rank).Severity; severity != "" {
 		t.alert.Labels[alert.SeverityLabel] = severity
 	}
 	t.alert.StartsAt = timeOf(at)
-	one.dress(t, vars, &s, at)
+	one.dress(t, vars, at)
 	one.unwell.refreshAt = e.now + refreshEvery
 	return e.fire(t)
 }
@@ -121,8 +124,8 @@ func (e *Evaluator) refresh(one *series) {
 	}
 	one.unwell.refreshAt = e.now + refreshEvery
 	was := t.alert
-	vars, s := one.vars(t.rank)
-	one.dress(t, vars, &s, one.newest)
+	vars := one.vars(t.rank)
+	one.dress(t, vars, one.newest)
 	one.flags |= moved
 	if !maps.Equal(was.Annotations, t.alert.Annotations) || !maps.Equal(was.Values, t.alert.Values) {
 		e.say(t)
@@ -130,7 +133,7 @@ func (e *Evaluator) refresh(one *series) {
 }
 
 // vars are what the templates of a level see of the newest sample.
-func (one *series) vars(rank uint16) (Vars, sample.Sample) {
+func (one *series) vars(rank uint16) Vars {
 	r, u := one.tracker, one.unwell
 	s := sample.Sample{Measurement: r.rule.Measurement, Fields: u.fields, Time: timeOf(one.newest)}
 	s.Tags, _ = r.directory.tags(one.place.key)
@@ -146,7 +149,7 @@ func (one *series) vars(rank uint16) (Vars, sample.Sample) {
 		value = r.level(rank).When.Value(&s, u.computed)
 	}
 	vars.Value = value.Any()
-	return vars, s
+	return vars
 }
 
 func labelsOf(tags []sample.Tag) map[string]string {
@@ -200,7 +203,7 @@ func render(t *Template, vars Vars) string {
 
 // dress gives an alert the words and numbers of the newest sample. Unlike its
 // labels, its words may speak of all its labels.
-func (one *series) dress(t *told, vars Vars, s *sample.Sample, at int64) {
+func (one *series) dress(t *told, vars Vars, at int64) {
 	r := one.tracker
 	vars.Labels = t.alert.Labels
 	if len(r.rule.Annotations) > 0 {
@@ -210,24 +213,28 @@ func (one *series) dress(t *told, vars Vars, s *sample.Sample, at int64) {
 			t.alert.Annotations[a.Name] = render(a, vars)
 		}
 	}
-	t.alert.Values = nil
+	t.alert.Values, t.alert.Chart = one.values(), one.chart(at)
+}
+
+// values are the numbers of the newest sample that the rule looks at; nil when
+// there are none.
+func (one *series) values() (values map[string]float64) {
 	number := func(name string, v sample.Value) {
 		if n, ok := v.Number(); ok {
-			if t.alert.Values == nil {
-				t.alert.Values = make(map[string]float64)
+			if values == nil {
+				values = make(map[string]float64)
 			}
-			t.alert.Values[name] = n
+			values[name] = n
 		}
 	}
-	for _, name := range r.mentioned {
+	s := sample.Sample{Fields: one.unwell.fields}
+	for _, name := range one.tracker.mentioned {
 		number(name, s.Field(name))
 	}
 	for i, v := range one.unwell.computed {
-		number(needName(r.rule.Needs[i]), v)
+		number(needName(one.tracker.rule.Needs[i]), v)
 	}
-	if one.memory != nil && one.memory.chart != nil {
-		t.alert.Chart = one.memory.chart.picture(r, at)
-	}
+	return values
 }
 
 // mentioned are the fields whose numbers an alert of the rule carries: those

@@ -104,21 +104,21 @@ func TestChartsAreMeansOfSixtyBuckets(t *testing.T) {
 	for i := range int64(120) { // a sample every 30 s: 0, 1, 2, …
 		c.add(base+i*minute/2, float64(i))
 	}
-	r := &tracker{rule: &Rule{Chart: &Chart{Field: "v", Last: time.Hour}}}
-	picture := c.picture(r, base+59*minute)
+	limits := &alert.Chart{Field: "v"}
+	picture := c.picture(limits, base+59*minute)
 	require.Equal(t, start, picture.From)
 	require.Equal(t, time.Minute, picture.Step)
 	for i, mean := range picture.Points {
 		require.Equal(t, float64(2*i)+0.5, mean)
 	}
 
-	picture = c.picture(r, base+89*minute)
+	picture = c.picture(limits, base+89*minute)
 	require.Equal(t, start.Add(30*time.Minute), picture.From)
 	require.Equal(t, 60.5, picture.Points[0])
 	require.True(t, math.IsNaN(picture.Points[30]), "what was not measured is a gap, not 0")
 
 	c.add(base+300*minute, 7)
-	picture = c.picture(r, base+300*minute)
+	picture = c.picture(limits, base+300*minute)
 	require.Equal(t, 7.0, picture.Points[59])
 	for _, mean := range picture.Points[:59] {
 		require.True(t, math.IsNaN(mean), "what is older than the chart is gone")

@@ -132,6 +132,7 @@ type Bound struct {
 	// or what mean, min, max or previous are taken of; "" for what is in
 	// another unit, such as a rate.
 	Field string
+	Need  Need   // the operand, where it is a function; else zero
 	Op    string // ==, !=, <, <=, > or >=, with the operand on the left
 	Limit float64
 }
@@ -156,6 +157,7 @@ func (c *Condition) Bound() (Bound, bool) {
 	case *name:
 		b.Operand, b.Field = left.key, left.key
 	case *computed:
+		b.Need = left.need
 		if hasUnitOfField[left.need.Func] {
 			b.Field = left.need.Field
 		}

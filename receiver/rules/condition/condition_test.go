@@ -259,9 +259,9 @@ func TestAPlainComparisonIsABound(t *testing.T) {
 		"temp_c != -1.5":            {Operand: "temp_c", Field: "temp_c", Op: "!=", Limit: -1.5},
 		"temp_c > 9 * 3":            {Operand: "temp_c", Field: "temp_c", Op: ">", Limit: 27},
 		`field("usage-idle") < 10`:  {Operand: "usage-idle", Field: "usage-idle", Op: "<", Limit: 10},
-		`mean(temp_c, "300s") > 27`: {Operand: `mean(temp_c, "5m")`, Field: "temp_c", Op: ">", Limit: 27},
-		`rate(temp_c, "5m") > 27`:   {Operand: `rate(temp_c, "5m")`, Op: ">", Limit: 27},
-		`previous(temp_c) == 0`:     {Operand: `previous("temp_c")`, Field: "temp_c", Op: "==", Limit: 0},
+		`mean(temp_c, "300s") > 27`: {Operand: `mean(temp_c, "5m")`, Field: "temp_c", Need: condition.Need{Func: "mean", Field: "temp_c", Window: 5 * time.Minute}, Op: ">", Limit: 27},
+		`rate(temp_c, "5m") > 27`:   {Operand: `rate(temp_c, "5m")`, Need: condition.Need{Func: "rate", Field: "temp_c", Window: 5 * time.Minute}, Op: ">", Limit: 27},
+		`previous(temp_c) == 0`:     {Operand: `previous("temp_c")`, Field: "temp_c", Need: condition.Need{Func: "previous", Field: "temp_c"}, Op: "==", Limit: 0},
 	} {
 		got, ok := compiled(t, text).Bound()
 		require.True(t, ok, text)
