@@ -31,8 +31,8 @@ type Data struct {
 	Digest *DigestStory
 	// Alert is the first of Alerts: the worst that fires. nil in a digest.
 	Alert *Alert
-	// Chart is the first chart of an alert's recent past; nil when no rule
-	// keeps one.
+	// Chart is the first chart of an alert's recent past; without points where
+	// only thresholds are known, nil where not even those are.
 	Chart *alert.Chart
 	// ID is the id that people type, "" before there is one.
 	ID string
@@ -45,7 +45,7 @@ type Data struct {
 type Alert struct {
 	amtemplate.Alert
 	Values map[string]float64
-	Chart  *alert.Chart // nil when its rule keeps none
+	Chart  *alert.Chart // nil when its rule has neither chart nor thresholds
 	// State is firing, resolved or unseen. Status is firing for the unseen:
 	// Alertmanager's templates know no third word.
 	State string
@@ -103,7 +103,7 @@ func dataOf(in Input, t *teller, story *Story) *Data {
 		a.StartsAt, a.EndsAt = m.StartsAt, m.EndsAt
 		a.GeneratorURL, a.Fingerprint = m.GeneratorURL, m.Fingerprint.String()
 		data.Alerts = append(data.Alerts, a)
-		if data.Chart == nil {
+		if a.Chart != nil && (data.Chart == nil || len(data.Chart.Points) == 0 && len(a.Chart.Points) > 0) {
 			data.Chart = a.Chart
 		}
 		if data.event.raw == nil {
