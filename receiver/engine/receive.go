@@ -30,6 +30,8 @@ func (e *Engine) Snapshot(ctx context.Context, s ingest.Snapshot) error {
 		if err != nil {
 			return err
 		}
+		s := s
+		s.Alerts = goOn(known, s)
 		for _, p := range c.assign(known, s) {
 			next, changed := group.Receive(p.group, group.Received{
 				Spec: p.spec, Alerts: p.alerts,

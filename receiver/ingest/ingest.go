@@ -31,6 +31,14 @@ type Snapshot struct {
 	Sender    group.SenderDetails
 	// Event is set when the snapshot is an event of one alert.
 	Event *group.Event
+	// Partial: the event says less of its alert than others do. Labels and
+	// annotations that it lacks stay as they were.
+	Partial bool
+	// Stateless: the event says nothing of whether its alert still fires. It
+	// stays what it was; Status counts where nothing is known.
+	Stateless bool
+	// Follows: the event is news only to a story that is known. It begins none.
+	Follows bool
 }
 
 // Posted is an alert that a source sends again and again while it fires.
