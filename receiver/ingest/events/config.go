@@ -46,12 +46,15 @@ type Mapping struct {
 	StartsAt    string            `yaml:"starts_at"`
 	EndsAt      string            `yaml:"ends_at"`
 	Card        string            `yaml:"card"`
+	Partial     string            `yaml:"partial"`
+	Follows     string            `yaml:"follows"`
+	Truncated   string            `yaml:"truncated"`
 	Labels      map[string]string `yaml:"labels"`
 	Annotations map[string]string `yaml:"annotations"`
 	Values      map[string]string `yaml:"values"`
 
 	// Expires is how long a story is open without news of it; 0 for the
-	// default: a day where nothing can end a story, else 30 days.
+	// default: a day after an event that says nothing of a state, else 30.
 	Expires time.Duration `yaml:"expires"`
 }
 
@@ -72,7 +75,7 @@ func (m Mapping) with(other Mapping) Mapping {
 		{&m.Each, &other.Each}, {&m.When, &other.When}, {&m.Key, &other.Key}, {&m.Name, &other.Name},
 		{&m.Status, &other.Status}, {&m.Action, &other.Action}, {&m.ID, &other.ID}, {&m.Who, &other.Who},
 		{&m.Text, &other.Text}, {&m.URL, &other.URL}, {&m.StartsAt, &other.StartsAt}, {&m.EndsAt, &other.EndsAt},
-		{&m.Card, &other.Card},
+		{&m.Card, &other.Card}, {&m.Partial, &other.Partial}, {&m.Follows, &other.Follows}, {&m.Truncated, &other.Truncated},
 	} {
 		if *field.from != "" {
 			*field.to = *field.from
@@ -107,7 +110,7 @@ func joined(below, above map[string]string) map[string]string {
 func (m *Mapping) empty() bool {
 	return m.Functions == "" && m.Each == "" && m.When == "" && m.Key == "" && m.Name == "" && m.Status == "" &&
 		m.Action == "" && m.ID == "" && m.Who == "" && m.Text == "" && m.URL == "" && m.StartsAt == "" && m.EndsAt == "" &&
-		m.Card == "" && len(m.Labels) == 0 && len(m.Annotations) == 0 && len(m.Values) == 0
+		m.Card == "" && m.Partial == "" && m.Follows == "" && m.Truncated == "" && len(m.Labels) == 0 && len(m.Annotations) == 0 && len(m.Values) == 0
 }
 
 // Source is one event source, ready to be used by many goroutines.

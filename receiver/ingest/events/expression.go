@@ -13,6 +13,7 @@ import (
 // to the environment, to files or to modules here.
 var functions = []gojq.CompilerOption{
 	gojq.WithVariables([]string{"$headers", "$event"}),
+	gojq.WithFunction("status_word", 0, 0, statusWord),
 	gojq.WithFunction("jira_text", 0, 0, func(v any, _ []any) any { return jiraText(v) }),
 }
 
@@ -84,6 +85,7 @@ func (x *expression) all(ctx context.Context, in input, most int) (values []any,
 // with them.
 type compiler struct {
 	functions string // with a line break behind them, or ""
+	broken    bool   // the functions are wrong, and what uses them seems so
 	problems  []Problem
 }
 
@@ -94,15 +96,13 @@ func (c *compiler) define(text string) {
 	if strings.TrimSpace(text) == "" {
 		return
 	}
-	if !c.try("mapping.functions", text+"\n.", 0) {
-		return
-	}
 	c.functions = text + "\n"
+	c.broken = c.compile("mapping.functions", c.functions+".", 0) == nil
 }
 
 // expression compiles one field; nil if it is empty or wrong.
 func (c *compiler) expression(field, text string) *expression {
-	if strings.TrimSpace(text) == "" {
+	if strings.TrimSpace(text) == "" || c.broken {
 		return nil
 	}
 	field = "mapping." + field

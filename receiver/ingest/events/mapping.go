@@ -25,8 +25,8 @@ const (
 
 // How long a story is open without news, where the mapping does not say.
 const (
-	expiresUnended = 24 * time.Hour      // nothing can ever end it
-	expiresEnded   = 30 * 24 * time.Hour // its end was missed, or it rests
+	expiresUnstated = 24 * time.Hour      // nothing was said of a state, so no end will come
+	expiresStated   = 30 * 24 * time.Hour // the end was missed, or the story rests
 )
 
 // sourceLabel is the label with the source's name: plumbing that routes can
@@ -39,10 +39,10 @@ const spread = "*"
 
 // mapping is a compiled Mapping.
 type mapping struct {
-	each, when, key, name, status, action, id, who, text, url, startsAt, endsAt, card *expression
+	each, when, key, name, status, action, id, who, text, url, startsAt, endsAt, card, partial, follows, truncated *expression
 
 	labels, annotations, values []named
-	expires                     time.Duration
+	expires                     time.Duration // 0 for the default
 }
 
 // named is the expression of one label, annotation or value.
@@ -66,7 +66,8 @@ func compile(m Mapping) (*mapping, []Problem) {
 		{&compiled.name, "name", m.Name}, {&compiled.status, "status", m.Status}, {&compiled.action, "action", m.Action},
 		{&compiled.id, "id", m.ID}, {&compiled.who, "who", m.Who}, {&compiled.text, "text", m.Text},
 		{&compiled.url, "url", m.URL}, {&compiled.startsAt, "starts_at", m.StartsAt}, {&compiled.endsAt, "ends_at", m.EndsAt},
-		{&compiled.card, "card", m.Card},
+		{&compiled.card, "card", m.Card}, {&compiled.partial, "partial", m.Partial}, {&compiled.follows, "follows", m.Follows},
+		{&compiled.truncated, "truncated", m.Truncated},
 	} {
 		*field.to = c.expression(field.name, field.text)
 	}
@@ -83,13 +84,8 @@ func compile(m Mapping) (*mapping, []Problem) {
 			}
 		}
 	}
-	switch {
-	case m.Expires < 0:
-		c.problems = append(c.problems, Problem{Field: "mapping.expires", What: "it is before now", Do: "write a time such as 24h, or remove it"})
-	case m.Expires == 0 && compiled.stateless():
-		compiled.expires = expiresUnended
-	case m.Expires == 0:
-		compiled.expires = expiresEnded
+	if m.Expires < 0 {
+		c.problems = append(c.problems, Problem{Field: "mapping.expires", What: "it is less than nothing", Do: "write a time such as 24h, or remove it"})
 	}
 	return compiled, c.problems
 }
@@ -120,15 +116,14 @@ func (c *compiler) all(field string, expressions map[string]string) []named {
 	return all
 }
 
-// stateless says that the mapping knows only of events that happen, not of
-// anything that ends.
-func (m *mapping) stateless() bool { return m.status == nil && m.action == nil }
-
 // facts are what a mapping made of one event.
 type facts struct {
 	alert  alert.Alert
 	action action
 	stated bool // the event said what the state is, or what was done
+	// stateless: somebody did something, and whether it still fires was not
+	// said.
+	stateless bool
 }
 
 // facts runs the expressions of one alert.
@@ -165,6 +160,17 @@ func (m *mapping) facts(ctx context.Context, in input, source string, now time.T
 	return f, nil
 }
 
+// until is how long the event's story is open without news.
+func (m *mapping) until(stated bool) time.Duration {
+	switch {
+	case m.expires != 0:
+		return m.expires
+	case stated:
+		return expiresStated
+	}
+	return expiresUnstated
+}
+
 // cmpText is text, or other if there is none.
 func cmpText(text, other string) string {
 	if strings.TrimSpace(text) == "" {
@@ -198,6 +204,12 @@ func (r *reader) text(x *expression) string {
 	return strings.TrimSpace(asText(value))
 }
 
+// yes is whether a field yields anything but null and false.
+func (r *reader) yes(x *expression) bool {
+	value := r.value(x)
+	return value != nil && value != false
+}
+
 func (r *reader) time(x *expression) time.Time { return asTime(r.value(x)) }
 
 // state is firing or resolved, by the action if it tells, else by the status.
@@ -218,6 +230,7 @@ func (r *reader) state(m *mapping, f *facts) alert.Status {
 		r.err = &fieldError{"mapping.status", err}
 	}
 	if status == "" {
+		f.stateless = f.stated
 		return alert.Firing
 	}
 	f.stated = true

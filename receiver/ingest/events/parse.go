@@ -112,7 +112,11 @@ func (s *Source) story(ctx context.Context, e event, in input, now time.Time) (i
 	told := &group.Event{
 		Deed: f.action.deed(),
 		Who:  cut(r.text(s.mapping.who), maxWho), Text: cut(r.text(s.mapping.text), maxText),
-		Expires: s.mapping.expires,
+		Expires: s.mapping.until(f.stated),
+	}
+	partial, follows := f.stateless, r.yes(s.mapping.follows)
+	if s.mapping.partial != nil {
+		partial = r.yes(s.mapping.partial)
 	}
 	if r.err != nil {
 		return ingest.Snapshot{}, r.err
@@ -131,7 +135,9 @@ func (s *Source) story(ctx context.Context, e event, in input, now time.Time) (i
 		key = s.recent.key(e.raw, now)
 	}
 	f.alert.Event = keep(e)
-	return s.snapshot(key, f.alert, told), nil
+	snapshot := s.snapshot(key, f.alert, told)
+	snapshot.Partial, snapshot.Stateless, snapshot.Follows = partial, f.stateless, follows
+	return snapshot, nil
 }
 
 // snapshot is the news of a story of one alert. The alert is the same whatever
@@ -153,13 +159,16 @@ func (s *Source) alerts(ctx context.Context, e event, in input, now time.Time) (
 	}
 	r := &reader{ctx: ctx, in: in}
 	key := r.text(s.mapping.key)
+	if left, ok := asNumber(r.value(s.mapping.truncated)); ok && left > 0 {
+		more += int(min(left, 1e6))
+	}
 	if r.err != nil {
 		return ingest.Snapshot{}, false, r.err
 	}
 	snapshot := ingest.Snapshot{
 		Source: s.name, Origin: ingest.Origin("events", s.name, key),
 		Complete: key != "", Repeats: true, Truncated: more,
-		Event:  &group.Event{Expires: s.mapping.expires},
+		Event:  &group.Event{Expires: s.mapping.until(true)},
 		Sender: group.SenderDetails{Receiver: s.name},
 	}
 	place := make(map[alert.Fingerprint]int, len(items))

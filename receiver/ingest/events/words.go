@@ -47,6 +47,20 @@ func statusOf(value any) (alert.Status, error) {
 	return status, nil
 }
 
+// statusWord is offered to mappings as status_word: "firing" or "resolved" for
+// a word that means it, null for all else.
+func statusWord(value any, _ []any) any {
+	text, isText := value.(string)
+	if !isText {
+		return nil
+	}
+	status, err := statusOf(text)
+	if err != nil || status == "" {
+		return nil
+	}
+	return string(status)
+}
+
 // action is what an event does to its story.
 type action string
 
