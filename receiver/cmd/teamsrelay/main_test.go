@@ -145,36 +145,6 @@ func TestServePrintsMistakesAsCheckConfigDoes(t *testing.T) {
 	require.Equal(t, say(t, "check-config", wrong).out, got.err, "editors jump to FILE:LINE only at the start of a line")
 }
 
-func TestRenderPrintsWhatGoesOverTheWire(t *testing.T) {
-	const payload = `{"version":"4","groupKey":"k","alerts":[{"status":"firing","labels":{"alertname":"DiskFull","severity":"warning"}}]}`
-	broken := write(t, "broken.tmpl", "{{ define \"rack\" }}\n{{ index .Alerts 7 }}\n{{ end }}")
-	config := write(t, "card.yml", good+"template_files: ["+broken+"]\n")
-	for name, c := range map[string]struct {
-		args     string
-		in       string
-		code     int
-		out, err string
-	}{
-		"the sample":                   {"", "", 0, `{"type":"message"`, ""},
-		"the sample, for reading":      {"--indent", "", 0, "{\n  \"type\": \"message\"", ""},
-		"a payload on standard input":  {"--data=-", payload, 0, "Disk full", ""},
-		"a payload without alerts":     {"--data=-", `{"version":"4","alerts":[]}`, 1, "", "the payload has no alerts"},
-		"a payload that is no payload": {"--data=-", "{", 1, "", "JSON"},
-		"a payload that is too large":  {"--data=-", strings.Repeat(" ", 11<<20), 1, "", "over 10 MiB"},
-		"a template that fails":        {"--card=rack --config.file=" + config, "", 1, "", "broken.tmpl:2"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			got := sayWith(t, c.in, append([]string{"render"}, strings.Fields(c.args)...)...)
-			require.Equal(t, c.code, got.code, got.err)
-			require.Contains(t, got.out, c.out)
-			require.Contains(t, got.err, c.err)
-			if c.err == "" {
-				require.Empty(t, got.err, "what is piped on must not be disturbed")
-			}
-		})
-	}
-}
-
 func TestAStopIsNotAFailure(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

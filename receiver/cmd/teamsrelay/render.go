@@ -4,124 +4,174 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 	"time"
+	"unicode/utf16"
 
 	"github.com/alecthomas/kingpin/v2"
 
 	"github.com/teamsrelay/teamsrelay/receiver/card"
 	"github.com/teamsrelay/teamsrelay/receiver/config"
-	"github.com/teamsrelay/teamsrelay/receiver/group"
-	"github.com/teamsrelay/teamsrelay/receiver/ingest/alertmanager"
 	"github.com/teamsrelay/teamsrelay/receiver/teams/workflow"
 )
 
-func addRender(k *kingpin.Application, p *program) {
-	cmd := k.Command("render", "Print the message for an Alertmanager payload as it goes over the wire.")
-	cmd.HelpLong(`Examples:
-  teamsrelay render --indent
-  teamsrelay render --config.file=teamsrelay.yml --card=rack --data=payload.json
+// rendering is what `render` was asked for.
+type rendering struct {
+	*program
+	config, card, sample, event, data, transport, html string
 
-payload.json is what Alertmanager posts to a webhook. The message goes to
-standard output. Exit code 1 if the template fails: standard error then has
-its file and line, and the message is the minimal card that would be sent.`)
-	file := cmd.Flag("config.file", "Use the templates of this configuration.").String()
-	name := cmd.Flag("card", "The card: a shipped one or a define of a template file.").Default(card.Default).String()
-	data := cmd.Flag("data", "The payload, as Alertmanager's webhook sends it; - is standard input. A sample if not given.").String()
-	cmd.Flag("transport", "The way into Teams.").Default("workflow").Enum("workflow")
-	indent := cmd.Flag("indent", "Indent the JSON for reading.").Bool()
-	cmd.Action(func(*kingpin.ParseContext) error {
-		set, err := p.cards(*file)
-		if err != nil {
-			return err
-		}
-		if !set.Has(*name) {
-			return fmt.Errorf("there is no card %q; use one of %s, or name the file that defines it under template_files: and that configuration with --config.file",
-				*name, strings.Join(set.Names(), ", "))
-		}
-		in, err := p.cardInput(*data, time.Now())
-		if err != nil {
-			return err
-		}
-		message := set.Render(*name, in, card.WorkflowLimit)
-		wire := workflow.Envelope(message)
-		if *indent {
-			var pretty bytes.Buffer
-			if err := json.Indent(&pretty, wire, "", "  "); err != nil {
-				return err
-			}
-			wire = pretty.Bytes()
-		}
-		fmt.Fprintf(p.out, "%s\n", wire)
-		if message.Folded != "" {
-			fmt.Fprintln(p.err, "teamsrelay: to make the card fit:", message.Folded)
-		}
-		if message.Fault != nil {
-			fmt.Fprintln(p.err, "teamsrelay: the minimal card is shown, because:", message.Fault)
-			return errFailed
-		}
-		return nil
-	})
+	indent bool
 }
 
-func (p *program) cards(file string) (*card.Set, error) {
-	if file == "" {
-		set, _ := card.New(nil) // the shipped cards are tested
-		return set, nil
+func addRender(k *kingpin.Application, p *program) {
+	cmd := k.Command("render", "Print the message for a payload as it goes over the wire, or see its card in a browser.")
+	cmd.HelpLong(`Examples:
+  teamsrelay render --card=threshold --html=card.html
+  teamsrelay render --sample="reload-failed resolved" --indent
+  teamsrelay render --config.file=teamsrelay.yml --card=rack --data=payload.json
+  teamsrelay render --event=jira --data=issue.json --html=card.html
+
+payload.json is what Alertmanager posts to a webhook; with --event the body is
+what that event source sends, and a body of several events gives a message a
+line. The card is that of the first news. Without --data it shows a sample;
+--sample=list prints their names.
+
+Without --card it is the card that serve would choose: that of the alert's route,
+or else the one that suits what happened.
+
+The message goes to standard output. Exit code 1 if the template fails: standard
+error then has its file and line, and the message is the minimal card that would
+be sent.`)
+	r := &rendering{program: p}
+	cmd.Flag("config.file", "Use the templates and routes of this configuration.").StringVar(&r.config)
+	cmd.Flag("card", "The card: a shipped one or a define of a template file.").StringVar(&r.card)
+	cmd.Flag("sample", "Show this sample, or the first of this card's; list prints all names.").PlaceHolder("NAME").StringVar(&r.sample)
+	cmd.Flag("event", "The body comes from this event source of the configuration, or from any of the kind of this preset.").PlaceHolder("SOURCE|PRESET").StringVar(&r.event)
+	cmd.Flag("data", "The payload, as Alertmanager's webhook or the event source sends it; - is standard input.").PlaceHolder("FILE").StringVar(&r.data)
+	cmd.Flag("transport", "The way into Teams: workflow takes 24 KB, bot 80 KB.").Default("workflow").EnumVar(&r.transport, "workflow", "bot")
+	cmd.Flag("html", "Write a page to this file, too: it shows the card with Microsoft's renderer, light and dark, on a desktop and on a phone.").PlaceHolder("FILE").StringVar(&r.html)
+	cmd.Flag("indent", "Indent the JSON for reading.").BoolVar(&r.indent)
+	cmd.Action(func(*kingpin.ParseContext) error { return r.run(time.Now()) })
+}
+
+func (r *rendering) run(now time.Time) error {
+	c, err := r.configuration()
+	if err != nil {
+		return err
 	}
-	c, problems := config.Load(file, config.Env{Lookup: os.LookupEnv})
+	if !c.Cards.Has(r.card) {
+		return fmt.Errorf("there is no card %q; use one of %s, or name the file that defines it under template_files: and that configuration with --config.file",
+			r.card, strings.Join(c.Cards.Names(), ", "))
+	}
+	if r.sample == "list" {
+		for _, example := range card.Samples(now) {
+			fmt.Fprintln(r.out, example.Name)
+		}
+		return nil
+	}
+	inputs, err := r.inputs(c, now)
+	if err != nil {
+		return err
+	}
+	way := ways[r.transport]
+	var shown []rendered
+	failed := false
+	for _, in := range inputs {
+		one := rendered{name: in.Name, message: c.Cards.RenderExample(in, way.limit)}
+		shown = append(shown, one)
+		if err := r.print(one.message); err != nil {
+			return err
+		}
+		failed = failed || one.message.Fault != nil
+	}
+	if r.html != "" {
+		if err := r.page(shown, way); err != nil {
+			return err
+		}
+	}
+	if failed {
+		return errFailed
+	}
+	return nil
+}
+
+// rendered is a message, and for people what it was made from.
+type rendered struct {
+	name    string
+	message card.Message
+}
+
+// print writes a message to standard output, and what is to be said of it to
+// standard error.
+func (r *rendering) print(m card.Message) error {
+	wire := workflow.Envelope(m)
+	if r.indent {
+		var pretty bytes.Buffer
+		if err := json.Indent(&pretty, wire, "", "  "); err != nil {
+			return err
+		}
+		wire = pretty.Bytes()
+	}
+	fmt.Fprintf(r.out, "%s\n", wire)
+	for _, note := range notes(m) {
+		fmt.Fprintln(r.err, "teamsrelay:", note)
+	}
+	return nil
+}
+
+// notes are what somebody should know of a message.
+func notes(m card.Message) []string {
+	var list []string
+	if m.Folded != "" {
+		list = append(list, "to make the card fit, left out: "+m.Folded)
+	}
+	if m.Fault != nil {
+		list = append(list, "the minimal card is shown, because: "+m.Fault.Error())
+	}
+	return list
+}
+
+// way is a way into Teams. The messages of both have the same form.
+type way struct {
+	limit card.Limit
+	// size is how much of the limit a message takes.
+	size func(wire []byte) int
+}
+
+var ways = map[string]way{
+	"workflow": {card.WorkflowLimit, func(wire []byte) int { return len(wire) }},
+	// Microsoft's service counts UTF-16 and takes about 100 KB; 80 leave room
+	// (teams-platform §2.9).
+	"bot": {
+		card.Limit{Bytes: 80 << 10, UTF16: true, Overhead: 2 * card.WorkflowLimit.Overhead},
+		func(wire []byte) int { return 2 * len(utf16.Encode([]rune(string(wire)))) },
+	},
+}
+
+// configuration is the user's, or one of nothing but the shipped cards.
+func (r *rendering) configuration() (*config.Config, error) {
+	if r.config == "" {
+		set, _ := card.New(nil) // the shipped cards are tested
+		return &config.Config{Cards: set}, nil
+	}
+	c, problems := config.Load(r.config, config.Env{Lookup: os.LookupEnv})
 	if problems.Failed() {
 		return nil, problems
 	}
-	return c.Cards, nil
+	return c, nil
 }
 
-func (p *program) payload(name string) ([]byte, error) {
-	var from io.Reader
-	switch name {
-	case "-":
-		from = p.in
-	default:
-		f, err := os.Open(name)
-		if err != nil {
-			return nil, fmt.Errorf("the payload cannot be read: %w", err)
+// routed is the card that the first route for these labels names; "" if it
+// leaves the choice to what the alerts are.
+func routed(c *config.Config, labels map[string]string) string {
+	if c.Tree == nil {
+		return ""
+	}
+	for _, node := range c.Tree.Match(labels) {
+		if targets := node.Spec("", true, nil).Targets; len(targets) > 0 {
+			return targets[0].Card
 		}
-		defer f.Close()
-		from = f
 	}
-	payload, err := io.ReadAll(io.LimitReader(from, alertmanager.MaxBody+1))
-	if err == nil && len(payload) > alertmanager.MaxBody {
-		err = fmt.Errorf("the payload is over %d MiB, which a receiver would refuse too", alertmanager.MaxBody>>20)
-	}
-	return payload, err
-}
-
-// cardInput is what a card is made from: the group that the payload would make
-// if it were the first news of it, or the sample that check-config tries.
-func (p *program) cardInput(name string, now time.Time) (card.Input, error) {
-	if name == "" {
-		in := card.Sample(now)
-		in.Location = time.Local
-		return in, nil
-	}
-	payload, err := p.payload(name)
-	if err != nil {
-		return card.Input{}, err
-	}
-	snapshot, err := alertmanager.ParseWebhook(payload, now)
-	if err != nil {
-		return card.Input{}, err
-	}
-	if len(snapshot.Alerts) == 0 {
-		return card.Input{}, fmt.Errorf("the payload has no alerts, so there is no card")
-	}
-	g, _ := group.Receive(group.Group{Key: snapshot.Origin, Origin: snapshot.Origin}, group.Received{
-		Spec:   group.Spec{Source: snapshot.Source, Ready: true, Labels: snapshot.GroupLabels},
-		Alerts: snapshot.Alerts, Snapshot: true, Truncated: snapshot.Truncated, Sender: snapshot.Sender,
-	}, now)
-	g, _ = group.Advance(g, group.Tick{}, now)
-	g.ID = 1
-	return card.Input{Group: g, Now: now, Location: time.Local}, nil
+	return ""
 }
