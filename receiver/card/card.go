@@ -45,6 +45,9 @@ type Message struct {
 	Fault error
 	// Folded says what was left out to make the card fit; "" when nothing was.
 	Folded string
+	// Lost is what an old template, or another program's card, asked for and
+	// Teams cannot do: warnings, the card is sent without it.
+	Lost []Problem
 }
 
 // DigestRow is one group in a digest.

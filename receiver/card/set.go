@@ -51,6 +51,7 @@ type place struct {
 type worker struct {
 	render    *render
 	assembler assembler
+	losses    []loss // of the last card
 }
 
 // New reads the shipped templates and then the user's files; a user's define
@@ -247,7 +248,7 @@ func (s *Set) make(name string, data *Data, preview string, wall wall, limit Lim
 		if err != nil {
 			return Message{}, s.explain(w, name, err)
 		}
-		message := Message{Card: card, Summary: cmp.Or(summary, preview), Folded: reduce.folded}
+		message := Message{Card: card, Summary: cmp.Or(summary, preview), Folded: reduce.folded, Lost: s.lost(w, name)}
 		if limit.fits(message) {
 			return message, nil
 		}
@@ -275,6 +276,7 @@ func (s *Set) once(w *worker, name string, data *Data, wall wall, reduce reducti
 		return nil, "", err
 	}
 	card := &w.assembler.tree
+	w.losses = card.adapt(w.assembler.foreign)
 	check := checker{tree: card, images: reduce.images}
 	if err := check.check(); err != nil {
 		return nil, "", err
@@ -324,6 +326,20 @@ func (s *Set) explain(w *worker, name string, err error) error {
 	}
 	problem.Line = s.defined[name]
 	return problem
+}
+
+// lost says where in the templates stands what could not be carried over.
+func (s *Set) lost(w *worker, name string) []Problem {
+	var problems []Problem
+	for _, l := range w.losses {
+		problem := Problem{Warning: true, File: s.templates.Lookup(name).ParseName, Line: s.defined[name],
+			What: l.what, Do: "the card is sent without it"}
+		if at, ok := s.placeOf(w.render, l.from); ok {
+			problem.File, problem.Line = at.file, at.line
+		}
+		problems = append(problems, problem)
+	}
+	return problems
 }
 
 // placeOf finds the line of the template that wrote what stands at an offset.

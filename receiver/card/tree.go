@@ -13,8 +13,8 @@ type node struct {
 	raw   []byte // a string without its quotes, as it is escaped; or the literal
 	first int32  // the first child, 0 without one
 	last  int32
-	next  int32 // the next sibling, 0 without one
-	gone  bool  // taken out
+	next  int32   // the next sibling, 0 without one
+	gone  bool    // taken out
 	how   writing // how Teams reads a string, as far as that was known
 	from  int32   // where an object begins in the template's output
 }

@@ -18,6 +18,7 @@ func (s *Set) Check(name string) []Problem {
 			problems = append(problems, fault)
 			continue
 		}
+		problems = append(problems, message.Lost...)
 		for _, line := range teamsSchema().faults(message.Card) {
 			problem := Problem{What: fmt.Sprintf("card %q: %s", name, line), Do: "Teams may refuse the card"}
 			if t := s.templates.Lookup(name); t != nil {

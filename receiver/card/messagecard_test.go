@@ -1,0 +1,139 @@
+package card
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// payloadOf renders the card payload for what some program posted.
+func payloadOf(t *testing.T, body string) Message {
+	t.Helper()
+	set, _ := New(nil)
+	message := set.Render("payload", ofEvent(body, nil), WorkflowLimit)
+	require.NoError(t, message.Fault)
+	require.Empty(t, teamsSchema().faults(message.Card), "%s", message.Card)
+	return message
+}
+
+func TestAMessageCardBecomesAnAdaptiveCard(t *testing.T) {
+	message := payloadOf(t, `{
+		"@type": "MessageCard", "@context": "http://schema.org/extensions",
+		"summary": "Reload failed", "themeColor": "D70000",
+		"title": "Reload of **Sales** failed", "text": "Since <b>10:00</b><br>on <a href=\"https://q/hub\">the hub</a>",
+		"sections": [
+			{"activityTitle": "Butler", "activitySubtitle": "on Q1", "activityText": "# Error\nmore", "activityImage": "https://x/i.png"},
+			{"title": "Details", "startGroup": true, "facts": [{"name": "App", "value": "Sales_2024"}, {}],
+				"heroImage": {"image": "https://x/hero.png", "title": "the app"}, "images": [{"image": "https://x/1.png"}],
+				"text": "a | b\n--- | ---\n1 | 2"},
+			{"markdown": false, "text": "2 * 3 * 4"}
+		],
+		"potentialAction": [
+			{"@type": "OpenUri", "name": "Hub", "targets": [{"os": "iOS", "uri": "https://q/ios"}, {"os": "default", "uri": "https://q/hub"}]},
+			{"@type": "ViewAction", "name": "Old", "target": ["https://q/old"]},
+			{"@type": "HttpPOST", "name": "Restart", "target": "https://q/api"},
+			{"@type": "ActionCard", "name": "Comment", "inputs": [], "actions": [{"@type": "HttpPOST", "name": "Send", "target": "https://q"}]},
+			{"@type": "OpenUri", "name": "Bad", "targets": [{"os": "default", "uri": "javascript:alert(1)"}]}
+		]}`)
+	require.Equal(t, "Reload failed", message.Summary, "the phone shows the summary")
+	compare(t, "old messagecard", message)
+	var lost []string
+	for _, p := range message.Lost {
+		require.True(t, p.Warning)
+		lost = append(lost, p.What)
+	}
+	require.Equal(t, []string{
+		`the button "Restart" (HttpPOST) cannot be carried over: a card in Teams opens pages and calls nobody`,
+		`the form behind the button "Comment" (ActionCard) cannot be carried over: Teams sends forms to bots only`,
+		`the button "Send" (HttpPOST) cannot be carried over: a card in Teams opens pages and calls nobody`,
+		`the button "Bad" is left out: its address is not http, https or mailto`,
+	}, lost)
+}
+
+func TestTheColourOfAMessageCardBecomesTheStyleThatComesNearest(t *testing.T) {
+	for color, style := range map[string]string{
+		"2DC72D": "good", "#00FF00": "good", "8C1A1A": "attention", "D70000": "attention", "f00": "attention", "E0218A": "attention",
+		"FFA500": "warning", "FFFF00": "warning", "0076D7": "accent", "6264A7": "accent", "808080": "emphasis", "000000": "emphasis",
+		"": "", "red": "", "12345": "", "GGGGGG": "",
+	} {
+		require.Equal(t, style, themeStyle(color), color)
+	}
+}
+
+func TestACardOfAnotherProgramActsForNobody(t *testing.T) {
+	message := payloadOf(t, `{"type": "message", "summary": "Hello", "attachments": [{
+		"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": null, "content": {
+		"type": "AdaptiveCard", "version": "1.4",
+		"refresh": {"action": {"type": "Action.Execute", "verb": "x"}, "userIds": []},
+		"msteams": {"width": "Full", "entities": [{"type": "mention", "text": "<at>Boss</at>", "mentioned": {"id": "boss@x", "name": "Boss"}}]},
+		"body": [
+			{"type": "TextBlock", "text": "Hi <at>Boss</at> {{DATE(2026-01-01T00:00:00Z)}} **bold**"},
+			{"type": "Input.Text", "id": "password"},
+			{"type": "Image", "url": "data:image/svg+xml;base64,AAAA", "altText": "x"},
+			{"type": "Image", "url": "data:image/png;base64,iVBORw0KGgo=", "altText": "x"},
+			{"type": "Container", "selectAction": {"type": "Action.Submit", "data": {}}, "items": [{"type": "TextBlock", "text": "in"}]},
+			{"type": "Sparkles"}
+		],
+		"actions": [
+			{"type": "Action.Submit", "title": "Send", "data": {}}, {"type": "action.execute", "title": "Go"},
+			{"type": "Action.Http", "title": "Call", "url": "https://x"},
+			{"type": "Action.OpenUrl", "title": "Page", "url": "https://x"}, {"type": "Action.OpenUrl", "title": "Bad", "url": "file:///etc/passwd"}
+		]}}]}`)
+	require.Equal(t, "Hello", message.Summary)
+	compare(t, "old payload", message)
+	for _, word := range []string{"<at>", "{{", "entities", "Submit", "xecute", "Action.Http", "Input", "svg", "refresh", "file:"} {
+		require.NotContains(t, string(message.Card), word)
+	}
+	require.Contains(t, string(message.Card), "data:image/png;base64,iVBORw0KGgo=")
+	require.Len(t, message.Lost, 8, "each is named: %v", message.Lost)
+}
+
+func TestPayloadsOfOtherShapes(t *testing.T) {
+	tests := []struct {
+		name, body string
+		want       []string
+	}{
+		{"a MessageCard without its type", `{"title": "T*", "text": "*x*"}`, []string{`"T\\*"`, `"*x*"`}},
+		{"one in an attachment", `{"attachments": [{"contentType": "application/vnd.microsoft.teams.card.o365connector", "content": {"@type": "MessageCard", "text": "hello"}}]}`, []string{`"hello"`}},
+		{"only a summary", `{"@type": "MessageCard", "summary": "hello_there"}`, []string{`"hello\\_there"`}},
+		{"numbers where text belongs", `{"@type": "MessageCard", "title": 5, "sections": [{"facts": [{"name": "n", "value": 7}]}]}`, []string{`"5"`, `"7"`}},
+		{"a second attachment", `{"attachments": [{"content": {"type": "AdaptiveCard", "version": "1.2", "body": []}}, {"content": {"type": "AdaptiveCard", "body": []}}]}`, []string{`AdaptiveCard`}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			message := payloadOf(t, test.body)
+			for _, want := range test.want {
+				require.Contains(t, string(message.Card), want)
+			}
+			require.True(t, json.Valid(message.Card))
+		})
+	}
+}
+
+func TestMarkdownThatTeamsDoesNotShowBecomesReadable(t *testing.T) {
+	tests := map[string]string{
+		"# Alerts Firing:\ntext":                          "**Alerts Firing:**\n\ntext",
+		"## **Bold** ##":                                  "**Bold**",
+		"a<br/>b<BR>c":                                    "a\n\nb\n\nc",
+		"<b>x</b> <i>y</i> <strong>z":                     "**x** *y* **z**",
+		"<b>x<br>y</b>":                                   "**x**\n\ny",
+		`<a href="https://x/a b">t</a>`:                   "[t](https://x/a%20b)",
+		"<ul><li>a</li><li>b</li></ul>":                   "\n\n- a\n- b",
+		"![alt](https://x/i.png)":                         "[alt](https://x/i.png)",
+		"[one\n\ntwo](https://x)":                         "[one](https://x)\n\ntwo",
+		"[](https://x)":                                   "[Open](https://x)",
+		"| a | b |\n|---|---|\n| 1 | 2 |":                 "**a** · **b**\n\n1 · 2",
+		"| no table":                                      "| no table",
+		"> quoted":                                        "quoted",
+		"a\n---\nb":                                       "a\n\nb",
+		"```\ncode # x\n```":                              "code # x",
+		"2 < 3 and <unknown>":                             "2 < 3 and <unknown>",
+		"- item\n- item":                                  "- item\n- item",
+		`<img src="https://x/i.png" alt="graph"> <at>x`:   "[graph](https://x/i.png) <at>x",
+		"&lt;b&gt; stays, as it was escaped, \\# as well": "&lt;b&gt; stays, as it was escaped, \\# as well",
+	}
+	for text, want := range tests {
+		require.Equal(t, want, readable(text), "%q", text)
+	}
+}
