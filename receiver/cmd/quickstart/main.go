@@ -80,24 +80,31 @@ func run(ctx context.Context, program, config string, pause time.Duration, once 
 		return err
 	}
 	start := time.Now()
-	if err := post(ctx, payload("firing", start, time.Time{})); err != nil {
-		return err
+	host := fmt.Sprintf("qlik%d", start.Unix()%1000) // of this run only, as the alert
+	fmt.Println("As Alertmanager would send it to /alertmanager, and Butler to /events/butler:")
+	for i, s := range []struct {
+		words, path string
+		body        func() []byte
+	}{
+		{"an alert fires", "/alertmanager", func() []byte { return payload("firing", start, time.Time{}) }},
+		{"a service stops", "/events/butler", func() []byte { return service(host, "STOPPED") }},
+		{"the alert is resolved", "/alertmanager", func() []byte { return payload("resolved", start, time.Now()) }},
+		{"the service runs again", "/events/butler", func() []byte { return service(host, "RUNNING") }},
+	} {
+		if i == 2 {
+			if err := sleep(ctx, pause); err != nil {
+				return err
+			}
+		}
+		sent := time.Now()
+		if err := post(ctx, s.path, s.body()); err != nil {
+			return err
+		}
+		if err := arrival(ctx, len(before)+i+1); err != nil {
+			return err
+		}
+		fmt.Printf("  %-24s its card is there after %d ms\n", s.words, time.Since(sent).Milliseconds())
 	}
-	fmt.Println("An alert was sent to " + relay + "/alertmanager as Alertmanager would send it.")
-	if err := arrival(ctx, len(before)+1); err != nil {
-		return err
-	}
-	fmt.Printf("  firing    %s after %d ms\n", "arrived", time.Since(start).Milliseconds())
-	if err := sleep(ctx, pause); err != nil {
-		return err
-	}
-	if err := post(ctx, payload("resolved", start, time.Now())); err != nil {
-		return err
-	}
-	if err := arrival(ctx, len(before)+2); err != nil {
-		return err
-	}
-	fmt.Println("  resolved  arrived")
 	if once {
 		return nil
 	}
@@ -191,8 +198,8 @@ func get(ctx context.Context, url string) ([]byte, error) {
 	return do(request)
 }
 
-func post(ctx context.Context, body []byte) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, relay+"/alertmanager", bytes.NewReader(body))
+func post(ctx context.Context, path string, body []byte) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, relay+path, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
@@ -223,6 +230,18 @@ func sleep(ctx context.Context, d time.Duration) error {
 	case <-time.After(d):
 		return nil
 	}
+}
+
+// service is what Butler's service monitor posts.
+func service(host, state string) []byte {
+	body, err := json.Marshal(map[string]any{
+		"event": "Windows service monitor", "host": host, "serviceStatus": state, "stateChanged": true, "currState": state,
+		"serviceName": "QlikSenseEngineService", "serviceDisplayName": "Qlik Sense Engine Service", "serviceStartType": "Automatic",
+	})
+	if err != nil {
+		panic(err) // these values can be marshalled
+	}
+	return body
 }
 
 // payload is a group of three alerts as Alertmanager's webhook sends it. The
