@@ -58,14 +58,26 @@ func TestSamples(t *testing.T) {
 		require.Equal(t, [][]string{{"sre"}}, told(made, map[string]string{"severity": "warning", "team": "web"}))
 		require.Equal(t, [][]string{nil}, told(made, map[string]string{"alertname": "Watchdog"}))
 	})
-	t.Run("the commented options of the long one are options", func(t *testing.T) {
-		text, err := os.ReadFile(samples + "/teamsrelay.yml")
-		require.NoError(t, err)
-		for _, line := range commentedOption.FindAllString(string(text), -1) {
-			open := strings.Replace(string(text), line, strings.Replace(line, "# ", "", 1), 1)
-			_, problems := config.Parse("teamsrelay.yml", []byte(open), config.Env{Lookup: variables})
-			require.NotContains(t, problems.Error(), "there is no key", line)
-			require.NotContains(t, problems.Error(), "not YAML", line)
+	t.Run("the one of events routes as its comments say", func(t *testing.T) {
+		made := loaded["events.yml"]
+		require.NotNil(t, made)
+		require.Equal(t, [][]string{{"qlik"}}, told(made, map[string]string{"event_source": "butler"}))
+		require.Equal(t, [][]string{{"team"}}, told(made, map[string]string{"event_source": "jira", "priority": "High"}))
+		require.Equal(t, [][]string{nil}, told(made, map[string]string{"event_source": "jira", "priority": "Low"}))
+		require.False(t, made.Public(), "nobody has chosen a secret yet, so nobody may come from outside")
+	})
+	t.Run("the commented options are options", func(t *testing.T) {
+		for _, name := range []string{"teamsrelay.yml", "events.yml"} {
+			text, err := os.ReadFile(samples + "/" + name)
+			require.NoError(t, err)
+			lines := commentedOption.FindAllString(string(text), -1)
+			require.NotEmpty(t, lines, name)
+			for _, line := range lines {
+				open := strings.Replace(string(text), line, strings.Replace(line, "# ", "", 1), 1)
+				_, problems := config.Parse(name, []byte(open), config.Env{Lookup: variables})
+				require.NotContains(t, problems.Error(), "there is no key", line)
+				require.NotContains(t, problems.Error(), "not YAML", line)
+			}
 		}
 	})
 }
