@@ -40,6 +40,9 @@ var WorkflowLimit = Limit{Bytes: 24 << 10, Overhead: 512}
 type Message struct {
 	Card    []byte // the Adaptive Card, compact JSON
 	Summary string // the preview text that a phone shows
+	// Template is the name of the card that was wanted or chosen, whatever
+	// became of it.
+	Template string
 	// Fault is why the wanted template could not be used; the card is then
 	// the minimal one. nil when all went well.
 	Fault error

@@ -68,8 +68,8 @@ func (d *Deliverer) render(a *attempt, g group.Group) card.Message {
 	}
 	m := d.cards.Render(a.post.Card, in, a.address.Limit)
 	if m.Fault != nil {
-		d.metrics.fault(a.post.Card)
-		d.log.Error("A card's template failed; the minimal card is sent", "card", a.post.Card, "group", g.ShortID(), "err", m.Fault)
+		d.metrics.fault(m.Template)
+		d.log.Error("A card's template failed; the minimal card is sent", "card", m.Template, "group", g.ShortID(), "err", m.Fault)
 	}
 	return m
 }
