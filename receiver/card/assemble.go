@@ -26,6 +26,8 @@ type assembler struct {
 	// lenient takes line breaks and tabs inside strings, as templates for
 	// prometheus-msteams write them by accident.
 	lenient bool
+	// exact leaves text as it is, because Teams never sees it.
+	exact bool
 }
 
 // frame is an object or array that is open.
@@ -368,6 +370,10 @@ func (a *assembler) fill(h hole, how writing, start int) {
 		return
 	}
 	text := textOf(h.value)
+	if a.exact {
+		a.scratch = appendJSON(a.scratch, text)
+		return
+	}
 	if h.sink == sinkMention && mentionable(text) {
 		if how == markdown {
 			a.mentions = append(a.mentions, text)
@@ -437,11 +443,15 @@ func (a *assembler) graft(v hujson.Value, sink string) error {
 			return err
 		}
 		for _, m := range v.Members {
-			name := appendJSON(nil, plainText(m.Name.Value.(hujson.Literal).String()))
-			if name == nil {
-				name = []byte{}
+			name := m.Name.Value.(hujson.Literal).String()
+			if !a.exact {
+				name = plainText(name)
 			}
-			a.top().name, a.top().colon = name, true
+			raw := appendJSON(nil, name)
+			if raw == nil {
+				raw = []byte{}
+			}
+			a.top().name, a.top().colon = raw, true
 			if err := a.graft(m.Value, sink); err != nil {
 				return err
 			}

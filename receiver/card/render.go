@@ -71,13 +71,14 @@ func newRender(templates *template.Template, drawn *chart.Pictures) *render {
 	return r
 }
 
-// run executes a template and leaves its text and values in r.
-func (r *render) run(name string, data *Data, wall wall, reduce reduction) error {
+// run executes a template on dot and leaves its text and values in r. data is
+// what its functions know.
+func (r *render) run(name string, dot any, data *Data, wall wall, reduce reduction) error {
 	r.text, r.holes, r.pieces = r.text[:0], r.holes[:0], r.pieces[:0]
 	r.size, r.steps, r.left, r.told = 0, 0, 0, false
 	r.started, r.data, r.wall = time.Now(), data, wall
 	r.maxAlerts, r.pictures = reduce.rows, !reduce.images
-	return r.templates.ExecuteTemplate(r, name, data)
+	return r.templates.ExecuteTemplate(r, name, dot)
 }
 
 // Write takes the template's text.

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"text/template"
-	"text/template/parse"
 
 	"github.com/teamsrelay/teamsrelay/receiver/chart"
 	"github.com/teamsrelay/teamsrelay/templates"
@@ -36,6 +35,9 @@ type Set struct {
 	places    map[*byte]place // of the templates' texts
 	defined   map[string]int  // the lines in which the templates begin
 	names     []string
+	old       map[string]bool // templates for prometheus-msteams
+	wording   wording
+	everyday  string    // the card of groups that no other was chosen for
 	renders   sync.Pool // of *worker
 	drawn     chart.Pictures
 }
@@ -61,28 +63,17 @@ type worker struct {
 // A define whose name begins with an underscore is a part of cards, not a
 // card.
 func New(files []Source) (*Set, []Problem) {
-	s := &Set{
-		templates: template.New("").Option("missingkey=zero").Funcs(sharedFuncs()).Funcs((&render{}).funcs()),
-		places:    map[*byte]place{}, defined: map[string]int{},
-	}
-	var problems []Problem
+	s := newSet()
+	r := reader{set: s, owners: map[string]string{}}
 	for _, file := range shipped() {
-		problems = append(problems, s.add(file, nil)...)
+		r.add(file, false)
 	}
-	owners := map[string]string{}
 	for _, file := range files {
-		problems = append(problems, s.add(file, owners)...)
+		r.add(file, true)
 	}
-	problems = append(problems, s.unresolved()...)
-	for _, t := range s.templates.Templates() {
-		rewrite(t.Tree)
-		if !strings.HasPrefix(t.Name(), "_") {
-			s.names = append(s.names, t.Name())
-		}
-	}
-	slices.Sort(s.names)
+	r.finish()
 	s.renders.New = func() any { return &worker{render: newRender(s.templates, &s.drawn)} }
-	return s, problems
+	return s, r.problems
 }
 
 // shipped is the files in the program.
@@ -100,74 +91,6 @@ func shipped() []Source {
 		files = append(files, Source{Name: name, Text: string(text)})
 	}
 	return files
-}
-
-var parseFault = regexp.MustCompile(`(?s)^template: (.*?):(\d+): (.*)$`)
-
-// add parses a file and takes its defines into the set. owners holds which
-// user's file defined a name; nil for the shipped files.
-func (s *Set) add(file Source, owners map[string]string) []Problem {
-	parsed, err := template.New(file.Name).Funcs(sharedFuncs()).Funcs((&render{}).funcs()).Parse(file.Text)
-	if err != nil {
-		problem := Problem{File: file.Name, What: err.Error(), Do: "the file's cards are not used"}
-		if parts := parseFault.FindStringSubmatch(err.Error()); parts != nil {
-			problem.Line, _ = strconv.Atoi(parts[2])
-			problem.What = parts[3]
-		}
-		return []Problem{problem}
-	}
-	var problems []Problem
-	for _, t := range parsed.Templates() {
-		if t.Name() == file.Name {
-			if !parse.IsEmptyTree(t.Root) {
-				problems = append(problems, Problem{File: file.Name, Line: 1, Warning: true,
-					What: "text outside of {{ define }} is not used", Do: `put it between {{ define "name" }} and {{ end }}`})
-			}
-			continue
-		}
-		if owners != nil {
-			if other := owners[t.Name()]; other != "" {
-				problems = append(problems, Problem{File: file.Name, Line: lineAt(file.Text, int(t.Root.Pos)), Warning: true,
-					What: fmt.Sprintf("%q is also defined in %s", t.Name(), other), Do: "this one is used; rename or remove one"})
-			}
-			owners[t.Name()] = file.Name
-		}
-		s.defined[t.Name()] = lineAt(file.Text, int(t.Root.Pos))
-		s.locate(t.Root, file)
-		if _, err := s.templates.AddParseTree(t.Name(), t.Tree); err != nil {
-			problems = append(problems, Problem{File: file.Name, What: err.Error()})
-		}
-	}
-	return problems
-}
-
-// locate remembers where in the file each text of a template stands, so that a
-// mistake in the JSON can be told with its line.
-func (s *Set) locate(node parse.Node, file Source) {
-	for text := range texts(node) {
-		if len(text.Text) > 0 {
-			s.places[&text.Text[0]] = place{file.Name, lineAt(file.Text, int(text.Pos))}
-		}
-	}
-}
-
-func lineAt(text string, offset int) int {
-	return 1 + strings.Count(text[:min(offset, len(text))], "\n")
-}
-
-// unresolved finds calls of templates that do not exist.
-func (s *Set) unresolved() []Problem {
-	var problems []Problem
-	for _, t := range s.templates.Templates() {
-		for call := range calls(t.Root) {
-			if s.templates.Lookup(call.Name) == nil {
-				problems = append(problems, Problem{File: t.ParseName, Line: call.Line,
-					What: fmt.Sprintf("there is no template %q", call.Name), Do: "define it or correct the name"})
-			}
-		}
-	}
-	slices.SortFunc(problems, compareProblems)
-	return problems
 }
 
 // Has reports whether a card of this name can be rendered. "" is the card that
@@ -198,6 +121,7 @@ func (s *Set) Render(name string, in Input, limit Limit) Message {
 		message.Fault = faultOf(err)
 		message.Folded = foldedOf(err)
 	}
+	message.Template = name
 	return message
 }
 
@@ -238,6 +162,12 @@ func (s *Set) make(name string, data *Data, preview string, wall wall, limit Lim
 	}
 	w := s.renders.Get().(*worker)
 	defer s.renders.Put(w)
+	if name == Default {
+		if err := w.render.reword(s.wording, data, wall); err != nil {
+			return Message{}, s.explain(w, name, err)
+		}
+		preview = data.Card.Preview
+	}
 	var last error
 	for _, reduce := range reductions {
 		card, summary, err := s.once(w, name, data, wall, reduce)
@@ -269,9 +199,10 @@ func (s *Set) once(w *worker, name string, data *Data, wall wall, reduce reducti
 			text, summary, err = nil, "", fmt.Errorf("the card %q panics: %v", name, fault)
 		}
 	}()
-	if err := w.render.run(name, data, wall, reduce); err != nil {
+	if err := w.render.run(name, data, data, wall, reduce); err != nil {
 		return nil, "", err
 	}
+	w.assembler.lenient = s.old[name]
 	if err := w.assembler.assemble(w.render.text, w.render.holes); err != nil {
 		return nil, "", err
 	}
@@ -318,13 +249,12 @@ func (s *Set) explain(w *worker, name string, err error) error {
 		}
 		return problem
 	}
-	if parts := execFault.FindStringSubmatch(err.Error()); parts != nil {
-		problem.File = parts[1]
+	problem.Line = s.defined[name]
+	for parts := execFault.FindStringSubmatch(problem.What); parts != nil; parts = execFault.FindStringSubmatch(problem.What) {
+		problem.File = parts[1] // the innermost, if one template calls another
 		problem.Line, _ = strconv.Atoi(parts[2])
 		problem.What = parts[3]
-		return problem
 	}
-	problem.Line = s.defined[name]
 	return problem
 }
 
