@@ -42,6 +42,7 @@ type Tx interface {
 	AddressTx
 	RuleTx
 	RelayTx
+	IntentTx
 }
 
 // GroupTx keeps groups.
@@ -208,8 +209,8 @@ type AddressTx interface {
 	// first; RecordSend adds one and forgets those before keep.
 	Sends(address string, since time.Time) ([]time.Time, error)
 	RecordSend(address string, at, keep time.Time) error
-	// ShiftTimers moves every DueAt, NotBefore, LeasedUntil and send time by d:
-	// the wall clock jumped.
+	// ShiftTimers moves every DueAt, NotBefore, LeasedUntil and send time by d,
+	// those of intents too: the wall clock jumped.
 	ShiftTimers(d time.Duration) error
 	// Readdress moves posts that are not settled, and dead letters, of a
 	// destination from any address not in its list to the first of the list:

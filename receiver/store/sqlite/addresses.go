@@ -113,6 +113,7 @@ func (t *tx) ShiftTimers(d time.Duration) error {
 		`UPDATE addresses SET not_before = CAST(not_before + ? AS INTEGER) WHERE not_before IS NOT NULL`,
 		`UPDATE addresses SET leased_until = CAST(leased_until + ? AS INTEGER) WHERE leased_until IS NOT NULL`,
 		`UPDATE sends SET at = CAST(at + ? AS INTEGER)`,
+		`UPDATE intents SET not_before = CAST(not_before + ? AS INTEGER) WHERE state = 'requested'`,
 	} {
 		if _, err := t.write(sql, int64(d)); err != nil {
 			return err

@@ -30,6 +30,9 @@ func TestNoQueryReadsAWholeTable(t *testing.T) {
 		"UPDATE sends SET at = CAST":                     "SCAN sends",
 		"UPDATE addresses":                               "SCAN addresses",
 		"SELECT address, holder":                         "SCAN addresses",
+		"UPDATE intents SET not_before = CAST":           "SCAN intents USING ",
+		"SELECT id, group_id, source":                    "SCAN intents USING COVERING INDEX intents_queue",
+		"SELECT source, min(coalesce(not_before, 0))":    "SCAN intents USING COVERING INDEX intents_queue",
 	}
 	s := openAt(t, filepath.Join(t.TempDir(), "plan.db"))
 	used := map[string]bool{}
@@ -116,6 +119,17 @@ func TestNoQueryReadsAWholeTable(t *testing.T) {
 		_, e = tx.Readdress("ops", []string{"b"})
 		do(e)
 		do(tx.DeletePost(p.ID))
+		i := store.Intent{GroupID: g.ID, Source: "jira", State: store.IntentRequested}
+		do(tx.SaveIntent(&i))
+		do(tx.SaveIntent(&i))
+		_, e = tx.Intent(i.ID)
+		do(e)
+		_, e = tx.Intents([]int64{g.ID})
+		do(e)
+		_, e = tx.NextIntent("jira", now)
+		do(e)
+		_, e = tx.IntentQueues()
+		do(e)
 		return err
 	}))
 	require.NoError(t, s.Check(context.Background()))

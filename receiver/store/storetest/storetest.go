@@ -37,6 +37,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, reopen func(t *testi
 		{"readdress", testReaddress},
 		{"series", testSeries},
 		{"relayed", testRelayed},
+		{"intents", testIntents},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			part.test(&kit{T: t, open: open, reopenStore: reopen})
