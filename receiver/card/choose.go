@@ -22,7 +22,7 @@ var wellKnown = map[string]string{
 	"PrometheusAlertmanagerConfigurationReloadFailure": configCard,
 	"ConfigReloaderSidecarErrors":                      configCard,
 	"TelegrafConfigReloadFailed":                       configCard,
-	"TeamsrelayConfigReloadFailed":                     configCard,
+	"TeamsrelayReloadFailed":                           configCard,
 
 	"WindowsServiceStopped": "service-stopped",
 	"QlikReloadFailed":      "reload-failed",

@@ -166,7 +166,7 @@ func TestAUsersDefineReplacesTheShippedOne(t *testing.T) {
 	require.NoError(t, message.Fault)
 	require.Contains(t, string(message.Card), `"text":"ours"`)
 	require.Contains(t, string(message.Card), "Datacenter temperature high", "the rest is as shipped")
-	require.Equal(t, []string{"alert", "digest"}, set.Names())
+	require.NotContains(t, set.Names(), "_smallprint", "a part is no card")
 }
 
 func TestTemplatesSeeNeitherTheMachineNorTheNetwork(t *testing.T) {

@@ -71,28 +71,47 @@ func byImportance(names []string) {
 // the annotations that have no place of their own.
 func (t *teller) facts() (where string, others []Fact) {
 	var places []Fact
-	names := telling(t.labels)
-	for _, name := range names {
-		fact := Fact{Name: shorten(oneLine(name), maxLabel/2), Value: shorten(oneLine(t.labels[name]), maxLabel)}
+	for _, name := range telling(t.labels) {
 		switch _, known := whereLabels[name]; {
 		case len(places) < maxWhere && (known || len(places) == 0):
-			places = append(places, fact)
+			places = append(places, t.labelFact(name))
 		case len(others) < maxFacts:
-			others = append(others, fact)
+			others = append(others, t.labelFact(name))
 		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(t.notes)) {
-		value := strings.TrimSpace(t.notes[name])
-		if value == "" || strings.HasPrefix(name, "__") || name == alert.CardAnnotation || slices.Contains(summaryKeys, name) ||
-			slices.Contains(descriptionKeys, name) || webURL(value) != "" || len(others) >= 2*maxFacts {
-			continue
-		}
-		others = append(others, Fact{Name: shorten(oneLine(name), maxLabel/2), Value: shorten(value, maxText), Markdown: true})
 	}
 	if len(places) > 0 {
 		t.place = places[0].Value
 	}
-	return labelLine(places), others
+	return labelLine(places), t.noteFacts(others, nil)
+}
+
+// rest is the common labels and annotations that a card does not show in its
+// own way.
+func (t *teller) rest(shown []string) []Fact {
+	var facts []Fact
+	for _, name := range telling(t.labels) {
+		if len(facts) < maxFacts && !slices.Contains(shown, name) {
+			facts = append(facts, t.labelFact(name))
+		}
+	}
+	return t.noteFacts(facts, shown)
+}
+
+func (t *teller) labelFact(name string) Fact {
+	return Fact{Name: shorten(oneLine(name), maxLabel/2), Value: shorten(oneLine(t.labels[name]), maxLabel)}
+}
+
+// noteFacts adds the common annotations that have no place of their own.
+func (t *teller) noteFacts(facts []Fact, shown []string) []Fact {
+	for _, name := range slices.Sorted(maps.Keys(t.notes)) {
+		value := strings.TrimSpace(t.notes[name])
+		if value == "" || strings.HasPrefix(name, "__") || name == alert.CardAnnotation || slices.Contains(summaryKeys, name) ||
+			slices.Contains(descriptionKeys, name) || slices.Contains(shown, name) || webURL(value) != "" || len(facts) >= 2*maxFacts {
+			continue
+		}
+		facts = append(facts, Fact{Name: shorten(oneLine(name), maxLabel/2), Value: shorten(value, maxText), Markdown: true})
+	}
+	return facts
 }
 
 // telling names the labels that say something: what is neither the name nor
@@ -243,9 +262,9 @@ func (t *teller) when(m *group.Member) (words, color string) {
 		return "no news since " + t.wall.time(m.SeenAt), "Default"
 	}
 	if end := t.end(m); !end.IsZero() {
-		return "resolved " + t.wall.time(end), "Good"
+		return t.words.resolved + " " + t.wall.time(end), "Good"
 	}
-	return "resolved", "Good"
+	return t.words.resolved, "Good"
 }
 
 // thousands writes a number with commas: 4,812.

@@ -1,13 +1,12 @@
 package card
 
 import (
+	"maps"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/prometheus/common/model"
-
-	"maps"
-	"slices"
 
 	"github.com/teamsrelay/teamsrelay/receiver/group"
 )
@@ -23,6 +22,27 @@ const maxURL = 2000
 var wellKnownLinks = []struct{ key, title string }{
 	{"runbook_url", "Runbook"}, {"runbook", "Runbook"}, {"runbookURL", "Runbook"},
 	{"dashboard_url", "Dashboard"}, {"dashboard", "Dashboard"}, {"dashboardURL", "Dashboard"},
+	{"panel_url", "Panel"}, {"panelURL", "Panel"}, {"ticket_url", "Ticket"},
+}
+
+// The annotations that hold a page on which the alert can be silenced, and a
+// picture of it.
+const (
+	silenceKey = "silence_url"
+	pictureKey = "image_url"
+)
+
+// picture is the picture that the source made of the worst alert. Teams shows
+// pictures from https only.
+func (t *teller) picture() string {
+	if len(t.members) == 0 {
+		return ""
+	}
+	address := t.members[0].Annotations[pictureKey]
+	if !strings.HasPrefix(address, "https://") {
+		return ""
+	}
+	return webURL(address)
 }
 
 var (
@@ -54,9 +74,13 @@ func (t *teller) links(state string) []Link {
 	}
 	add("Source", worst.GeneratorURL)
 	if state == string(group.Firing) {
+		add("Silence", worst.Annotations[silenceKey])
 		add("Silence in Alertmanager", t.silenceURL())
 	}
 	for _, key := range slices.Sorted(maps.Keys(worst.Annotations)) {
+		if key == silenceKey || key == pictureKey && t.picture() != "" {
+			continue // no use when all is over; shown
+		}
 		if strings.HasPrefix(worst.Annotations[key], "http") && !strings.HasPrefix(key, "__") {
 			title := strings.TrimSpace(titleWords(linkWords.Replace(key)))
 			add(capital(shorten(title, 30)), worst.Annotations[key])

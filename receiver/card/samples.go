@@ -4,7 +4,6 @@ import (
 	"embed"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"time"
 
@@ -128,8 +127,7 @@ func ended(m *group.Member, ends time.Time) {
 func risingChart(ends time.Time, value float64) *alert.Chart {
 	points := make(alert.Points, 60)
 	for i := range points {
-		part := float64(i) / float64(len(points)-1)
-		points[i] = value - 6*(1-part*part) + 0.25*math.Sin(float64(i))*(1-part)
+		points[i] = value - 3 + 3*float64(i)/float64(len(points)-1)
 	}
 	return &alert.Chart{
 		Field: "temp_c", From: ends.Add(-time.Hour), Step: time.Minute, Points: points,

@@ -27,12 +27,13 @@ func alertSamples(now time.Time) []Example {
 		example("alert", "with comments", commented(disk)),
 		example("alert", "of hostile data", hostileSample(now)),
 		example("alert", "that says nothing", bare))
-	list = append(list, states(thresholdCard, one)...)
+	hot, racks := heating(one), heating(hotRacks(now, 4))
+	list = append(list, states(thresholdCard, hot)...)
 	return append(list,
-		example(thresholdCard, "several", hotRacks(now, 4)),
-		example(thresholdCard, "partly resolved", several),
-		example(thresholdCard, "of many", hotRacks(now, 30)),
-		example(thresholdCard, "with gaps", withGaps(one)),
+		example(thresholdCard, "several", racks),
+		example(thresholdCard, "partly resolved", partlyOver(racks)),
+		example(thresholdCard, "of many", heating(hotRacks(now, 30))),
+		example(thresholdCard, "with gaps", withGaps(hot)),
 		example(thresholdCard, "without a chart", withoutChart(one)),
 		example(thresholdCard, "that says nothing", bare),
 		example(MinimalCard, "firing", one), example(MinimalCard, "several", several),
@@ -51,6 +52,24 @@ func hotRacks(now time.Time, n int) Input {
 	}
 	in.Group.History = []group.History{
 		{At: now.Add(-12 * time.Minute), Change: group.FirstFiring, Count: 1}, {At: now.Add(-10 * time.Minute), Change: group.JoinsCritical, Count: n - 1},
+	}
+	return in
+}
+
+// heating is the same with charts of what really happens in a room whose
+// cooling fails: slowly at first, then faster.
+func heating(in Input) Input {
+	in = copied(in)
+	for i := range in.Group.Alerts {
+		m := &in.Group.Alerts[i]
+		c := *m.Chart
+		c.Points = make(alert.Points, len(m.Chart.Points))
+		last := m.Values["temp_c"]
+		for j := range c.Points {
+			part := float64(j) / float64(len(c.Points)-1)
+			c.Points[j] = last - 6*(1-part*part) + 0.25*math.Sin(float64(j))*(1-part)
+		}
+		m.Chart = &c
 	}
 	return in
 }

@@ -1,6 +1,7 @@
 package card
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -8,6 +9,19 @@ import (
 
 	"github.com/teamsrelay/teamsrelay/receiver/group"
 )
+
+// word is how bad it is, in one word.
+func word(s *Story) string {
+	switch {
+	case s.State == string(group.Resolved):
+		return "RESOLVED"
+	case s.State == string(group.Unseen):
+		return "NO NEWS"
+	case s.Severity == "":
+		return "FIRING"
+	}
+	return strings.ToUpper(s.Severity)
+}
 
 // status is the first line of sight: how bad, and what is the matter.
 func (t *teller) status(s *Story) string {
@@ -18,7 +32,7 @@ func (t *teller) status(s *Story) string {
 	if t.in.Reminder {
 		still = "still "
 	}
-	state := still + "firing"
+	state := still + t.words.firing
 	if len(t.members) > 1 || t.in.Group.Forgotten > 0 {
 		state = thousands(t.count.firing) + " " + state
 	}
@@ -26,7 +40,7 @@ func (t *teller) status(s *Story) string {
 		state += ", " + thousands(t.count.unseen) + " no news"
 	}
 	if t.count.resolved > 0 {
-		state += ", " + thousands(t.count.resolved) + " resolved"
+		state += ", " + thousands(t.count.resolved) + " " + t.words.resolved
 	}
 	if s.Severity == "" {
 		return strings.ToUpper(state)
@@ -38,7 +52,7 @@ func (t *teller) status(s *Story) string {
 func (t *teller) statusOver(s *Story) string {
 	state, counted := "No news", t.count.unseen
 	if s.State == string(group.Resolved) {
-		state, counted = "Resolved", t.count.resolved
+		state, counted = capital(t.words.resolved), t.count.resolved
 		if s.Duration != "" {
 			state += " " + s.Duration
 		}
@@ -48,7 +62,7 @@ func (t *teller) statusOver(s *Story) string {
 		details = append(details, alerts(counted))
 	}
 	if s.State == string(group.Unseen) && t.count.resolved > 0 {
-		details = append(details, thousands(t.count.resolved)+" resolved")
+		details = append(details, thousands(t.count.resolved)+" "+t.words.resolved)
 	}
 	if s.Severity != "" {
 		details = append(details, "was "+s.Severity)
@@ -71,17 +85,17 @@ func (t *teller) times(state string) (duration, since string) {
 		if from.IsZero() {
 			return "", ""
 		}
-		return "", "fired " + t.wall.timeZone(from)
+		return "", t.words.began + " " + t.wall.timeZone(from)
 	}
 	over := t.over()
 	switch {
 	case over.IsZero():
 		return "", ""
 	case from.IsZero() || from.After(over):
-		return "", "resolved " + t.wall.timeZone(over)
+		return "", t.words.resolved + " " + t.wall.timeZone(over)
 	}
 	return "after " + durationWords(over.Sub(from)),
-		"fired " + t.wall.time(from) + ", resolved " + t.wall.timeZone(over)
+		t.words.began + " " + t.wall.time(from) + ", " + t.words.resolved + " " + t.wall.timeZone(over)
 }
 
 // span is when it began and ended, and how long it took or takes.
@@ -133,7 +147,11 @@ func (t *teller) notices() []string {
 		if !heard.IsZero() {
 			text += " since " + t.wall.timeZone(heard)
 		}
-		add(text + ": silenced, or its source is gone.")
+		if after := t.in.Group.Spec.Expires; after > 0 {
+			add(text + ": given up after " + durationWords(after) + ". How it ended is not known here.")
+		} else {
+			add(text + ": silenced, or its source is gone.")
+		}
 	}
 	if n := t.in.Group.Truncated; n > 0 {
 		add("Alertmanager left " + alerts(n) + " out of its message.")
@@ -149,10 +167,19 @@ func alerts(n int) string {
 }
 
 var changeWords = map[group.Change]string{
-	group.FirstFiring: "fired", group.FiresAgain: "fired again", group.SeverityRises: "got worse",
-	group.SeverityFalls: "got milder", group.JoinsCritical: "joined", group.Joins: "joined", group.AllResolved: "resolved",
-	group.PartlyResolved: "resolved", group.Vanishes: "without news",
+	group.FiresAgain: "fired again", group.SeverityRises: "got worse", group.SeverityFalls: "got milder",
+	group.JoinsCritical: "joined", group.Joins: "joined", group.Vanishes: "without news",
 	group.Assigned: "assigned", group.Commented: "comment", group.Updated: "changed",
+}
+
+func (t *teller) changeWord(c group.Change) string {
+	switch c {
+	case group.FirstFiring:
+		return t.words.began
+	case group.AllResolved, group.PartlyResolved:
+		return t.words.resolved
+	}
+	return changeWords[c]
 }
 
 // history tells what happened since the episode began, in one line. What the
@@ -162,7 +189,7 @@ func (t *teller) history() string {
 	var lines []string
 	news := 0
 	for _, h := range t.in.Group.History {
-		word := changeWords[h.Change]
+		word := t.changeWord(h.Change)
 		if word == "" {
 			continue
 		}
@@ -200,6 +227,16 @@ func (t *teller) comments() []Comment {
 		}
 	}
 	return comments[max(0, len(comments)-maxComments):]
+}
+
+// deed is what somebody did last.
+func (t *teller) deed() Comment {
+	for _, h := range slices.Backward(t.in.Group.History) {
+		if h.Rev > 0 {
+			return Comment{At: t.wall.timeZone(h.At), Who: shorten(oneLine(h.Who), maxWho), Text: shorten(strings.TrimSpace(h.Text), maxSummary)}
+		}
+	}
+	return Comment{}
 }
 
 func (t *teller) smallPrint(s *Story) string {

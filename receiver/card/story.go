@@ -18,6 +18,7 @@ type Story struct {
 	State       string // "firing", "unseen" or "resolved": what is worst among the alerts
 	Style       string // of the container around the head: attention, warning, accent, good, emphasis
 	Color       string // of text: Attention, Warning, Accent, Good, Default
+	Word        string // the same in one word: "CRITICAL", "FIRING", "RESOLVED", "NO NEWS"
 	Status      string // "CRITICAL · 3 firing, 1 resolved", "Resolved after 12 min · was critical"
 	Duration    string // "for 12 min", "after 12 min"; "" when nobody knows
 	Title       string
@@ -35,7 +36,9 @@ type Story struct {
 	Hidden      int    // how many alerts have no row; {{ more .Card.Hidden }} says so
 	History     string // "10:02 fired · 10:05 2 joined"; "" when there is little to tell
 	Comments    []Comment
+	Deed        Comment // what somebody did last; zero when nobody did anything
 	Links       []Link
+	Picture     string // the URL of a picture that the source made, "" without one
 	SmallPrint  string // "Alertmanager · DatacenterTemperature · #k3f9"
 	Preview     string // the text that a phone shows
 	Speak       string // the text that is read aloud
@@ -97,7 +100,14 @@ type teller struct {
 	labels  map[string]string
 	notes   map[string]string // the common annotations
 	place   string            // the value of the label that says best where
+	words   stateWords
 }
+
+// stateWords is how a card speaks of the states of what it tells.
+type stateWords struct{ firing, began, resolved string }
+
+// ofAlerts is how cards speak of alerts.
+var ofAlerts = stateWords{firing: "firing", began: "fired", resolved: "resolved"}
 
 // story puts the group into words, with at most rows rows.
 func (t *teller) story(rows int) *Story {
@@ -105,6 +115,7 @@ func (t *teller) story(rows int) *Story {
 	s.Style, s.Color = t.looks(s.State)
 	s.Duration, s.Since = t.times(s.State)
 	s.Began, s.Ended, s.Took = t.span(s.State)
+	s.Word = word(s)
 	s.Status = t.status(s)
 	s.Summary, s.Description = t.texts()
 	s.Title = t.title(s)
@@ -115,8 +126,8 @@ func (t *teller) story(rows int) *Story {
 		s.Hidden = len(t.members) - len(s.Rows)
 	}
 	s.History = t.history()
-	s.Comments = t.comments()
-	s.Links = t.links(s.State)
+	s.Comments, s.Deed = t.comments(), t.deed()
+	s.Links, s.Picture = t.links(s.State), t.picture()
 	s.SmallPrint = t.smallPrint(s)
 	s.Preview = t.preview(s)
 	s.Speak = t.speak(s)
@@ -124,7 +135,7 @@ func (t *teller) story(rows int) *Story {
 }
 
 func newTeller(in Input) *teller {
-	t := &teller{in: in, wall: newWall(in.Now, in.Location)}
+	t := &teller{in: in, wall: newWall(in.Now, in.Location), words: ofAlerts}
 	g := &in.Group
 	t.members = tellable(g)
 	for _, m := range t.members {
