@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"math"
+	"strconv"
 	"sync"
 	"time"
 
@@ -22,6 +23,8 @@ type Pictures struct {
 	kept  map[string]*list.Element
 	order list.List // of *picture, the one that was wanted last first
 	size  int
+
+	draw func(*alert.Chart, *time.Location) []byte // nil: Draw; tests count
 }
 
 // picture is a picture with the chart that it shows, in bytes.
@@ -48,7 +51,11 @@ func (p *Pictures) DataURI(c *alert.Chart, zone *time.Location) string {
 	if found != nil {
 		return found.Value.(*picture).uri
 	}
-	png := Draw(c, zone)
+	draw := Draw
+	if p.draw != nil {
+		draw = p.draw
+	}
+	png := draw(c, zone)
 	if png == nil {
 		return ""
 	}
@@ -96,6 +103,7 @@ func key(c *alert.Chart, zone *time.Location) []byte {
 	for _, t := range c.Thresholds {
 		number(math.Float64bits(t.Value))
 		word(t.Severity)
+		text = strconv.AppendBool(text, t.Below)
 	}
 	return text
 }

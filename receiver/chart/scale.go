@@ -71,11 +71,11 @@ func scaleFor(r extent, thresholds []alert.Threshold) scale {
 	return s
 }
 
-// mark chooses two to four round numbers for the axis.
+// mark chooses round numbers for the axis: up to four, and not less than two.
 func (s *scale) mark() {
 	reach := s.high - s.low
 	unit := math.Pow(10, math.Floor(math.Log10(reach)))
-	for _, size := range []float64{5, 2, 1, 0.5, 0.2} {
+	for _, size := range []float64{0.1, 0.2, 0.5, 1, 2, 5} {
 		step := unit * size
 		first := math.Ceil(s.low/step) * step
 		if n := int((s.high-first)/step) + 1; n >= 2 && n <= 4 {

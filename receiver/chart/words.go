@@ -58,7 +58,7 @@ func Words(c *alert.Chart) string {
 	if !r.known {
 		return ""
 	}
-	words := fieldName(c.Field) + " " + course(points, r, c.Step)
+	words := FieldName(c.Field) + " " + course(points, r, c.Step)
 	separator := "; "
 	for _, t := range c.Thresholds {
 		if text := Number(t.Value); text != "" {
@@ -78,30 +78,26 @@ func course(points alert.Points, r extent, step time.Duration) string {
 	if r.count == 1 {
 		return "is " + last
 	}
-	within := ""
-	if span := time.Duration(len(points)) * step; step > 0 && span/step == time.Duration(len(points)) {
-		within = spanWords(span)
+	// in is "", or such as " within an hour".
+	in := func(word string) string {
+		n := time.Duration(len(points))
+		if step <= 0 || n*step/n != step {
+			return "" // nobody knows, or ever will
+		}
+		return " " + word + " " + spanWords(n*step)
 	}
 	low, high := Number(r.low), Number(r.high)
-	if low == high {
-		if within != "" {
-			within = " for " + within
-		}
-		return "stayed at " + last + within
-	}
-	if within != "" {
-		within = " within " + within
-	}
-	text := "went from " + first + " to " + last
+	var text string
 	switch {
+	case low == high:
+		return "stayed at " + last + in("for")
 	case first == last:
-		text = "is " + last + ", as at the beginning"
+		text = "is " + last + " again" + in("after")
 	case r.last > r.first:
-		text = "rose from " + first + " to " + last
-	case r.last < r.first:
-		text = "fell from " + first + " to " + last
+		text = "rose from " + first + " to " + last + in("within")
+	default:
+		text = "fell from " + first + " to " + last + in("within")
 	}
-	text += within
 	if high != first && high != last {
 		text += ", at most " + high
 	}
@@ -115,7 +111,11 @@ func course(points alert.Points, r extent, step time.Duration) string {
 func spanWords(d time.Duration) string {
 	const day = 24 * time.Hour
 	count := func(unit time.Duration, name string) string {
-		return strconv.FormatInt(int64(d.Round(unit)/unit), 10) + name
+		n := int64(d.Round(unit) / unit)
+		if n == 1 {
+			name = strings.TrimSuffix(name, "s")
+		}
+		return strconv.FormatInt(n, 10) + name
 	}
 	switch {
 	case d < 2*time.Minute:
@@ -132,9 +132,9 @@ func spanWords(d time.Duration) string {
 	return count(day, " days")
 }
 
-// fieldName is the name of a field as it may stand in a sentence. InfluxDB
-// calls the column of a query's result _value.
-func fieldName(name string) string {
+// FieldName is the name of a field as it can stand in a sentence: in one line,
+// and not too long. InfluxDB calls the result of a query _value.
+func FieldName(name string) string {
 	name = clean(name, maxName)
 	if name == "" || name == "_value" {
 		return "value"
