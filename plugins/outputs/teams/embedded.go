@@ -136,6 +136,9 @@ func (t *Teams) configMode(p *problems, set *rules.Set) mode {
 	if c == nil {
 		return nil
 	}
+	if len(c.Events) > 0 {
+		p.warn("config_file: " + t.ConfigFile + " has event sources, and a Telegraf takes no requests, so nobody can send events; run teamsrelay serve for them")
+	}
 	known := make(map[string]bool, len(c.InfluxDB))
 	for _, i := range c.InfluxDB {
 		known[i.Name] = true

@@ -475,3 +475,15 @@ func TestLogLines(t *testing.T) {
 	require.Len(t, capture.Warnings(), 1)
 	require.Len(t, capture.Errors(), 1)
 }
+
+func TestEventSourcesOfAReceiversFileAreSaidToBeDeaf(t *testing.T) {
+	dir := files(t, map[string]string{
+		"rules.yml": temperatureRule,
+		"receiver.yml": "storage: {url: 'sqlite:receiver.db'}\ndestinations: [{name: ops, workflow: {url: 'http://127.0.0.1:1/workflow/ops'}}]\n" +
+			"route: {destinations: [ops]}\nevents: [{name: butler, preset: butler}]\n",
+	})
+	made, log := plugin(t, dir, func(p *Teams) { p.ConfigFile = filepath.Join(dir, "receiver.yml") })
+	require.NoError(t, made.Init())
+	require.Len(t, log.Warnings(), 1, "whoever moves their configuration into Telegraf would wait for cards")
+	require.Contains(t, log.Warnings()[0], "run teamsrelay serve")
+}
