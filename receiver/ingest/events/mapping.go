@@ -135,7 +135,7 @@ func (m *mapping) facts(ctx context.Context, in input, source string, now time.T
 	a.Annotations = r.texts(m.annotations, maxAnnotation, nil)
 	a.Values = r.numbers(m.values)
 	a.Labels[sourceLabel] = source
-	a.Labels[alert.NameLabel] = cmpText(cut(r.text(m.name), maxLabel), source)
+	a.Labels[alert.NameLabel] = either(cut(r.text(m.name), maxLabel), source)
 	if card := r.text(m.card); card != "" {
 		a.Annotations[alert.CardAnnotation] = card
 	}
@@ -171,8 +171,8 @@ func (m *mapping) until(stated bool) time.Duration {
 	return expiresUnstated
 }
 
-// cmpText is text, or other if there is none.
-func cmpText(text, other string) string {
+// either is text, or other if there is nothing in it.
+func either(text, other string) string {
 	if strings.TrimSpace(text) == "" {
 		return other
 	}

@@ -114,7 +114,7 @@ func (s *Source) story(ctx context.Context, e event, in input, now time.Time) (i
 		Who:  cut(r.text(s.mapping.who), maxWho), Text: cut(r.text(s.mapping.text), maxText),
 		Expires: s.mapping.until(f.stated),
 	}
-	partial, follows := f.stateless, r.yes(s.mapping.follows)
+	partial, follows := told.Deed != group.Nothing, r.yes(s.mapping.follows)
 	if s.mapping.partial != nil {
 		partial = r.yes(s.mapping.partial)
 	}

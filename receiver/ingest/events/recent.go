@@ -11,8 +11,8 @@ import (
 // not got our answer, or is one of two that send the same.
 const again = time.Minute
 
-// maxRecent bounds the memory: with more in a minute, the oldest are told
-// again.
+// maxRecent bounds the memory: with more in a minute, all are forgotten, and
+// those that are sent again are told again.
 const maxRecent = 10_000
 
 // recent remembers the events of the last minute that have no key.
@@ -29,9 +29,12 @@ func (r *recent) key(raw []byte, now time.Time) string {
 	hash := hashHex(raw)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if now.Sub(r.swept) >= again || now.Before(r.swept) || len(r.first) >= maxRecent {
+	switch {
+	case len(r.first) >= maxRecent:
+		clear(r.first)
+	case now.Sub(r.swept) >= again || now.Before(r.swept):
 		for hash, first := range r.first {
-			if now.Sub(first) >= again || first.After(now) || len(r.first) >= maxRecent {
+			if now.Sub(first) >= again || first.After(now) {
 				delete(r.first, hash)
 			}
 		}

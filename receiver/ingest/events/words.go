@@ -8,15 +8,17 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/group"
 )
 
-// statusWords are the words that systems use for the two states. Small
-// letters; _ and - count as spaces.
-var statusWords = words(map[alert.Status]string{
+// statusLists are the words that systems use for the two states, in small
+// letters; _ and - in an event count as spaces.
+var statusLists = map[alert.Status]string{
 	alert.Firing: "firing, fired, alerting, alert, active, open, opened, reopened, new, created, triggered, trigger, raised, " +
 		"problem, failed, fail, failure, failing, error, errored, down, stopped, breached, unhealthy, degraded, " +
 		"critical, warning, no data, nodata, acknowledged, unresolved, on",
 	alert.Resolved: "resolved, resolve, ok, okay, closed, close, done, up, recovered, recovery, inactive, normal, " +
 		"healthy, running, success, successful, succeeded, passed, fixed, cleared, clear, completed, complete, ended, off",
-})
+}
+
+var statusWords = words(statusLists)
 
 func words(lists map[alert.Status]string) map[string]alert.Status {
 	all := make(map[string]alert.Status)
