@@ -3,13 +3,14 @@ package card
 import (
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/teamsrelay/teamsrelay/receiver/alert"
 	"github.com/teamsrelay/teamsrelay/receiver/chart"
 	"github.com/teamsrelay/teamsrelay/receiver/group"
 )
 
-// Reading is an alert's value against its threshold.
+// Reading is an alert's value against its threshold, in words.
 type Reading struct {
 	Name     string // what was measured, as its source calls it: "temp_c"
 	Value    string // "33.1"
@@ -17,18 +18,15 @@ type Reading struct {
 	Severity string // of the limit, "" without one
 	Words    string // "1.1 above critical 32"; of what is resolved "2.1 below 32"
 	Above    bool   // the value is above the limit
-	// Beyond: the value is on the bad side of the limit, where it fires.
-	Beyond bool
 }
 
 // reading is what a card says of an alert's value; nil when its source gives
-// no value or no threshold.
+// no value, or no threshold of the alert's severity.
 func reading(a *Alert) *Reading {
 	if a == nil || a.Chart == nil {
 		return nil
 	}
-	severity := a.Labels[alert.SeverityLabel]
-	limit, ok := limitOf(a.Chart, severity)
+	limit, ok := limitOf(a.Chart.Thresholds, a.Labels[alert.SeverityLabel])
 	if !ok {
 		return nil
 	}
@@ -37,59 +35,67 @@ func reading(a *Alert) *Reading {
 		name = a.Chart.Field
 	}
 	value, ok := a.Values[name]
-	if !ok {
-		if limit.Of != "" {
-			return nil
-		}
-		if value, ok = lastPoint(a.Chart.Points); !ok {
-			return nil
-		}
-	}
-	if name == "_value" { // InfluxDB's name for the result of a query
-		name = "value"
+	if !ok && limit.Of == "" {
+		value, ok = lastPoint(a.Chart.Points)
 	}
 	r := &Reading{
-		Name: name, Value: chart.Number(value), Limit: chart.Number(limit.Value), Severity: limit.Severity,
-		Above: value > limit.Value, Beyond: value > limit.Value != limit.Below && value != limit.Value,
+		Name: chart.FieldName(name), Value: chart.Number(value), Limit: chart.Number(limit.Value),
+		Severity: limit.Severity, Above: value > limit.Value,
 	}
-	if r.Value == "" || r.Limit == "" {
+	if !ok || r.Value == "" || r.Limit == "" {
 		return nil
 	}
-	named := r.Limit
+	r.Words = r.distance(math.Abs(value - limit.Value))
 	if r.Severity != "" && a.State != string(group.Resolved) {
-		named = r.Severity + " " + r.Limit
+		r.Words += r.Severity + " "
 	}
-	distance := chart.Number(math.Abs(value - limit.Value))
-	switch {
-	case r.Value == r.Limit || distance == "":
-		r.Words = "at " + named
-	case r.Above:
-		r.Words = distance + " above " + named
-	default:
-		r.Words = distance + " below " + named
-	}
+	r.Words += r.Limit
 	return r
 }
 
-// limitOf is the threshold that an alert of a severity has crossed. Where the
-// rule's labels say the severity instead of its levels there is but one.
-func limitOf(c *alert.Chart, severity string) (alert.Threshold, bool) {
-	at := slices.IndexFunc(c.Thresholds, func(t alert.Threshold) bool { return t.Severity == severity })
-	if at < 0 && len(c.Thresholds) == 1 {
-		at = 0
-	}
-	if at < 0 {
+// limitOf is the threshold that an alert of a severity has crossed. Where
+// there is but one, it is that.
+func limitOf(thresholds []alert.Threshold, severity string) (alert.Threshold, bool) {
+	at := slices.IndexFunc(thresholds, func(t alert.Threshold) bool { return t.Severity == severity })
+	if at < 0 && len(thresholds) != 1 {
 		return alert.Threshold{}, false
 	}
-	return c.Thresholds[at], true
+	return thresholds[max(at, 0)], true
 }
 
 // lastPoint is the last point that was measured.
 func lastPoint(points alert.Points) (float64, bool) {
 	for _, v := range slices.Backward(points) {
-		if !math.IsNaN(v) && !math.IsInf(v, 0) {
+		if !math.IsNaN(v) {
 			return v, true
 		}
 	}
 	return 0, false
+}
+
+// distance says how far the value is from its limit, "1.1 above ", no more
+// exactly than both are written.
+func (r *Reading) distance(by float64) string {
+	far := chart.Number(by)
+	if most := max(decimals(r.Value), decimals(r.Limit)); most >= 0 {
+		unit := math.Pow(10, float64(most))
+		far = chart.Number(math.Round(by*unit) / unit)
+	}
+	switch {
+	case r.Value == r.Limit || far == "0" || far == "":
+		return "at "
+	case r.Above:
+		return far + " above "
+	}
+	return far + " below "
+}
+
+// decimals is how many digits a number has behind its point, -1 where it has
+// an exponent.
+func decimals(number string) int {
+	if strings.Contains(number, "e") {
+		return -1
+	}
+	_, fraction, _ := strings.Cut(number, ".")
+	return len(fraction)
 }
