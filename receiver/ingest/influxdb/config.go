@@ -73,10 +73,10 @@ func (c Config) Check() []Problem {
 	if strings.ContainsAny(c.Token, "\r\n") || strings.ContainsAny(c.Username+c.Password, "\r\n") {
 		bad(c.secretField(), "it has a line break inside", "put it into its file on one line")
 	}
-	if c.Token != "" && isWeak(c.Token) || c.Password != "" && isWeak(c.Password) {
+	if c.Token != "" && outbound.IsWeak(c.Token) || c.Password != "" && outbound.IsWeak(c.Password) {
 		problems = append(problems, Problem{
 			Field: c.secretField(), Warning: true, What: "it is too short to be hidden in what InfluxDB says, so nothing of that will be shown",
-			Hint: fmt.Sprintf("choose one of %d or more characters", minSecret),
+			Hint: fmt.Sprintf("choose one of %d or more characters", outbound.MinSecret),
 		})
 	}
 	problems = append(problems, outbound.CheckProxy(c.ProxyURL)...)

@@ -44,7 +44,7 @@ type Source struct {
 	maxBytes int64 // of an answer
 	maxRows  int
 	client   *http.Client
-	secrets  secrets
+	secrets  outbound.Secrets
 }
 
 // New makes a source, or tells everything in cfg that keeps it from working.

@@ -20,6 +20,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/teamsrelay/teamsrelay/receiver/outbound"
 	"github.com/teamsrelay/teamsrelay/receiver/rules"
 	"github.com/teamsrelay/teamsrelay/receiver/sample"
 )
@@ -283,7 +284,7 @@ func TestOfAShortSecretsConnectionNothingIsQuoted(t *testing.T) {
 			} {
 				cfg.Transport = answering(status, "text/plain", body)
 				_, err := ask(t, newSource(t, cfg), rules.InfluxQL)
-				require.ErrorContains(t, err, notShown)
+				require.ErrorContains(t, err, outbound.NotQuoted)
 				require.NotContains(t, err.Error(), "abc")
 				require.Contains(t, err.Error(), "; ", "what to do")
 			}
@@ -292,7 +293,7 @@ func TestOfAShortSecretsConnectionNothingIsQuoted(t *testing.T) {
 			require.ErrorContains(t, err, "502: Bad Gateway", "our own words may be shown")
 			cfg.Transport = answering(200, fluxCSV, "abc\n,result,x\n")
 			_, err = ask(t, newSource(t, cfg), rules.Flux)
-			require.ErrorContains(t, err, notShown)
+			require.ErrorContains(t, err, outbound.NotQuoted)
 		})
 	}
 }

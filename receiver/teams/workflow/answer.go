@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/teamsrelay/teamsrelay/receiver/outbound"
 	"github.com/teamsrelay/teamsrelay/receiver/teams"
 )
 
@@ -25,7 +26,7 @@ func isSuccess(status int) bool { return status >= 200 && status < 300 }
 func (s *Sender) judge(r *http.Response, body []byte) teams.Outcome {
 	status := r.StatusCode
 	said := s.excerpt(body)
-	wait := retryAfter(r.Header, time.Now())
+	wait := outbound.RetryAfter(r.Header, time.Now(), maxRetryAfter)
 
 	var o teams.Outcome
 	switch {
@@ -244,32 +245,6 @@ func isWebPage(header http.Header, body []byte) bool {
 	start := strings.ToLower(string(bytes.TrimSpace(body[:min(len(body), 256)])))
 	return strings.HasPrefix(start, "<!doctype html") || strings.HasPrefix(start, "<html") ||
 		strings.HasPrefix(header.Get("Content-Type"), "text/html") && start != ""
-}
-
-// retryAfter is how long an answer asks us to wait, at most maxRetryAfter; 0
-// when it does not say or cannot be understood. A date counts from the
-// answer's own Date, so that clocks which differ do no harm.
-func retryAfter(header http.Header, now time.Time) time.Duration {
-	value := strings.TrimSpace(header.Get("Retry-After"))
-	if value == "" {
-		return 0
-	}
-	var wait time.Duration
-	if seconds, err := strconv.ParseFloat(value, 64); err == nil {
-		if !(seconds > 0) { // also when it is not a number
-			return 0
-		}
-		if seconds >= maxRetryAfter.Seconds() {
-			return maxRetryAfter
-		}
-		wait = time.Duration(seconds * float64(time.Second))
-	} else if at, err := http.ParseTime(value); err == nil {
-		if date, err := http.ParseTime(header.Get("Date")); err == nil {
-			now = date
-		}
-		wait = at.Sub(now)
-	}
-	return min(max(wait, 0), maxRetryAfter)
 }
 
 func quoted(said string) string {
