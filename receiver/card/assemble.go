@@ -365,6 +365,12 @@ func placement(name, typ, under []byte) writing {
 
 // fill writes a value inside a string that began at start.
 func (a *assembler) fill(h hole, how writing, start int) {
+	if parts, ok := h.value.(speech); ok {
+		for _, part := range parts {
+			a.fill(part, how, start)
+		}
+		return
+	}
 	if own, ok := h.value.(*ownPicture); ok && how == address && len(a.scratch) == start {
 		a.scratch = append(a.scratch, own.uri...)
 		return

@@ -1,8 +1,15 @@
 package card
 
 import (
+	"bytes"
+	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
+	"text/template"
+
+	"gopkg.in/yaml.v3"
 )
 
 // Templates written for prometheus-msteams define "teams.card". That program
@@ -13,6 +20,117 @@ import (
 // backslash of the data is a character that no template looks for, and a
 // backslash that a value has when it is printed is therefore the template's
 // own, and means what it means in JSON and in Markdown.
+
+// oldCard is the define that prometheus-msteams makes its cards of.
+const oldCard = "teams.card"
+
+// addOld takes a file for prometheus-msteams into the set. That program reads
+// one file a channel, so each has a teams.card and may call its other defines
+// as it likes: calls stay within the file, and the card has the file's name
+// too.
+func (r *reader) addOld(parsed *template.Template, file Source) {
+	own := func(name string) string { return "_" + file.Name + ":" + name }
+	list := defines(parsed)
+	known := map[string]bool{}
+	for _, t := range list {
+		known[t.Name()] = true
+	}
+	for _, t := range list {
+		for call := range calls(t.Root) {
+			if known[call.Name] {
+				call.Name = own(call.Name)
+			}
+		}
+	}
+	for _, t := range list {
+		for _, name := range []string{own(t.Name()), t.Name()} {
+			r.take(name, t.Tree.Copy(), file)
+			r.set.old[name] = true
+		}
+		r.owners[t.Name()] = file.Name
+	}
+	r.oldFiles = append(r.oldFiles, file.Name)
+}
+
+// oldAliases gives each teams.card the name of its file, so that routes can
+// tell them apart, and makes the last one the card of all groups for which no
+// route and no alert names another: that is what it was.
+func (r *reader) oldAliases() {
+	if len(r.oldFiles) == 0 {
+		return
+	}
+	s := r.set
+	for _, file := range r.oldFiles {
+		from := "_" + file + ":" + oldCard
+		name, line := baseName(file), s.defined[from]
+		switch {
+		case s.templates.Lookup(name) == nil:
+			r.take(name, s.templates.Lookup(from).Tree.Copy(), Source{Name: file})
+			s.defined[name], s.old[name] = line, true
+		case len(r.oldFiles) > 1:
+			r.problem(Problem{File: file, Line: line, Warning: true,
+				What: fmt.Sprintf("no route can name this card: there are several %q, and a card %q is there already", oldCard, name),
+				Do:   "rename the file; the card is called as the file is"})
+		}
+	}
+	last := r.oldFiles[len(r.oldFiles)-1]
+	s.everyday = oldCard
+	r.problem(Problem{File: last, Line: s.defined[oldCard], Warning: true,
+		What: fmt.Sprintf("%q is the card of every group for which no route and no alert names one, as it was in prometheus-msteams", oldCard),
+		Do:   `nothing, if that is meant; to see the shipped card, write card: alert into the route`})
+}
+
+// oldFuncs are what prometheus-msteams has beside Alertmanager's and sprig's
+// functions. The others of Helm's need files and values that only Helm has.
+func oldFuncs() template.FuncMap {
+	return template.FuncMap{
+		"counter": func() func() int {
+			n := -1
+			return func() int { n++; return n }
+		},
+		"toYaml": func(value any) string {
+			text, err := yaml.Marshal(value)
+			if err != nil {
+				return ""
+			}
+			return strings.TrimSuffix(string(text), "\n")
+		},
+	}
+}
+
+// oldData is what a template for prometheus-msteams sees.
+func oldData(data *Data) *Data {
+	made := *data
+	made.GroupLabels, made.CommonLabels, made.CommonAnnotations = hideBackslashes(data.GroupLabels), hideBackslashes(data.CommonLabels), hideBackslashes(data.CommonAnnotations)
+	made.Alerts = slices.Clone(data.Alerts)
+	for i := range made.Alerts {
+		a := &made.Alerts[i]
+		a.Labels, a.Annotations = hideBackslashes(a.Labels), hideBackslashes(a.Annotations)
+	}
+	if len(made.Alerts) > 0 {
+		made.Alert = &made.Alerts[0]
+	}
+	return &made
+}
+
+// hideBackslashes puts what stands for a backslash into values that have one.
+func hideBackslashes(set KV) KV {
+	made := maps.Clone(set)
+	for name, value := range made {
+		made[name] = strings.ReplaceAll(strings.ReplaceAll(value, backslash, "\uFFFD"), `\`, backslash)
+	}
+	return made
+}
+
+// showBackslashes puts back the backslashes of values that were printed as
+// JSON.
+func (t *tree) showBackslashes() {
+	for i := range t.nodes {
+		if n := &t.nodes[i]; bytes.Contains(n.raw, []byte(backslash)) {
+			n.raw = bytes.ReplaceAll(n.raw, []byte(backslash), []byte(`\\`))
+		}
+	}
+}
 
 // The functions that print the values of these templates.
 const (

@@ -34,6 +34,7 @@ func sharedFuncs() template.FuncMap {
 	for _, name := range counted {
 		funcs[name] = limited(name, funcs[name])
 	}
+	maps.Copy(funcs, oldFuncs())
 	asItIs := func(value any) any { return value }
 	ours := template.FuncMap{
 		"markdown": asItIs, // the sink of the action does the work
@@ -67,7 +68,7 @@ func (r *render) funcs() template.FuncMap {
 		sinkText: r.sink(sinkText), sinkMarkdown: r.sink(sinkMarkdown),
 		sinkJSON: r.sink(sinkJSON), sinkMention: r.sink(sinkMention), sinkPayload: r.sink(sinkPayload),
 		sinkOldText: r.sink(sinkOldText), sinkOldMarkdown: r.sink(sinkOldMarkdown),
-		stepFunc: r.step, cutFunc: r.cut, boundFunc: r.bound,
+		sayFunc: r.say, stepFunc: r.step, cutFunc: r.cut, boundFunc: r.bound,
 
 		"now":       func() time.Time { return r.wall.now },
 		"since":     func(t time.Time) time.Duration { return r.wall.now.Sub(t) },

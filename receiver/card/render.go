@@ -52,6 +52,8 @@ type render struct {
 	size      int // of text and values
 	steps     int
 	started   time.Time
+	scanned   int  // how far inString has read text
+	quoted    bool // a string is open there
 
 	data      *Data
 	wall      wall
@@ -71,13 +73,19 @@ func newRender(templates *template.Template, drawn *chart.Pictures) *render {
 	return r
 }
 
-// run executes a template on dot and leaves its text and values in r. data is
-// what its functions know.
-func (r *render) run(name string, dot any, data *Data, wall wall, reduce reduction) error {
+// reset makes r ready for another run.
+func (r *render) reset(data *Data, wall wall, reduce reduction) {
 	r.text, r.holes, r.pieces = r.text[:0], r.holes[:0], r.pieces[:0]
 	r.size, r.steps, r.left, r.told = 0, 0, 0, false
+	r.scanned, r.quoted = 0, false
 	r.started, r.data, r.wall = time.Now(), data, wall
 	r.maxAlerts, r.pictures = reduce.rows, !reduce.images
+}
+
+// run executes a template for a dot and leaves its text and values in r. data
+// is what our functions read.
+func (r *render) run(name string, dot any, data *Data, wall wall, reduce reduction) error {
+	r.reset(data, wall, reduce)
 	return r.templates.ExecuteTemplate(r, name, dot)
 }
 

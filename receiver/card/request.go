@@ -19,9 +19,9 @@ const requestDefine = "request"
 // NewTemplate reads a template. Its lines in problems count from 1; name
 // stands there as the file.
 func NewTemplate(name, text string) (*Template, []Problem) {
-	s := newSet()
-	problems := s.add(Source{Name: name, Text: `{{ define "` + requestDefine + `" }}` + text + `{{ end }}`}, nil)
-	problems = append(problems, s.finish()...)
+	r := newReader()
+	r.add(Source{Name: name, Text: `{{ define "` + requestDefine + `" }}` + text + `{{ end }}`}, false)
+	s, problems := r.finish()
 	if len(problems) > 0 {
 		return nil, problems
 	}

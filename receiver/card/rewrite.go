@@ -3,6 +3,7 @@ package card
 import (
 	"iter"
 	"slices"
+	"strconv"
 	"text/template/parse"
 )
 
@@ -17,6 +18,7 @@ const (
 	stepFunc     = "_step"     // counts the work of a template
 	cutFunc      = "_cut"      // ends a range over alerts early
 	boundFunc    = "_bound"    // refuses variables that grow without end
+	sayFunc      = "_say"      // calls a template that writes text
 )
 
 // The costs of steps. text/template itself stops at 100,000 nested calls, by
@@ -26,44 +28,134 @@ const (
 	costOfCall  = 20
 )
 
+// rewriter rewrites one template.
+type rewriter struct {
+	old  bool // for prometheus-msteams
+	text bool // it writes text, as Alertmanager's do
+	// texts are the templates that write text.
+	texts map[string]bool
+	// notes are the variables that hold an annotation, dot whether the dot is
+	// one; known for text and old templates, which go through them.
+	notes map[string]bool
+	dot   bool
+}
+
 // rewrite changes a parsed template so that every action hands its value to a
 // function of ours instead of printing it. The printed text then is what the
 // template's author wrote, the values are beside it, and nothing in a value
 // can pass for the author's text. html/template rewrites its trees in the
 // same way.
-func rewrite(tree *parse.Tree) {
-	if tree.Root == nil {
+func rewrite(tree *parse.Tree, r rewriter) {
+	if tree == nil || tree.Root == nil {
 		return
 	}
-	rewriteList(tree.Root)
+	r.notes = map[string]bool{}
+	r.list(tree.Root)
 	tree.Root.Nodes = slices.Insert(tree.Root.Nodes, 0, step(costOfCall, tree.Root.Pos))
 }
 
-func rewriteList(list *parse.ListNode) {
+func (r *rewriter) list(list *parse.ListNode) {
 	if list == nil {
 		return
 	}
-	for _, node := range list.Nodes {
+	for i, node := range list.Nodes {
 		switch node := node.(type) {
 		case *parse.ActionNode:
 			if len(node.Pipe.Decl) == 0 {
-				call(node.Pipe, sinkFor(node.Pipe))
+				call(node.Pipe, r.sinkFor(node.Pipe))
 			} else {
+				r.declare(node.Pipe)
 				call(node.Pipe, boundFunc)
 			}
+		case *parse.TemplateNode:
+			if r.texts[node.Name] && !r.text && !r.old {
+				list.Nodes[i] = say(node)
+			}
 		case *parse.IfNode:
-			rewriteList(node.List)
-			rewriteList(node.ElseList)
+			r.declare(node.Pipe)
+			r.list(node.List)
+			r.list(node.ElseList)
 		case *parse.WithNode:
-			rewriteList(node.List)
-			rewriteList(node.ElseList)
+			r.inside(node.Pipe, node.List)
+			r.list(node.ElseList)
 		case *parse.RangeNode:
+			r.inside(node.Pipe, node.List)
 			call(node.Pipe, cutFunc)
-			rewriteList(node.List)
-			rewriteList(node.ElseList)
+			r.list(node.ElseList)
 			node.List.Nodes = slices.Insert(node.List.Nodes, 0, step(costOfRound, node.List.Pos))
 		}
 	}
+}
+
+// inside rewrites the list of a range or with, in which the dot is what the
+// pipeline says.
+func (r *rewriter) inside(pipe *parse.PipeNode, list *parse.ListNode) {
+	r.declare(pipe)
+	outer := r.dot
+	r.dot = r.annotated(pipe)
+	r.list(list)
+	r.dot = outer
+}
+
+// declare remembers variables that hold an annotation, or several.
+func (r *rewriter) declare(pipe *parse.PipeNode) {
+	if r.annotated(pipe) {
+		for _, variable := range pipe.Decl {
+			r.notes[variable.Ident[0]] = true
+		}
+	}
+}
+
+// annotated reports whether a pipeline has to do with annotations.
+func (r *rewriter) annotated(node parse.Node) bool {
+	if !r.old && !r.text {
+		return false
+	}
+	switch node := node.(type) {
+	case *parse.PipeNode:
+		return slices.ContainsFunc(node.Cmds, func(c *parse.CommandNode) bool {
+			return slices.ContainsFunc(c.Args, r.annotated)
+		})
+	case *parse.DotNode:
+		return r.dot
+	case *parse.FieldNode:
+		return r.dot || slices.ContainsFunc(node.Ident, isAnnotations)
+	case *parse.VariableNode:
+		return r.notes[node.Ident[0]] || slices.ContainsFunc(node.Ident, isAnnotations)
+	case *parse.ChainNode:
+		return r.annotated(node.Node) || slices.ContainsFunc(node.Field, isAnnotations)
+	}
+	return false
+}
+
+// sinkFor says how the value of an action is meant.
+func (r *rewriter) sinkFor(pipe *parse.PipeNode) string {
+	sink := sinkFor(pipe)
+	if sink == sinkText && r.annotated(pipe) {
+		sink = sinkMarkdown
+	}
+	switch {
+	case r.old && sink == sinkText:
+		return sinkOldText
+	case r.old && sink == sinkMarkdown:
+		return sinkOldMarkdown
+	}
+	return sink
+}
+
+// say calls a template that writes text.
+func say(node *parse.TemplateNode) parse.Node {
+	args := []parse.Node{
+		parse.NewIdentifier(sayFunc).SetPos(node.Pos),
+		&parse.StringNode{NodeType: parse.NodeString, Pos: node.Pos, Quoted: strconv.Quote(node.Name), Text: node.Name},
+	}
+	if node.Pipe != nil {
+		args = append(args, node.Pipe)
+	}
+	return &parse.ActionNode{NodeType: parse.NodeAction, Pos: node.Pos, Line: node.Line, Pipe: &parse.PipeNode{
+		NodeType: parse.NodePipe, Pos: node.Pos, Line: node.Line,
+		Cmds: []*parse.CommandNode{{NodeType: parse.NodeCommand, Pos: node.Pos, Args: args}},
+	}}
 }
 
 // call hands the pipeline's value to a function.

@@ -63,17 +63,14 @@ type worker struct {
 // A define whose name begins with an underscore is a part of cards, not a
 // card.
 func New(files []Source) (*Set, []Problem) {
-	s := newSet()
-	r := reader{set: s, owners: map[string]string{}}
+	r := newReader()
 	for _, file := range shipped() {
 		r.add(file, false)
 	}
 	for _, file := range files {
 		r.add(file, true)
 	}
-	r.finish()
-	s.renders.New = func() any { return &worker{render: newRender(s.templates, &s.drawn)} }
-	return s, r.problems
+	return r.finish()
 }
 
 // shipped is the files in the program.
@@ -199,14 +196,19 @@ func (s *Set) once(w *worker, name string, data *Data, wall wall, reduce reducti
 			text, summary, err = nil, "", fmt.Errorf("the card %q panics: %v", name, fault)
 		}
 	}()
+	if w.assembler.lenient = s.old[name]; w.assembler.lenient {
+		data = oldData(data)
+	}
 	if err := w.render.run(name, data, data, wall, reduce); err != nil {
 		return nil, "", err
 	}
-	w.assembler.lenient = s.old[name]
 	if err := w.assembler.assemble(w.render.text, w.render.holes); err != nil {
 		return nil, "", err
 	}
 	card := &w.assembler.tree
+	if w.assembler.lenient {
+		card.showBackslashes()
+	}
 	w.losses = card.adapt(w.assembler.foreign)
 	check := checker{tree: card, images: reduce.images}
 	if err := check.check(); err != nil {

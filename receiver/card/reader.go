@@ -1,0 +1,192 @@
+package card
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"text/template"
+	"text/template/parse"
+)
+
+// reader takes template files into a set.
+type reader struct {
+	set      *Set
+	owners   map[string]string // which user's file defines a name
+	oldFiles []string          // the names of the cards in files for prometheus-msteams
+	problems []Problem
+}
+
+func newReader() *reader {
+	return &reader{owners: map[string]string{}, set: &Set{
+		templates: template.New("").Option("missingkey=zero").Funcs(sharedFuncs()).Funcs((&render{}).funcs()),
+		places:    map[*byte]place{}, defined: map[string]int{}, old: map[string]bool{}, everyday: Default,
+	}}
+}
+
+func (r *reader) problem(p Problem) { r.problems = append(r.problems, p) }
+
+// add parses a file and takes its defines into the set. A user's file may
+// replace what stands there.
+func (r *reader) add(file Source, users bool) {
+	parsed := r.parse(file)
+	if parsed == nil {
+		return
+	}
+	if users && parsed.Lookup(oldCard) != nil {
+		r.addOld(parsed, file)
+		return
+	}
+	for _, t := range defines(parsed) {
+		if users {
+			if other := r.owners[t.Name()]; other != "" {
+				r.problem(Problem{File: file.Name, Line: lineAt(file.Text, int(t.Root.Pos)), Warning: true,
+					What: fmt.Sprintf("%q is also defined in %s", t.Name(), other), Do: "this one is used; rename or remove one"})
+			}
+			r.owners[t.Name()] = file.Name
+		}
+		r.take(t.Name(), t.Tree, file)
+	}
+}
+
+// parse reads a file. nil when it cannot be read.
+func (r *reader) parse(file Source) *template.Template {
+	parsed := template.New(file.Name).Funcs(sharedFuncs()).Funcs((&render{}).funcs())
+	text := file.Text
+	if isHandlebars(file.Name) {
+		translated, problems := translateHandlebars(file)
+		r.problems = append(r.problems, problems...)
+		if translated == "" {
+			return nil
+		}
+		parsed.Delims(handlebarsOpen, handlebarsClose)
+		text = translated
+	}
+	if _, err := parsed.Parse(text); err != nil {
+		r.problem(parseProblem(file.Name, err))
+		return nil
+	}
+	if root := parsed.Lookup(file.Name); root != nil && root.Tree != nil && !parse.IsEmptyTree(root.Root) {
+		r.problem(Problem{File: file.Name, Line: 1, Warning: true,
+			What: "text outside of {{ define }} is not used", Do: `put it between {{ define "name" }} and {{ end }}`})
+	}
+	return parsed
+}
+
+var (
+	parseFault  = regexp.MustCompile(`(?s)^template: (.*?):(\d+): (.*)$`)
+	noFunction = regexp.MustCompile(`^function ".*" not defined$`)
+)
+
+func parseProblem(file string, err error) Problem {
+	problem := Problem{File: file, What: err.Error(), Do: "the file's cards are not used"}
+	if parts := parseFault.FindStringSubmatch(err.Error()); parts != nil {
+		problem.Line, _ = strconv.Atoi(parts[2])
+		problem.What = parts[3]
+	}
+	if noFunction.MatchString(problem.What) {
+		problem.Do = "take one of Alertmanager's, sprig's or those in templates/README.md; until then the file's cards are not used"
+	}
+	return problem
+}
+
+// defines are the templates that a file defines, in the order of their names.
+func defines(parsed *template.Template) []*template.Template {
+	list := slices.DeleteFunc(parsed.Templates(), func(t *template.Template) bool { return t.Name() == parsed.Name() })
+	slices.SortFunc(list, func(a, b *template.Template) int { return strings.Compare(a.Name(), b.Name()) })
+	return list
+}
+
+// take puts a template into the set.
+func (r *reader) take(name string, tree *parse.Tree, file Source) {
+	r.set.defined[name] = lineAt(file.Text, int(tree.Root.Pos))
+	r.set.locate(tree.Root, file)
+	if _, err := r.set.templates.AddParseTree(name, tree); err != nil {
+		r.problem(Problem{File: file.Name, Line: r.set.defined[name], What: err.Error()})
+	}
+}
+
+// finish looks for mistakes that several files make together, tells cards from
+// other templates, and rewrites all. The reader must not be used any more.
+func (r *reader) finish() (*Set, []Problem) {
+	s := r.set
+	r.aliases()
+	s.wording = r.wording()
+	texts := map[string]bool{}
+	for _, t := range s.templates.Templates() {
+		switch {
+		case t.Tree == nil:
+		case writesText(s.templates, t):
+			texts[t.Name()] = true
+		case !strings.HasPrefix(t.Name(), "_"):
+			s.names = append(s.names, t.Name())
+		}
+	}
+	slices.Sort(s.names)
+	r.unresolved(texts)
+	for _, t := range s.templates.Templates() {
+		rewrite(t.Tree, rewriter{old: s.old[t.Name()], text: texts[t.Name()], texts: texts})
+	}
+	s.renders.New = func() any { return &worker{render: newRender(s.templates, &s.drawn)} }
+	return s, r.problems
+}
+
+// unresolved finds calls of templates that do not exist. In a text that no
+// card uses they do no harm.
+func (r *reader) unresolved(texts map[string]bool) {
+	var problems []Problem
+	for _, t := range r.set.templates.Templates() {
+		for call := range calls(t.Root) {
+			if r.set.templates.Lookup(call.Name) == nil {
+				problems = append(problems, Problem{File: t.ParseName, Line: call.Line, Warning: texts[t.Name()] && !r.set.wording.uses(t.Name()),
+					What: fmt.Sprintf("there is no template %q", call.Name), Do: "define it or correct the name"})
+			}
+		}
+	}
+	slices.SortFunc(problems, compareProblems)
+	r.problems = append(r.problems, slices.Compact(problems)...)
+}
+
+// locate remembers where in the file each text of a template stands, so that a
+// mistake in the JSON can be told with its line.
+func (s *Set) locate(node parse.Node, file Source) {
+	for text := range texts(node) {
+		if len(text.Text) > 0 {
+			s.places[&text.Text[0]] = place{file.Name, lineAt(file.Text, int(text.Pos))}
+		}
+	}
+}
+
+func lineAt(text string, offset int) int {
+	return 1 + strings.Count(text[:min(offset, len(text))], "\n")
+}
+
+// baseName is a file's name without folders and ending.
+func baseName(file string) string {
+	file = file[strings.LastIndexAny(file, `/\`)+1:]
+	if dot := strings.LastIndexByte(file, '.'); dot > 0 {
+		file = file[:dot]
+	}
+	return file
+}
+
+// butlerCards says which shipped card tells what one of Butler's own template
+// files tells, so that somebody's copy of that file takes its place.
+var butlerCards = map[string]string{
+	"failed-reload-qseow":   "reload-failed",
+	"aborted-reload-qseow":  "reload-aborted",
+	"failed-reload-qscloud": "cloud-reload-failed",
+}
+
+// aliases gives cards the names under which they are looked for.
+func (r *reader) aliases() {
+	for from, to := range butlerCards {
+		if file := r.owners[from]; isHandlebars(file) && r.owners[to] == "" {
+			t := r.set.templates.Lookup(from)
+			r.take(to, t.Tree.Copy(), Source{Name: file})
+			r.set.defined[to] = r.set.defined[from]
+		}
+	}
+	r.oldAliases()
+}
