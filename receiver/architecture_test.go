@@ -29,7 +29,7 @@ var order = []string{
 	"receiver/group", "receiver/rules", "receiver/route", "receiver/card",
 	"receiver/store", "receiver/teams",
 	"receiver/people",
-	"receiver/deliver", "receiver/ingest", "receiver/bot",
+	"receiver/deliver", "receiver/ingest", "receiver/intent", "receiver/bot",
 	"receiver/ruler",
 	"receiver/engine",
 	"receiver/config",
