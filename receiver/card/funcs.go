@@ -68,7 +68,7 @@ func (r *render) funcs() template.FuncMap {
 		sinkText: r.sink(sinkText), sinkMarkdown: r.sink(sinkMarkdown),
 		sinkJSON: r.sink(sinkJSON), sinkMention: r.sink(sinkMention), sinkPayload: r.sink(sinkPayload),
 		sinkOldText: r.sink(sinkOldText), sinkOldMarkdown: r.sink(sinkOldMarkdown),
-		sayFunc: r.say, stepFunc: r.step, cutFunc: r.cut, boundFunc: r.bound,
+		sayFunc: r.say, roundFunc: r.round, callFunc: r.call, cutFunc: r.cut, boundFunc: r.bound,
 
 		"now":       func() time.Time { return r.wall.now },
 		"since":     func(t time.Time) time.Duration { return r.wall.now.Sub(t) },

@@ -2,6 +2,7 @@ package card
 
 import (
 	"iter"
+	"maps"
 	"slices"
 	"strconv"
 	"text/template/parse"
@@ -15,7 +16,8 @@ const (
 	sinkJSON     = "_json"     // the value is JSON already
 	sinkMention  = "_mention"  // the value is a person's address
 	sinkPayload  = "_payload"  // the value is a card that another program made
-	stepFunc     = "_step"     // counts the work of a template
+	roundFunc    = "_round"    // counts a round of a range
+	callFunc     = "_call"     // counts a call of a template
 	cutFunc      = "_cut"      // ends a range over alerts early
 	boundFunc    = "_bound"    // refuses variables that grow without end
 	sayFunc      = "_say"      // calls a template that writes text
@@ -51,7 +53,7 @@ func rewrite(tree *parse.Tree, r rewriter) {
 	}
 	r.notes = map[string]bool{}
 	r.list(tree.Root)
-	tree.Root.Nodes = slices.Insert(tree.Root.Nodes, 0, step(costOfCall, tree.Root.Pos))
+	tree.Root.Nodes = slices.Insert(tree.Root.Nodes, 0, effect(callFunc, tree.Root.Pos))
 }
 
 func (r *rewriter) list(list *parse.ListNode) {
@@ -82,7 +84,7 @@ func (r *rewriter) list(list *parse.ListNode) {
 			r.inside(node.Pipe, node.List)
 			call(node.Pipe, cutFunc)
 			r.list(node.ElseList)
-			node.List.Nodes = slices.Insert(node.List.Nodes, 0, step(costOfRound, node.List.Pos))
+			node.List.Nodes = slices.Insert(node.List.Nodes, 0, effect(roundFunc, node.List.Pos))
 		}
 	}
 }
@@ -90,19 +92,20 @@ func (r *rewriter) list(list *parse.ListNode) {
 // inside rewrites the list of a range or with, in which the dot is what the
 // pipeline says.
 func (r *rewriter) inside(pipe *parse.PipeNode, list *parse.ListNode) {
+	notes, dot := maps.Clone(r.notes), r.dot
 	r.declare(pipe)
-	outer := r.dot
 	r.dot = r.annotated(pipe)
 	r.list(list)
-	r.dot = outer
+	r.notes, r.dot = notes, dot
 }
 
-// declare remembers variables that hold an annotation, or several.
+// declare remembers variables that hold an annotation, or several. One that
+// only may hold one is a label: rather a mark too many than a link from a
+// stranger.
 func (r *rewriter) declare(pipe *parse.PipeNode) {
-	if r.annotated(pipe) {
-		for _, variable := range pipe.Decl {
-			r.notes[variable.Ident[0]] = true
-		}
+	annotated := r.annotated(pipe)
+	for _, variable := range pipe.Decl {
+		r.notes[variable.Ident[0]] = annotated
 	}
 }
 
@@ -166,15 +169,13 @@ func call(pipe *parse.PipeNode, function string) {
 	})
 }
 
-func step(cost int64, pos parse.Pos) parse.Node {
+// effect is an action that calls a function.
+func effect(function string, pos parse.Pos) parse.Node {
 	return &parse.ActionNode{
 		NodeType: parse.NodeAction, Pos: pos,
 		Pipe: &parse.PipeNode{NodeType: parse.NodePipe, Pos: pos, Cmds: []*parse.CommandNode{{
 			NodeType: parse.NodeCommand, Pos: pos,
-			Args: []parse.Node{
-				parse.NewIdentifier(stepFunc).SetPos(pos),
-				&parse.NumberNode{NodeType: parse.NodeNumber, Pos: pos, IsInt: true, Int64: cost, Text: "1"},
-			},
+			Args:     []parse.Node{parse.NewIdentifier(function).SetPos(pos)},
 		}}},
 	}
 }
