@@ -175,7 +175,7 @@ func effect(function string, pos parse.Pos) parse.Node {
 		NodeType: parse.NodeAction, Pos: pos,
 		Pipe: &parse.PipeNode{NodeType: parse.NodePipe, Pos: pos, Cmds: []*parse.CommandNode{{
 			NodeType: parse.NodeCommand, Pos: pos,
-			Args:     []parse.Node{parse.NewIdentifier(function).SetPos(pos)},
+			Args: []parse.Node{parse.NewIdentifier(function).SetPos(pos)},
 		}}},
 	}
 }
