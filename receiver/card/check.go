@@ -172,6 +172,10 @@ func (c *checker) member(kind string, name []byte, at int) bool {
 		if n.kind == '"' {
 			return opens(c.tree.text(at), true)
 		}
+	case "color", "size", "style", "weight", "spacing", "horizontalAlignment", "fontType", "fillMode":
+		if n.kind == '"' && len(n.raw) == 0 {
+			return false // a template's way to say nothing
+		}
 	case "text", "speak", "fallbackText":
 		if n.kind != '"' {
 			c.wrong("", "%s, not a string", kindWord(n))
@@ -185,7 +189,8 @@ func (c *checker) member(kind string, name []byte, at int) bool {
 	}
 	switch n.kind {
 	case '{':
-		return c.object(at, "")
+		keep := c.object(at, "")
+		return keep && !(string(name) == "backgroundImage" && c.tree.member(at, "url") == 0)
 	case '[':
 		c.array(kind, string(name), at)
 	default:
@@ -206,6 +211,8 @@ func (c *checker) array(kind, name string, at int) {
 		index++
 		c.path = append(c.path, pathStep{index: index})
 		switch n := &c.tree.nodes[child]; {
+		case name == "facts" && n.kind == '{' && n.first == 0:
+			n.gone = true // an if in the template wrote nothing
 		case n.kind == '{':
 			if name == "facts" {
 				c.fact(child)

@@ -40,9 +40,10 @@ const (
 //
 //  1. the one that the annotation teamsrelay_card of its alerts names, if they
 //     agree and there is such a card;
-//  2. the one that was made for the name of its alerts;
-//  3. threshold, if each of its alerts has a chart;
-//  4. alert.
+//  2. teams.card, if a user's file for prometheus-msteams defines it;
+//  3. the one that was made for the name of its alerts;
+//  4. threshold, if each of its alerts has a chart;
+//  5. alert.
 func (s *Set) Choose(g *group.Group) string { return s.choose(tellable(g)) }
 
 func (s *Set) choose(members []*group.Member) string {
@@ -51,6 +52,9 @@ func (s *Set) choose(members []*group.Member) string {
 	}
 	if name := agreed(members, hint); name != "" && name != digestName && s.isCard(name) {
 		return name
+	}
+	if s.everyday != Default {
+		return s.everyday
 	}
 	if name := agreed(members, byName); name != "" && s.isCard(name) {
 		return name

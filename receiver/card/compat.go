@@ -65,8 +65,7 @@ func (r *reader) oldAliases() {
 		name, line := baseName(file), s.defined[from]
 		switch {
 		case s.templates.Lookup(name) == nil:
-			r.take(name, s.templates.Lookup(from).Tree.Copy(), Source{Name: file})
-			s.defined[name], s.old[name] = line, true
+			r.alias(from, name)
 		case len(r.oldFiles) > 1:
 			r.problem(Problem{File: file, Line: line, Warning: true,
 				What: fmt.Sprintf("no route can name this card: there are several %q, and a card %q is there already", oldCard, name),

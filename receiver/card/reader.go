@@ -30,7 +30,7 @@ func (r *reader) problem(p Problem) { r.problems = append(r.problems, p) }
 // add parses a file and takes its defines into the set. A user's file may
 // replace what stands there.
 func (r *reader) add(file Source, users bool) {
-	parsed := r.parse(file)
+	parsed, file := r.parse(file)
 	if parsed == nil {
 		return
 	}
@@ -50,32 +50,32 @@ func (r *reader) add(file Source, users bool) {
 	}
 }
 
-// parse reads a file. nil when it cannot be read.
-func (r *reader) parse(file Source) *template.Template {
+// parse reads a file. The template is nil when it cannot be read; the text of
+// the file is the one that was parsed.
+func (r *reader) parse(file Source) (*template.Template, Source) {
 	parsed := template.New(file.Name).Funcs(sharedFuncs()).Funcs((&render{}).funcs())
-	text := file.Text
 	if isHandlebars(file.Name) {
 		translated, problems := translateHandlebars(file)
 		r.problems = append(r.problems, problems...)
-		if translated == "" {
-			return nil
+		if len(problems) > 0 {
+			return nil, file
 		}
 		parsed.Delims(handlebarsOpen, handlebarsClose)
-		text = translated
+		file.Text = translated
 	}
-	if _, err := parsed.Parse(text); err != nil {
+	if _, err := parsed.Parse(file.Text); err != nil {
 		r.problem(parseProblem(file.Name, err))
-		return nil
+		return nil, file
 	}
 	if root := parsed.Lookup(file.Name); root != nil && root.Tree != nil && !parse.IsEmptyTree(root.Root) {
 		r.problem(Problem{File: file.Name, Line: 1, Warning: true,
 			What: "text outside of {{ define }} is not used", Do: `put it between {{ define "name" }} and {{ end }}`})
 	}
-	return parsed
+	return parsed, file
 }
 
 var (
-	parseFault  = regexp.MustCompile(`(?s)^template: (.*?):(\d+): (.*)$`)
+	parseFault = regexp.MustCompile(`(?s)^template: (.*?):(\d+): (.*)$`)
 	noFunction = regexp.MustCompile(`^function ".*" not defined$`)
 )
 
@@ -179,13 +179,30 @@ var butlerCards = map[string]string{
 	"failed-reload-qscloud": "cloud-reload-failed",
 }
 
+// alias gives a template a second name.
+func (r *reader) alias(from, to string) {
+	s := r.set
+	first := s.templates.Lookup(from).Tree
+	second := first.Copy()
+	copied := slices.Collect(texts(second.Root))
+	i := 0
+	for text := range texts(first.Root) {
+		if len(text.Text) > 0 {
+			s.places[&copied[i].Text[0]] = s.places[&text.Text[0]]
+		}
+		i++
+	}
+	s.defined[to], s.old[to] = s.defined[from], s.old[from]
+	if _, err := s.templates.AddParseTree(to, second); err != nil {
+		panic(err) // it is a tree already
+	}
+}
+
 // aliases gives cards the names under which they are looked for.
 func (r *reader) aliases() {
 	for from, to := range butlerCards {
 		if file := r.owners[from]; isHandlebars(file) && r.owners[to] == "" {
-			t := r.set.templates.Lookup(from)
-			r.take(to, t.Tree.Copy(), Source{Name: file})
-			r.set.defined[to] = r.set.defined[from]
+			r.alias(from, to)
 		}
 	}
 	r.oldAliases()
