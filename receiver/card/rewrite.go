@@ -53,7 +53,9 @@ func rewrite(tree *parse.Tree, r rewriter) {
 	}
 	r.notes = map[string]bool{}
 	r.list(tree.Root)
-	tree.Root.Nodes = slices.Insert(tree.Root.Nodes, 0, effect(callFunc, tree.Root.Pos))
+	begin := effect(callFunc, tree.Root.Pos)
+	begin.Pipe.IsAssign = false // but declares
+	tree.Root.Nodes = slices.Insert(tree.Root.Nodes, 0, parse.Node(begin))
 }
 
 func (r *rewriter) list(list *parse.ListNode) {
@@ -65,6 +67,7 @@ func (r *rewriter) list(list *parse.ListNode) {
 		case *parse.ActionNode:
 			if len(node.Pipe.Decl) == 0 {
 				call(node.Pipe, r.sinkFor(node.Pipe))
+				swallow(node.Pipe)
 			} else {
 				r.declare(node.Pipe)
 				call(node.Pipe, boundFunc)
@@ -84,7 +87,7 @@ func (r *rewriter) list(list *parse.ListNode) {
 			r.inside(node.Pipe, node.List)
 			call(node.Pipe, cutFunc)
 			r.list(node.ElseList)
-			node.List.Nodes = slices.Insert(node.List.Nodes, 0, effect(roundFunc, node.List.Pos))
+			node.List.Nodes = slices.Insert(node.List.Nodes, 0, parse.Node(effect(roundFunc, node.List.Pos)))
 		}
 	}
 }
@@ -169,15 +172,25 @@ func call(pipe *parse.PipeNode, function string) {
 	})
 }
 
+// swallow makes an action print nothing: what its function returns goes into a
+// variable of ours, whose name nobody can write. That is faster than to print
+// an empty text.
+func swallow(pipe *parse.PipeNode) {
+	pipe.Decl = []*parse.VariableNode{{NodeType: parse.NodeVariable, Pos: pipe.Pos, Ident: []string{"$-"}}}
+	pipe.IsAssign = true
+}
+
 // effect is an action that calls a function.
-func effect(function string, pos parse.Pos) parse.Node {
-	return &parse.ActionNode{
+func effect(function string, pos parse.Pos) *parse.ActionNode {
+	action := &parse.ActionNode{
 		NodeType: parse.NodeAction, Pos: pos,
 		Pipe: &parse.PipeNode{NodeType: parse.NodePipe, Pos: pos, Cmds: []*parse.CommandNode{{
 			NodeType: parse.NodeCommand, Pos: pos,
 			Args: []parse.Node{parse.NewIdentifier(function).SetPos(pos)},
 		}}},
 	}
+	swallow(action.Pipe)
+	return action
 }
 
 // sinkFor says how the value of an action is meant. That is decided by what
