@@ -74,7 +74,9 @@ func TestWhatIsWrongWithACardIsSeen(t *testing.T) {
 		"a column that leaves no room": {[]any{map[string]any{"type": "ColumnSet", "columns": []any{
 			column("270px", text("left")), column("stretch", text("much to say"))}}}, "much"},
 		"a picture that is broken":       {[]any{text("x"), image("data:image/png;base64,AAAA")}, "cannot be read"},
-		"a picture from another machine": {[]any{text("x"), image("https://pictures.example/a.png")}, "from other machines"},
+		"a picture from another machine": {[]any{text("x"), image("https://pictures.example/a.png")}, ""},
+		"what is wide behind a button": {[]any{text("x"), map[string]any{"type": "ColumnSet", "isVisible": false, "id": "more", "columns": []any{
+			column("250px", text("left")), column("250px", text("right"))}}}, "px"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			card, err := json.Marshal(map[string]any{"type": "AdaptiveCard", "version": "1.5", "body": c.body})

@@ -15,6 +15,9 @@
       wrong("the card is empty");
       continue;
     }
+    // What a button shows is looked at, too.
+    const hidden = [...drawn.querySelectorAll("*")].filter((element) => element.style.display === "none");
+    for (const element of hidden) element.style.display = element.matches(".ac-columnSet, .ac-actionSet") ? "flex" : "block";
     const right = frame.getBoundingClientRect().right + 1;
     if (drawn.scrollWidth > drawn.clientWidth) wrong(`it is ${drawn.scrollWidth} px wide and has room for ${drawn.clientWidth}`);
     for (const element of drawn.querySelectorAll("*")) {
@@ -30,7 +33,8 @@
     for (const picture of drawn.querySelectorAll("img")) {
       if (picture.naturalWidth === 0) wrong(`the picture ${excerpt(picture)} is not there`);
     }
-    for (const words of drawn.querySelectorAll(".standin")) wrong(`${excerpt(words)}: ${words.title}`);
+    for (const words of drawn.querySelectorAll(".standin.unread")) wrong(`${excerpt(words)}: ${words.title}`);
+    for (const element of hidden) element.style.display = "none";
   }
   return found;
 })()

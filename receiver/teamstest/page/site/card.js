@@ -62,7 +62,7 @@ function render(card, isDark, onAction) {
     link.rel = "noopener noreferrer";
   }
   for (const picture of element.querySelectorAll("img")) {
-    if (picture.src.startsWith("data:")) picture.onerror = () => standIn(picture, "This picture cannot be read.");
+    if (picture.src.startsWith("data:")) picture.onerror = () => standIn(picture, "This picture cannot be read.").classList.add("unread");
     else standIn(picture, "Pictures from other machines are not loaded here.");
   }
   return element;
@@ -77,6 +77,7 @@ function standIn(picture, why) {
   words.textContent = picture.alt ? `picture: ${picture.alt}` : "picture";
   words.title = why;
   picture.replaceWith(words);
+  return words;
 }
 
 // markMentions shows <at>name</at>, escaped by now, as Teams shows a mention
