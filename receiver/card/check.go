@@ -30,11 +30,11 @@ var required = map[string][]string{
 	"Layout.Stack": {}, "Layout.Flow": {}, "Layout.AreaGrid": {},
 }
 
-// lowerTypes finds a type whatever its case is.
-var lowerTypes = func() map[string]string {
-	names := make(map[string]string, len(required))
+// typeNames finds the names of types, as they are and in lower case.
+var typeNames = func() map[string]string {
+	names := make(map[string]string, 2*len(required))
 	for name := range required {
-		names[strings.ToLower(name)] = name
+		names[name], names[strings.ToLower(name)] = name, name
 	}
 	return names
 }()
@@ -42,10 +42,10 @@ var lowerTypes = func() map[string]string {
 // typeName is the name of a type that is written in any case, "" when there is
 // no such type.
 func typeName(word string) string {
-	if _, known := required[word]; known {
-		return word
+	if name, known := typeNames[word]; known {
+		return name
 	}
-	return lowerTypes[strings.ToLower(word)]
+	return typeNames[strings.ToLower(word)]
 }
 
 // words are the values that Teams knows for a property of some element, in
@@ -121,8 +121,8 @@ func (c *checker) wrong(name, format string, args ...any) {
 func (c *checker) object(at int, elsewise string) (keep bool) {
 	kind := elsewise
 	if written := c.tree.member(at, "type"); written != 0 {
-		word := c.tree.text(written)
-		if kind = typeName(word); kind == "" && word != "" {
+		word := c.tree.raw(written)
+		if kind = typeName(string(word)); kind == "" && len(word) > 0 {
 			if c.tree.member(at, "fallback") == 0 {
 				c.wrong("type", "Teams knows no %q", word)
 			}
@@ -164,17 +164,20 @@ func (c *checker) member(kind string, name []byte, at int) bool {
 	case "data", "msteams", "authentication", "metadata", "requires", "resources", "properties", "choices.data":
 		return true // not the card language
 	case "url", "iconUrl", "poster":
-		return opens(c.tree.text(at), string(name) != "url" || kind != "Action.OpenUrl")
+		return opens(c.tree.raw(at), string(name) != "url" || kind != "Action.OpenUrl")
 	case "backgroundImage":
 		if c.images {
 			return false
 		}
 		if n.kind == '"' {
-			return opens(c.tree.text(at), true)
+			return opens(c.tree.raw(at), true)
 		}
 	case "color", "size", "style", "weight", "spacing", "horizontalAlignment", "fontType", "fillMode":
 		if n.kind == '"' && len(n.raw) == 0 {
 			return false // a template's way to say nothing
+		}
+		if string(name) == "weight" && strings.EqualFold(c.tree.text(at), "normal") {
+			return false // CSS's word for what is the default here; Butler's cards have it
 		}
 	case "text", "speak", "fallbackText":
 		if n.kind != '"' {
@@ -183,7 +186,8 @@ func (c *checker) member(kind string, name []byte, at int) bool {
 		return true
 	}
 	if known := words[string(name)]; known != nil && kind != "" {
-		if word := c.tree.text(at); !slices.Contains(known, strings.ToLower(word)) {
+		word := c.tree.raw(at)
+		if !slices.ContainsFunc(known, func(k string) bool { return strings.EqualFold(k, string(word)) }) {
 			c.wrong("", "Teams knows no %q; one of %s", word, strings.Join(known, ", "))
 		}
 	}
@@ -238,22 +242,22 @@ func (c *checker) fact(at int) {
 
 // opens reports whether a link may stand on a card: to a page or, for links
 // that people press, a mail; for pictures also a PNG in the card itself.
-func opens(link string, picture bool) bool {
-	scheme, _, ok := strings.Cut(link, ":")
-	if !ok {
-		return false
-	}
-	switch strings.ToLower(scheme) {
-	case "http", "https":
+func opens[text string | []byte](link text, picture bool) bool {
+	begin := string(link[:min(len(link), len("mailto:"))])
+	switch scheme, _, ok := strings.Cut(begin, ":"); {
+	case ok && (strings.EqualFold(scheme, "http") || strings.EqualFold(scheme, "https")):
 		return true
-	case "mailto":
+	case ok && strings.EqualFold(scheme, "mailto"):
 		return !picture
 	}
 	return picture && opensPicture(link)
 }
 
 // opensPicture reports whether a link is a picture in itself.
-func opensPicture(link string) bool { return strings.HasPrefix(link, "data:image/png;base64,") }
+func opensPicture[text string | []byte](link text) bool {
+	const begin = "data:image/png;base64,"
+	return len(link) >= len(begin) && string(link[:len(begin)]) == begin
+}
 
 func kindWord(n *node) string {
 	switch {

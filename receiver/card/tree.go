@@ -57,11 +57,13 @@ func (t *tree) member(object int, name string) int {
 }
 
 // text is the text of a string as it is escaped in JSON, "" of anything else.
-func (t *tree) text(at int) string {
+func (t *tree) text(at int) string { return string(t.raw(at)) }
+
+func (t *tree) raw(at int) []byte {
 	if n := &t.nodes[at]; n.kind == '"' {
-		return string(n.raw)
+		return n.raw
 	}
-	return ""
+	return nil
 }
 
 // write appends what is left of a value as compact JSON.
