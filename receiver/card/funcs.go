@@ -80,6 +80,7 @@ func (r *render) funcs() template.FuncMap {
 	}
 	maps.Copy(funcs, r.tellingFuncs())
 	maps.Copy(funcs, r.variableFuncs())
+	maps.Copy(funcs, r.hbFuncs())
 	return funcs
 }
 

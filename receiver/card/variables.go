@@ -302,10 +302,6 @@ func (s shape) of(value any) any {
 		if s != asObject {
 			return value
 		}
-	case float64:
-		if s == asText {
-			return numberText(value)
-		}
 	default:
 		if s == asText {
 			return value
