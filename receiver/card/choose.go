@@ -16,6 +16,7 @@ var wellKnown = map[string]string{
 	"PrometheusConfigReloadFailed":                     configCard,
 	"PrometheusConfigurationReloadFailure":             configCard,
 	"PrometheusReloadFailed":                           configCard,
+	"AlertmanagerReloadFailed":                         configCard,
 	"AlertmanagerFailedReload":                         configCard,
 	"AlertmanagerBadConfig":                            configCard,
 	"AlertmanagerConfigReloadFailed":                   configCard,

@@ -2,6 +2,7 @@ package card
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"text/template"
 )
@@ -10,7 +11,7 @@ import (
 // words of their own.
 func (r *render) tellingFuncs() template.FuncMap {
 	return template.FuncMap{
-		"tell": tell, "named": named, "facts": facts, "others": others, "links": links,
+		"tell": tell, "named": named, "facts": facts, "others": others, "without": without, "links": links,
 		"phrase": phrase,
 		"line":   func(parts ...any) string { return joined(" ", parts) },
 		"dots":   func(parts ...any) string { return joined(" · ", parts) },
@@ -128,6 +129,11 @@ func others(data *Data, shown ...string) []Fact {
 		return nil
 	}
 	return data.teller.rest(shown)
+}
+
+// without is facts apart from those of these names.
+func without(list []Fact, names ...string) []Fact {
+	return slices.DeleteFunc(slices.Clone(list), func(f Fact) bool { return slices.Contains(names, f.Name) })
 }
 
 // links puts buttons before those of the group: titles and URLs take turns.

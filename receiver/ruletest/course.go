@@ -1,6 +1,7 @@
 package ruletest
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -268,6 +269,7 @@ func (c *course) advance(g *group.Group, next group.Group, now time.Time) {
 		c.happened(now, "nobody is told: the route "+next.Spec.Route+" has no destination")
 	}
 	for _, d := range due {
+		d.Target.Card = cmp.Or(d.Target.Card, c.suite.cards.Choose(&next))
 		where := d.Target.Destination + ", card " + d.Target.Card
 		if !d.Message {
 			c.happened(now, fmt.Sprintf("no message of its own for %s: %s", where, d.Change))

@@ -30,7 +30,7 @@ func textOf(m card.Message) string {
 // readable are the members of a card's elements that hold what people read or
 // elements that do, in the order in which they are shown.
 var readable = []string{
-	"title", "label", "text", "value", "altText", "placeholder", "errorMessage",
+	"title", "label", "text", "value", "codeSnippet", "altText", "placeholder", "errorMessage",
 	"inlines", "facts", "columns", "items", "rows", "cells", "images", "choices", "body", "actions", "card",
 }
 
