@@ -7,6 +7,7 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/deliver"
 	"github.com/teamsrelay/teamsrelay/receiver/engine"
 	"github.com/teamsrelay/teamsrelay/receiver/ingest/influxdb"
+	"github.com/teamsrelay/teamsrelay/receiver/intent"
 	"github.com/teamsrelay/teamsrelay/receiver/teams/workflow"
 )
 
@@ -37,6 +38,16 @@ func (c *Config) Engine() (engine.Config, error) {
 			return engine.Config{}, fmt.Errorf("influxdb %q: %w", i.Name, err)
 		}
 		out.Sources = append(out.Sources, source)
+	}
+	for _, e := range c.Events {
+		actions, err := e.actions()
+		if err != nil {
+			return engine.Config{}, fmt.Errorf("events %q: %w", e.Name, err)
+		}
+		if out.Actions == nil {
+			out.Actions = map[string]intent.Actions{}
+		}
+		out.Actions[e.Name] = actions
 	}
 	for _, a := range c.Alertmanagers {
 		out.Alertmanagers = append(out.Alertmanagers, engine.Alertmanager{URL: a.URL(), Known: a.Known})

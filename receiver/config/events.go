@@ -2,8 +2,12 @@ package config
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/teamsrelay/teamsrelay/receiver/ingest/events"
+	"github.com/teamsrelay/teamsrelay/receiver/intent"
 	"github.com/teamsrelay/teamsrelay/receiver/yamlfile"
 )
 
@@ -13,7 +17,13 @@ type Event struct {
 	Source *events.Source
 	// Paths are more ingest paths than /events/NAME.
 	Paths []string
+	// Actions are what can be done in the system that the events come from, by
+	// verb. They hold secrets in the clear: do not print them.
+	Actions map[string]intent.Config
 }
+
+// taken are names of sources that are not event sources.
+var taken = []string{"alertmanager", "api", "rules", "test"}
 
 func (d *document) events(sections []eventSection, paths map[string]string) []Event {
 	var made []Event
@@ -29,6 +39,9 @@ func (d *document) events(sections []eventSection, paths map[string]string) []Ev
 			d.Wrong(at+".name", "there are two event sources "+yamlfile.Quote(s.Name), "rename one of them")
 		case !plainName.MatchString(s.Name):
 			d.Wrong(at+".name", "an event source cannot be called "+yamlfile.Quote(s.Name), "use up to 63 letters, digits, -, _ and ., beginning with a letter or digit")
+		}
+		if slices.Contains(taken, s.Name) {
+			d.Wrong(at+".name", "the source "+yamlfile.Quote(s.Name)+" is there already, and is no event source", "rename this one")
 		}
 		seen[s.Name] = true
 		source, problems := events.New(d.eventConfig(s, at))
@@ -48,8 +61,49 @@ func (d *document) events(sections []eventSection, paths map[string]string) []Ev
 		}
 		made = append(made, Event{
 			Name: s.Name, Source: source,
-			Paths: d.paths(s.Paths, at, "the event source "+yamlfile.Quote(s.Name), paths),
+			Paths:   d.paths(s.Paths, at, "the event source "+yamlfile.Quote(s.Name), paths),
+			Actions: d.actions(s.Actions, at+".actions"),
 		})
+	}
+	return made
+}
+
+func (d *document) actions(sections map[string]action, at string) map[string]intent.Config {
+	made := make(map[string]intent.Config, len(sections))
+	for _, verb := range slices.Sorted(maps.Keys(sections)) {
+		s, at := sections[verb], at+"."+verb
+		if !slices.Contains(intent.Verbs, verb) {
+			d.Wrong(at, "there is no verb "+yamlfile.Quote(verb), "use one of "+strings.Join(intent.Verbs, ", "))
+			continue
+		}
+		c := intent.Config{
+			URL: s.URL, Method: s.Method, Body: s.Body, Timeout: s.Timeout,
+			ProxyURL: s.ProxyURL.Reveal(), TLS: s.TLS, Headers: make(map[string]string, len(s.Headers)),
+		}
+		c.TLS.SetDirectory(d.dir)
+		for name, value := range s.Headers {
+			c.Headers[name] = value.Reveal()
+		}
+		token, _ := d.secret(s.Token, s.TokenFile, at+".token")
+		c.Token = token.Reveal()
+		if b := s.BasicAuth; b != nil {
+			password, _ := d.secret(b.Password, b.PasswordFile, at+".basic_auth.password")
+			c.Username, c.Password = b.Username, password.Reveal()
+		}
+		for _, p := range c.Check() {
+			place := at + "." + p.Field
+			if !d.Has(place) {
+				place = at
+			}
+			switch {
+			case d.Faulty(place):
+			case p.Warning:
+				d.Warn(place, yamlfile.OneLine(p.What), p.Hint)
+			default:
+				d.Wrong(place, yamlfile.OneLine(p.What), p.Hint)
+			}
+		}
+		made[verb] = c
 	}
 	return made
 }
@@ -76,6 +130,19 @@ func (d *document) eventConfig(s *eventSection, at string) events.Config {
 		}
 	}
 	return c
+}
+
+// actions are ready to be carried out.
+func (e *Event) actions() (intent.Actions, error) {
+	made := make(intent.Actions, len(e.Actions))
+	for verb, c := range e.Actions {
+		action, err := intent.NewAction(c)
+		if err != nil {
+			return nil, fmt.Errorf("action %s: %w", verb, err)
+		}
+		made[verb] = action
+	}
+	return made, nil
 }
 
 // Event finds an event source by its name, nil when there is none.

@@ -40,6 +40,21 @@ type eventSection struct {
 	BasicAuth *basicAuthSection `yaml:"basic_auth"`
 	HMAC      *hmacSection      `yaml:"hmac"`
 	Paths     []string          `yaml:"paths"`
+	Actions   map[string]action `yaml:"actions"`
+}
+
+// action is what a verb does in the system that an event came from.
+type action struct {
+	URL       string               `yaml:"url"`
+	Method    string               `yaml:"method"`
+	Headers   map[string]Secret    `yaml:"headers"`
+	Body      string               `yaml:"body"`
+	Token     Secret               `yaml:"token"`
+	TokenFile string               `yaml:"token_file"`
+	BasicAuth *basicAuthSection    `yaml:"basic_auth"`
+	Timeout   time.Duration        `yaml:"timeout"`
+	ProxyURL  Secret               `yaml:"proxy_url"`
+	TLS       promconfig.TLSConfig `yaml:"tls_config"`
 }
 
 type basicAuthSection struct {

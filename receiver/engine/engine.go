@@ -24,6 +24,7 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/clock"
 	"github.com/teamsrelay/teamsrelay/receiver/deliver"
 	"github.com/teamsrelay/teamsrelay/receiver/ingest/influxdb"
+	"github.com/teamsrelay/teamsrelay/receiver/intent"
 	"github.com/teamsrelay/teamsrelay/receiver/route"
 	"github.com/teamsrelay/teamsrelay/receiver/ruler"
 	"github.com/teamsrelay/teamsrelay/receiver/rules"
@@ -58,6 +59,9 @@ type Config struct {
 	Rules *rules.Set
 	// Sources are what the polled ones of them query.
 	Sources []*influxdb.Source
+	// Actions are what can be done in the systems that events come from, by
+	// the source's name.
+	Actions map[string]intent.Actions
 	// ResolveTimeout is how long an alert that was posted without an end goes
 	// on if it is not sent again.
 	ResolveTimeout time.Duration
@@ -79,6 +83,7 @@ type Engine struct {
 	clock   *clock.Clock
 	deliver *deliver.Deliverer
 	ruler   *ruler.Ruler
+	intents *intent.Worker
 	timers  alarm
 	metrics metrics
 	queries *influxdb.Metrics
@@ -172,6 +177,13 @@ func New(o Options, c Config) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	e.intents, err = intent.New(intent.Options{
+		Store: o.Store, Logger: o.Logger, Registerer: o.Registerer, Clock: e.clock, Location: o.Location,
+		Actions: func(source string) intent.Actions { return e.current.Load().Actions[source] },
+	})
+	if err != nil {
+		return nil, err
+	}
 	return e, nil
 }
 
@@ -205,11 +217,12 @@ func (e *Engine) Run(ctx context.Context) error {
 	for _, part := range []func(context.Context){e.runTimers, e.runExpiry, e.runPrune, e.runReaddress, e.runReconcile, e.runPolls} {
 		work.Go(func() { part(ctx) })
 	}
-	var ruled error
+	var ruled, intended error
 	work.Go(func() { ruled = e.ruler.Run(ctx) })
+	work.Go(func() { intended = e.intents.Run(ctx) })
 	err := e.deliver.Run(ctx)
 	work.Wait()
-	return errors.Join(err, ruled)
+	return errors.Join(err, ruled, intended)
 }
 
 // Reload takes a new configuration. Episodes that are under way keep the
@@ -302,6 +315,12 @@ func (e *Engine) Report(ctx context.Context, a alert.Alert) error { return e.rul
 // Reported are the alerts that were reported and fire, also by a process that
 // is gone.
 func (e *Engine) Reported() []alert.Alert { return e.ruler.Reported() }
+
+// Request has something done in the system that an alert came from, as the
+// actions of its source say: see intent.Worker.
+func (e *Engine) Request(ctx context.Context, groupID int64, verb, who, text string) (store.Intent, error) {
+	return e.intents.Request(ctx, groupID, verb, who, text)
+}
 
 // ResolveTimeout is the configured one.
 func (e *Engine) ResolveTimeout() time.Duration { return e.current.Load().ResolveTimeout }

@@ -234,7 +234,7 @@ func (c *checker) intervalNames(names []string, at string) []string {
 
 // knownNames is the advice for a name that does not exist.
 func knownNames(names []string, otherwise string) string {
-	const most = 10 // a longer list is no help
+	const most = 30 // a longer list is no help; the cards that ship are some twenty
 	switch {
 	case len(names) == 0:
 		return otherwise
