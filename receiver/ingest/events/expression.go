@@ -15,6 +15,7 @@ var functions = []gojq.CompilerOption{
 	gojq.WithVariables([]string{"$headers", "$event"}),
 	gojq.WithFunction("status_word", 0, 0, statusWord),
 	gojq.WithFunction("jira_text", 0, 0, func(v any, _ []any) any { return jiraText(v) }),
+	gojq.WithFunction("github_text", 0, 0, func(v any, _ []any) any { return githubText(v) }),
 }
 
 // expression is one compiled jq expression; nil where the mapping has none.
