@@ -33,6 +33,8 @@ type Alert struct {
 	Inhibited      bool              `json:"inhibited"`
 	Destinations   []string          `json:"destinations"`
 	AcknowledgedBy string            `json:"acknowledged_by"`
+	// Intents are what people want done about it where it came from.
+	Intents []Intent `json:"intents,omitempty"`
 }
 
 // Delivery is one attempt in GET /api/v1/deliveries.
@@ -91,14 +93,22 @@ func (s *server) alerts(w http.ResponseWriter, r *http.Request) {
 	s.list(w, r, "alerts", &list, func(tx store.Tx) error {
 		list = list[:0]
 		groups, err := tx.ListGroups(r.FormValue("open") != "false", page.before, page.limit)
+		if err != nil {
+			return err
+		}
+		ids := make([]int64, len(groups))
 		for i := range groups {
-			list = append(list, alertsOf(&groups[i])...)
+			ids[i] = groups[i].ID
+		}
+		intents, err := intentsOf(tx, ids)
+		for i := range groups {
+			list = append(list, alertsOf(&groups[i], intents[groups[i].ID])...)
 		}
 		return err
 	})
 }
 
-func alertsOf(g *group.Group) []Alert {
+func alertsOf(g *group.Group, intents []Intent) []Alert {
 	destinations := make([]string, len(g.Spec.Targets))
 	for i, target := range g.Spec.Targets {
 		destinations[i] = target.Destination
@@ -109,7 +119,7 @@ func alertsOf(g *group.Group) []Alert {
 		out = append(out, Alert{
 			ID: g.ShortID(), Group: g.ID, Status: string(m.State), Severity: m.Severity().String(),
 			Labels: m.Labels, Annotations: m.Annotations, StartsAt: m.StartsAt, EndsAt: optional(m.EndsAt),
-			Inhibited: m.Inhibited, Destinations: destinations,
+			Inhibited: m.Inhibited, Destinations: destinations, Intents: intents,
 		})
 	}
 	return out

@@ -114,6 +114,8 @@ func New(o Options) (Handlers, error) {
 	mux.Handle("GET /{$}", landing)
 
 	mux.HandleFunc("GET /api/v1/alerts", s.alerts)
+	mux.HandleFunc("GET /api/v1/alerts/{id}", s.alert)
+	mux.Handle("POST /api/v1/alerts/{id}/{verb}", s.admin(s.act))
 	mux.HandleFunc("GET /api/v1/deliveries", s.deliveries)
 	mux.HandleFunc("GET /api/v1/deliveries/{id}", s.delivery)
 	mux.HandleFunc("GET /api/v1/dead-letters", s.deadLetters)

@@ -67,6 +67,12 @@ destinations:
     workflow: {url: "http://127.0.0.1:9/workflow/ops"}
     paths: [/old/path]
 route: {destinations: [ops]}
+events:
+  - name: jira
+    mapping: {key: .ticket, name: '"Ticket"', status: .status, labels: {ticket: .ticket}}
+    actions:
+      comment: {url: "http://127.0.0.1:9/issue/{{ .Labels.ticket }}/comment", body: '{"body": {{ .Text }}}'}
+      resolve: {url: "http://127.0.0.1:9/issue/{{ .Labels.ticket }}/transitions"}
 `), config.Env{})
 	require.False(t, problems.Failed(), "%v", problems)
 	relay, err := c.Engine()
