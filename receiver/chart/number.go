@@ -40,13 +40,14 @@ func Number(v float64) string {
 	return grouped(whole) + fraction
 }
 
-// digits counts the significant digits of a decimal number. The zeros at the
-// end of a whole number count: it is written in full.
+// digits counts the significant digits of a decimal number. A whole number has
+// none that could be left out.
 func digits(text string) int {
 	if !strings.Contains(text, ".") {
 		return 0
 	}
-	return len(strings.TrimLeft(strings.NewReplacer("-", "", ".", "").Replace(text), "0"))
+	text = strings.TrimLeft(text, "-0.")
+	return len(text) - strings.Count(text, ".")
 }
 
 func scientific(v float64) string {
