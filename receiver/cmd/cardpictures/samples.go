@@ -58,5 +58,8 @@ func draw(e card.Example, m card.Message) picture {
 	if m.Fault != nil {
 		p.shown.Notes = append(p.shown.Notes, "The minimal card is shown, because: "+m.Fault.Error())
 	}
+	for _, lost := range m.Lost {
+		p.shown.Notes = append(p.shown.Notes, lost.String())
+	}
 	return p
 }

@@ -129,6 +129,9 @@ func notes(m card.Message) []string {
 	if m.Fault != nil {
 		list = append(list, "the minimal card is shown, because: "+m.Fault.Error())
 	}
+	for _, lost := range m.Lost {
+		list = append(list, lost.String())
+	}
 	return list
 }
 

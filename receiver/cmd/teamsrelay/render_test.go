@@ -11,7 +11,7 @@ import (
 
 func TestRenderPrintsWhatGoesOverTheWire(t *testing.T) {
 	const payload = `{"version":"4","groupKey":"k","alerts":[{"status":"firing","labels":{"alertname":"DiskFull","severity":"warning"}}]}`
-	broken := write(t, "broken.tmpl", "{{ define \"rack\" }}\n{{ index .Alerts 7 }}\n{{ end }}")
+	broken := write(t, "broken.tmpl", "{{ define \"rack\" }}\n{ \"type\": {{ index .Alerts 7 }} }\n{{ end }}")
 	config := write(t, "card.yml", good+"template_files: ["+broken+"]\n")
 	for name, c := range map[string]struct {
 		args     string
@@ -110,6 +110,16 @@ func TestRenderUsesTheCardOfTheRoute(t *testing.T) {
 	require.Contains(t, sayWith(t, payload("racks"), "render", "--config.file="+config, "--data=-").out, "a rack")
 	require.NotContains(t, sayWith(t, payload("disks"), "render", "--config.file="+config, "--data=-").out, "a rack")
 	require.NotContains(t, sayWith(t, payload("racks"), "render", "--config.file="+config, "--data=-", "--card=alert").out, "a rack", "who names a card wants that one")
+}
+
+// What an old card had and Teams does not show any more is not missed silently.
+func TestRenderSaysWhatCannotBeCarriedOver(t *testing.T) {
+	templates := write(t, "old.tmpl", `{{ define "old" }}{"@type":"MessageCard","title":"hot","text":"a rack","potentialAction":[{"@type":"HttpPOST","name":"Close","target":"https://x.example/"}]}{{ end }}`)
+	config := write(t, "old.yml", good+"template_files: ["+templates+"]\n")
+	got := say(t, "render", "--card=old", "--config.file="+config)
+	require.Zero(t, got.code, got.err)
+	require.Contains(t, got.out, `"AdaptiveCard"`)
+	require.Contains(t, got.err, "old.tmpl:1: warning: ")
 }
 
 func TestRenderWritesAPageToLookAt(t *testing.T) {
