@@ -1,6 +1,7 @@
 package card
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -13,15 +14,43 @@ type original struct {
 	read any
 }
 
-// Event is the JSON that an event source sent; numbers are floats. Without one
-// it is an empty object, so that .Event.title is nothing rather than a mistake.
+// Event is the JSON that an event source sent. Numbers print as they were
+// written: an id of many digits stays what it is. Without one it is an empty
+// object, so that .Event.title is nothing rather than a mistake.
 func (d *Data) Event() any {
 	if d.event.read == nil {
-		if json.Unmarshal(d.event.raw, &d.event.read) != nil || d.event.read == nil {
+		decoder := json.NewDecoder(bytes.NewReader(d.event.raw))
+		decoder.UseNumber()
+		if decoder.Decode(&d.event.read) != nil || d.event.read == nil {
 			d.event.read = map[string]any{}
 		}
+		d.event.read = withNumbers(d.event.read)
 	}
 	return d.event.read
+}
+
+// withNumbers makes numbers of the numbers in decoded JSON, where they print
+// as they were written. The others stay text, which templates can print but
+// not compare.
+func withNumbers(value any) any {
+	switch v := value.(type) {
+	case map[string]any:
+		for name := range v {
+			v[name] = withNumbers(v[name])
+		}
+	case []any:
+		for i := range v {
+			v[i] = withNumbers(v[i])
+		}
+	case json.Number:
+		if n, err := v.Int64(); err == nil {
+			return int(n)
+		}
+		if f, err := v.Float64(); err == nil && (f == 0 || fmt.Sprint(f) == v.String()) {
+			return f
+		}
+	}
+	return value
 }
 
 // path leads to a value in decoded JSON.

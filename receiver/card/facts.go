@@ -151,9 +151,20 @@ func labelLine(facts []Fact) string {
 	return line.String()
 }
 
-// rows are the first n alerts with what sets them apart.
-func (t *teller) rows(n int) []Row {
-	differ := t.differing()
+// apart is the labels that set an alert apart from the others, as Markdown.
+func (t *teller) apart(m *group.Member, differ []string) string {
+	var facts []Fact
+	for _, name := range differ {
+		if value := oneLine(m.Labels[name]); value != "" && len(facts) < maxWhere {
+			facts = append(facts, Fact{Name: shorten(oneLine(name), maxLabel/2), Value: shorten(value, maxLabel)})
+		}
+	}
+	return labelLine(facts)
+}
+
+// rows are the first n alerts with what sets them apart: the labels in which
+// they differ.
+func (t *teller) rows(differ []string, n int) []Row {
 	rows := make([]Row, 0, min(n, len(t.members)))
 	for _, m := range t.members[:min(n, len(t.members))] {
 		row := Row{State: string(m.State), Summary: t.ownSummary(m)}

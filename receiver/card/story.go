@@ -33,6 +33,7 @@ type Story struct {
 	Notices     []string
 	Facts       []Fact // what else the alerts have in common
 	Rows        []Row  // one for each alert, worst first; none when there is one alert
+	Worst       string // Markdown: what sets the worst alert apart, "rack **r1**"; "" when there is one alert
 	Hidden      int    // how many alerts have no row; {{ more .Card.Hidden }} says so
 	History     string // "10:02 fired · 10:05 2 joined"; "" when there is little to tell
 	Comments    []Comment
@@ -122,7 +123,9 @@ func (t *teller) story(rows int) *Story {
 	s.Where, s.Facts = t.facts()
 	s.Notices = t.notices()
 	if len(t.members) > 1 {
-		s.Rows = t.rows(min(rows, maxRows))
+		differ := t.differing()
+		s.Rows = t.rows(differ, min(rows, maxRows))
+		s.Worst = t.apart(t.members[0], differ)
 		s.Hidden = len(t.members) - len(s.Rows)
 	}
 	s.History = t.history()

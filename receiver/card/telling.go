@@ -64,7 +64,7 @@ func tell(data *Data, pairs ...any) (*Data, error) {
 		case "Firing", "Began", "Resolved":
 			story.Duration, story.Since = t.times(story.State)
 			story.Status = t.status(&story)
-			story.Rows = t.rows(len(story.Rows))
+			story.Rows = t.rows(t.differing(), len(story.Rows))
 			story.History = t.history()
 		}
 		return nil
