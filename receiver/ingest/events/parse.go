@@ -19,7 +19,7 @@ import (
 // How long the expressions of a mapping may take.
 const (
 	eventTime = time.Second      // for one event
-	bodyTime  = 10 * time.Second // for all events of a body
+	bodyTime  = 30 * time.Second // for all events of a body
 )
 
 // Parse reads a body: JSON, or a form. Each event gives a snapshot of its

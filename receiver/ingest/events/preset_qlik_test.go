@@ -158,3 +158,56 @@ func TestRealMessagesOfButlerToMQTTAreUnderstood(t *testing.T) {
 	}
 	require.Equal(t, 5, told)
 }
+
+// GET makes texts of numbers, and a Butler of the future may make objects of
+// texts: what is odd about one field must not cost the event.
+func TestNoOddFieldCostsAnEventOfButlerOrQlik(t *testing.T) {
+	for preset, bodies := range map[string][]body{"butler": butlerBodies, "qlik-cloud": qlikCloudBodies, "generic": genericBodies} {
+		t.Run(preset, func(t *testing.T) {
+			t.Parallel()
+			tried := 0
+			for _, b := range bodies {
+				var whole any
+				require.NoError(t, json.Unmarshal(raw(t, preset, b.file), &whole))
+				holes(whole, "", 3, func(path string, dig func(any) func()) {
+					for _, odd := range []any{removed{}, 7, "", true, []any{1, "a"}, map[string]any{"a": 1}} {
+						back := dig(odd)
+						data, err := json.Marshal(whole)
+						back()
+						require.NoError(t, err)
+						_, err = presetSource(t, preset).Parse(data, b.header(), now)
+						require.NoError(t, err, "%s with %v at %s", b.file, odd, path)
+						tried++
+					}
+				})
+			}
+			require.Greater(t, tried, 300)
+		})
+	}
+}
+
+func TestStoriesOfButler(t *testing.T) {
+	for name, c := range map[string]struct{ told, files []string }{
+		"a service stops and starts": {
+			[]string{"fired loudly", "nothing", "resolved", "nothing", "fired loudly"},
+			[]string{"service_stopped", "service_stopped", "service_started", "service_started", "service_stopped"},
+		},
+		"a start whose stop nobody sent": {
+			[]string{"resolved"}, []string{"service_started"},
+		},
+		"an execution that is aborted fails too": {
+			[]string{"fired loudly", "updated"}, []string{"mqtt_task_failure", "reload_aborted"},
+		},
+		"a licence runs out": {
+			[]string{"fired loudly", "nothing", "severity_rose loudly", "severity_rose loudly", "resolved"},
+			[]string{"license_expires", "license_expires", "license_expires_soon", "license_expired", "license_renewed"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, _ := play(t, "butler", butlerBodies, c.files...)
+			for i := range c.files {
+				require.Equal(t, c.files[i]+": "+c.told[i], got[i])
+			}
+		})
+	}
+}
