@@ -91,6 +91,23 @@ func parseProblem(file string, err error) Problem {
 	return problem
 }
 
+var defineTag = regexp.MustCompile(`{{-?\s*define\s+"([^"]+)"`)
+
+// Cards are the names that a file may give to cards, as far as that can be
+// told without reading it: for files that have mistakes in them.
+func (s Source) Cards() []string {
+	var names []string
+	if isHandlebars(s.Name) {
+		names = append(names, baseName(s.Name))
+	}
+	for _, m := range defineTag.FindAllStringSubmatch(s.Text, -1) {
+		if names = append(names, m[1]); m[1] == oldCard {
+			names = append(names, baseName(s.Name))
+		}
+	}
+	return names
+}
+
 // defines are the templates that a file defines, in the order of their names.
 func defines(parsed *template.Template) []*template.Template {
 	list := slices.DeleteFunc(parsed.Templates(), func(t *template.Template) bool { return t.Name() == parsed.Name() })

@@ -5,7 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -155,8 +155,6 @@ func (d *document) files(patterns []string, key string, take func(name, text str
 	}
 }
 
-var define = regexp.MustCompile(`{{-?\s*define\s+"([^"]+)"`)
-
 // cards reads the template files and checks them. names are the cards that a
 // route can ask for, those included that a mistake in their file keeps out.
 func (d *document) cards(patterns []string) (set *card.Set, names []string) {
@@ -166,29 +164,29 @@ func (d *document) cards(patterns []string) (set *card.Set, names []string) {
 	})
 	set, problems := card.New(files)
 	names = set.Names()
-	if len(problems) == 0 {
+	broken := slices.ContainsFunc(problems, isError)
+	if len(files) > 0 && !broken { // the shipped cards alone are tested
 		for _, name := range names {
 			problems = append(problems, set.Check(name)...)
 		}
+		broken = slices.ContainsFunc(problems, isError)
 	}
-	broken := false
 	for _, p := range problems {
 		level := yamlfile.Error
 		if p.Warning {
 			level = yamlfile.Warning
 		}
-		broken = broken || level == yamlfile.Error
 		d.Problems = append(d.Problems, yamlfile.Problem{File: p.File, Line: max(p.Line, 1), Level: level, What: p.What, Do: p.Do})
 	}
 	if broken {
 		for _, file := range files {
-			for _, m := range define.FindAllStringSubmatch(file.Text, -1) {
-				names = append(names, m[1])
-			}
+			names = append(names, file.Cards()...)
 		}
 	}
 	return set, names
 }
+
+func isError(p card.Problem) bool { return !p.Warning }
 
 func (d *document) tree(f *file, cards []string) *route.Tree {
 	if f.Route == nil {
@@ -200,10 +198,16 @@ func (d *document) tree(f *file, cards []string) *route.Tree {
 	}
 	o := route.Options{
 		Route: *f.Route, TimeIntervals: f.TimeIntervals, InhibitRules: f.InhibitRules, Cards: cards,
+		DestinationCards: map[string]string{},
 	}
-	for _, destination := range f.Destinations {
+	for i, destination := range f.Destinations {
 		if destination.Name != "" {
 			o.Destinations = append(o.Destinations, destination.Name)
+			o.DestinationCards[destination.Name] = destination.Card
+		}
+		at := fmt.Sprintf("destinations[%d].card", i)
+		if destination.Card != "" && !slices.Contains(cards, destination.Card) && !d.Faulty(at) {
+			d.Wrong(at, "there is no card "+yamlfile.Quote(destination.Card), "correct the name, or define the card in a file of template_files")
 		}
 	}
 	tree, problems := route.New(o)

@@ -95,6 +95,7 @@ type destinationSection struct {
 	Pace     []string         `yaml:"pace"`
 	MaxAge   *time.Duration   `yaml:"max_age"`
 	Paths    []string         `yaml:"paths"`
+	Card     string           `yaml:"card"`
 }
 
 type workflowSection struct {

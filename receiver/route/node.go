@@ -1,6 +1,7 @@
 package route
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
@@ -56,16 +57,17 @@ func (n *Node) match(labels map[string]string, found []*Node) []*Node {
 }
 
 // To is the way straight to one destination, with the card and the times of
-// the top route. It reports false if there is no such destination.
+// the top route; without a card there, with the destination's. It reports
+// false if there is no such destination.
 func (t *Tree) To(destination string) (*Node, bool) {
 	n, ok := t.direct[destination]
 	return n, ok
 }
 
-func (n *Node) straightTo(destination string) *Node {
+func (n *Node) straightTo(destination, card string) *Node {
 	direct := *n
 	direct.id = "destination:" + destination // ids of the tree begin with {
-	direct.targets = []group.Target{{Destination: destination, Card: n.card}}
+	direct.targets = []group.Target{{Destination: destination, Card: cmp.Or(n.card, card)}}
 	direct.routes = nil
 	return &direct
 }

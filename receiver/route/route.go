@@ -97,6 +97,9 @@ type Options struct {
 	// Destinations and Cards are the names that exist.
 	Destinations []string
 	Cards        []string
+	// DestinationCards are the cards of destinations that have one of their
+	// own, for what no route names a card for.
+	DestinationCards map[string]string
 }
 
 // Problem is something wrong with the options.

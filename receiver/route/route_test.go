@@ -285,3 +285,19 @@ func TestMuted(t *testing.T) {
 		require.True(t, made.Muted(group.Spec{Mute: []string{"nights"}}, at(3).In(east)))
 	})
 }
+
+func TestADestinationsCardIsForWhatNoRouteNamesOneFor(t *testing.T) {
+	made := tree(t, func(o *route.Options) {
+		critical := to(`severity="critical"`, "managers", "sre")
+		critical.Card = "threshold"
+		o.Route.Routes = []route.Route{critical}
+		o.DestinationCards = map[string]string{"sre": "digest"}
+	})
+	node, _ := made.To("sre")
+	require.Equal(t, "digest", node.Spec("", true, nil).Targets[0].Card, "a channel of prometheus-msteams loses its own template")
+	for _, n := range made.Match(map[string]string{"severity": "critical"}) {
+		for _, target := range n.Spec("", true, nil).Targets {
+			require.Equal(t, "threshold", target.Card, "the route has the last word")
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package route
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -34,7 +35,7 @@ func New(o Options) (*Tree, []Problem) {
 	})
 	t.root.identify("", 0)
 	for _, name := range o.Destinations {
-		t.direct[name] = t.root.straightTo(name)
+		t.direct[name] = t.root.straightTo(name, o.DestinationCards[name])
 	}
 	for i, r := range o.InhibitRules {
 		t.rules = append(t.rules, c.rule(r, fmt.Sprintf("inhibit_rules[%d]", i)))
@@ -120,7 +121,7 @@ func (c *checker) node(r Route, at string, above *Node) *Node {
 	}
 	n.targets = make([]group.Target, len(n.destinations))
 	for i, name := range n.destinations {
-		n.targets[i] = group.Target{Destination: name, Card: n.card}
+		n.targets[i] = group.Target{Destination: name, Card: cmp.Or(n.card, c.options.DestinationCards[name])}
 	}
 	for i, below := range r.Routes {
 		n.routes = append(n.routes, c.node(below, fmt.Sprintf("%s.routes[%d]", at, i), n))
