@@ -140,12 +140,22 @@ func (s *Source) story(ctx context.Context, e event, in input, now time.Time) (i
 	return snapshot, nil
 }
 
+// storyLabels say what a story is about, and stay as they are in all of it:
+// with them it stands in lists, and templates have them as .GroupLabels.
+var storyLabels = []string{"app", "host", "service", "ticket"}
+
 // snapshot is the news of a story of one alert. The alert is the same whatever
 // its labels say: a ticket's status is one of them, and changes.
 func (s *Source) snapshot(key string, a alert.Alert, told *group.Event) ingest.Snapshot {
 	a.Fingerprint = alert.FingerprintOf(map[string]string{sourceLabel: s.name, "key": key})
+	about := make(map[string]string, len(storyLabels))
+	for _, name := range storyLabels {
+		if value := a.Labels[name]; value != "" {
+			about[name] = value
+		}
+	}
 	return ingest.Snapshot{
-		Source: s.name, Origin: ingest.Origin("events", s.name, key),
+		Source: s.name, Origin: ingest.Origin("events", s.name, key), GroupLabels: about,
 		Alerts: []alert.Alert{a}, Event: told,
 		Sender: group.SenderDetails{Receiver: s.name},
 	}

@@ -73,6 +73,7 @@ func TestAServiceThatStopsAndStartsIsOneStory(t *testing.T) {
 	require.Equal(t, stopped.Alerts[0].Fingerprint, started.Alerts[0].Fingerprint)
 	require.Equal(t, stopped.Alerts[0].Labels, started.Alerts[0].Labels, "routes and inhibition see one alert that ends")
 	require.Equal(t, alert.Resolved, started.Alerts[0].Status)
+	require.Equal(t, map[string]string{"host": "SENSE01", "service": "QlikSenseEngineService"}, stopped.GroupLabels, "lists of dead letters say which service")
 	require.False(t, started.Follows, "a start is told also where the stop was missed")
 	for _, other := range []string{"service_stopped_get", "service_stopped_without_more", "service_still_running"} {
 		require.Equal(t, stopped.Origin, toldAs(t, "butler", body{file: other}).Origin, other)
