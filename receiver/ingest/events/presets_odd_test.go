@@ -288,3 +288,80 @@ func TestEveryTicketHasTheNamesThatCardsShow(t *testing.T) {
 		}
 	}
 }
+
+// Relays between systems, scripts and Automation's own bodies send only what
+// their author thought of.
+func TestTheLeastThatASystemMaySay(t *testing.T) {
+	for name, c := range map[string]struct {
+		preset, body string
+		header       []string
+		state        alert.Status
+		deed         group.Change
+		card         string
+		labels       map[string]string
+	}{
+		"an issue of Jira": {
+			preset: "jira", body: `{"webhookEvent":"jira:issue_created","issue":{"key":"OPS-1","fields":{"summary":"Disk full","status":{"name":"To Do"}}}}`,
+			state: alert.Firing, card: "ticket-created", labels: map[string]string{"ticket": "OPS-1", "status": "To Do", "severity": "warning"},
+		},
+		"an issue of Jira that is assigned, without what changed": {
+			preset: "jira", body: `{"webhookEvent":"jira:issue_updated","issue_event_type_name":"issue_assigned","issue":{"key":"OPS-1","fields":{"assignee":{"displayName":"Bob"}}}}`,
+			state: alert.Firing, deed: group.Assigned, card: "ticket-assigned", labels: map[string]string{"ticket": "OPS-1", "severity": "warning"},
+		},
+		"a comment in Jira without an id": {
+			preset: "jira", body: `{"webhookEvent":"jira:issue_updated","issue_event_type_name":"issue_commented","issue":{"key":"OPS-1"},"comment":{"body":"hello"}}`,
+			state: alert.Firing, deed: group.Commented, card: "ticket-comment", labels: map[string]string{"ticket": "OPS-1", "severity": "warning"},
+		},
+		"an issue of Jira that is resolved, by its event": {
+			preset: "jira", body: `{"webhookEvent":"jira:issue_updated","issue_event_type_name":"issue_resolved","issue":{"key":"OPS-1","fields":{}}}`,
+			state: alert.Resolved, card: "ticket-status", labels: map[string]string{"ticket": "OPS-1", "severity": "warning"},
+		},
+		"an issue of Jira that is done, by a word": {
+			preset: "jira", body: `{"event":"moved","issue":{"key":"OPS-1","fields":{"status":"Done","priority":"Blocker"}}}`,
+			state: alert.Resolved, card: "ticket-status", labels: map[string]string{"ticket": "OPS-1", "status": "Done", "priority": "Blocker", "severity": "critical"},
+		},
+		"an overdue issue of Jira, by a header": {
+			preset: "jira", body: `{"key":"OPS-1","fields":{"summary":"Disk full"}}`, header: []string{"X-Event", "Overdue"},
+			state: alert.Firing, card: "ticket-overdue", labels: map[string]string{"ticket": "OPS-1", "overdue": "true", "severity": "warning"},
+		},
+		"an issue of GitHub": {
+			preset: "github", body: `{"action":"opened","issue":{"number":7,"title":"Broken"},"repository":{"full_name":"a/b"}}`,
+			state: alert.Firing, card: "ticket-created", labels: map[string]string{"ticket": "b#7", "project": "a/b", "status": "Open", "type": "Issue", "severity": "info"},
+		},
+		"an issue of Sentry": {
+			preset: "sentry", body: `{"action":"resolved","data":{"issue":{"shortId":"S-1","status":"resolved","title":"x"}}}`,
+			state: alert.Resolved, card: "ticket-status", labels: map[string]string{"ticket": "S-1", "status": "Resolved"},
+		},
+		"a group of Grafana": {
+			preset: "grafana", body: `{"alerts":[{"status":"firing","labels":{"alertname":"x"}}]}`,
+			state: alert.Firing, labels: map[string]string{},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			snapshots, err := presetSource(t, c.preset).Parse([]byte(c.body), body{headers: c.header}.header(), now)
+			require.NoError(t, err)
+			require.Len(t, snapshots, 1)
+			a := snapshots[0].Alerts[0]
+			require.Equal(t, c.state, a.Status)
+			require.Equal(t, c.deed, snapshots[0].Event.Deed)
+			require.Equal(t, c.card, a.Annotations[alert.CardAnnotation])
+			delete(a.Labels, sourceLabel)
+			delete(a.Labels, alert.NameLabel)
+			require.Equal(t, c.labels, a.Labels)
+		})
+	}
+}
+
+func TestRealInputsOfGrafana(t *testing.T) {
+	for _, file := range corpus(t, "alertmanager-payloads/zulip__grafana*.json") {
+		data, err := os.ReadFile(file)
+		require.NoError(t, err)
+		snapshots, err := presetSource(t, "grafana").Parse(data, http.Header{}, now)
+		require.NoError(t, err, file)
+		require.Len(t, snapshots, 1)
+		for _, a := range snapshots[0].Alerts {
+			require.NotEmpty(t, a.Values, "%s: %s", file, a.Name())
+			require.NotEmpty(t, a.Annotations["summary"])
+		}
+	}
+}
