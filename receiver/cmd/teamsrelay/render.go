@@ -21,7 +21,8 @@ type rendering struct {
 	*program
 	config, card, sample, event, data, transport, html string
 
-	indent bool
+	headers []string
+	indent  bool
 }
 
 func addRender(k *kingpin.Application, p *program) {
@@ -48,6 +49,7 @@ be sent.`)
 	cmd.Flag("card", "The card: a shipped one or a define of a template file.").StringVar(&r.card)
 	cmd.Flag("sample", "Show this sample, or the first of this card's; list prints all names.").PlaceHolder("NAME").StringVar(&r.sample)
 	cmd.Flag("event", "The body comes from this event source of the configuration, or from any of the kind of this preset.").PlaceHolder("SOURCE|PRESET").StringVar(&r.event)
+	cmd.Flag("header", "A header that the event source sends with the body, such as \"X-GitHub-Event: issues\". Can be repeated.").PlaceHolder("NAME:VALUE").StringsVar(&r.headers)
 	cmd.Flag("data", "The payload, as Alertmanager's webhook or the event source sends it; - is standard input.").PlaceHolder("FILE").StringVar(&r.data)
 	cmd.Flag("transport", "The way into Teams: workflow takes 24 KB, bot 80 KB.").Default("workflow").EnumVar(&r.transport, "workflow", "bot")
 	cmd.Flag("html", "Write a page to this file, too: it shows the card with Microsoft's renderer, light and dark, on a desktop and on a phone.").PlaceHolder("FILE").StringVar(&r.html)

@@ -77,7 +77,7 @@ func TestRenderShowsSamples(t *testing.T) {
 func TestRenderShowsWhatAnEventSourceMakesOfABody(t *testing.T) {
 	config := write(t, "events.yml", good+`events:
 - name: disks
-  mapping: {when: ".full", key: .id, name: '"DiskFull"', labels: {host: .host}, annotations: {summary: .text}}
+  mapping: {when: ".full", key: .id, name: '"DiskFull"', labels: {host: .host}, annotations: {summary: .text, unit: '$headers["x-unit"]'}}
 `)
 	const body = `[{"id":1,"host":"db7","text":"a disk of db7 is full","full":true},{"id":2,"host":"db8","text":"well","full":false},{"id":3,"host":"db9","text":"a disk of db9 is full","full":true}]`
 	got := sayWith(t, body, "render", "--config.file="+config, "--event=disks", "--data=-")
@@ -86,6 +86,11 @@ func TestRenderShowsWhatAnEventSourceMakesOfABody(t *testing.T) {
 	require.Len(t, messages, 2, "one message for each event that the mapping selects")
 	require.Contains(t, messages[0], "a disk of db7 is full")
 	require.Contains(t, messages[1], "a disk of db9 is full")
+
+	require.Contains(t, sayWith(t, body, "render", "--config.file="+config, "--event=disks", "--data=-", "--header=X-Unit: rack 7").out, "rack 7")
+	noHeader := sayWith(t, body, "render", "--config.file="+config, "--event=disks", "--data=-", "--header=rack")
+	require.Equal(t, 1, noHeader.code)
+	require.Contains(t, noHeader.err, "NAME:VALUE")
 
 	none := sayWith(t, `{"id":1}`, "render", "--config.file="+config, "--event=disks", "--data=-")
 	require.Equal(t, 1, none.code)

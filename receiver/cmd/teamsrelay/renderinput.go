@@ -90,7 +90,15 @@ func (r *rendering) snapshots(c *config.Config, body []byte, now time.Time) ([]i
 	if err != nil {
 		return nil, err
 	}
-	snapshots, err := source.Parse(body, http.Header{}, now)
+	headers := http.Header{}
+	for _, header := range r.headers {
+		name, value, ok := strings.Cut(header, ":")
+		if !ok {
+			return nil, fmt.Errorf("--header %q is not a header; write NAME:VALUE", header)
+		}
+		headers.Set(strings.TrimSpace(name), strings.TrimSpace(value))
+	}
+	snapshots, err := source.Parse(body, headers, now)
 	if err == nil && len(snapshots) == 0 {
 		err = fmt.Errorf("the event source %s takes nothing of this body for an event (when: of its mapping), so there is no card", r.event)
 	}
