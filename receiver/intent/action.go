@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -86,7 +87,7 @@ func secretsOf(cfg Config) outbound.Secrets {
 		all = append(all, outbound.SignIn(cfg.Username, cfg.Password)...)
 	}
 	for name, value := range cfg.Headers {
-		if !ordinary[http.CanonicalHeaderKey(name)] && value != "" {
+		if isSecret(name, value) {
 			all = append(all, value)
 		}
 	}
@@ -101,8 +102,18 @@ func secretsOf(cfg Config) outbound.Secrets {
 	return outbound.Hide(append(all, outbound.ProxySignIn(cfg.ProxyURL, cfg.URL)...))
 }
 
-// ordinary are headers whose values are no secrets.
-var ordinary = map[string]bool{"Accept": true, "Content-Type": true, "User-Agent": true, "X-Atlassian-Token": true, "X-Github-Api-Version": true}
+// secretHeader recognises the headers in which systems take their keys.
+var secretHeader = regexp.MustCompile(`(?i)auth|key|token|secret|password|signature|cookie`)
+
+// isSecret says whether the value of a header is to be hidden: that of every
+// header might be, but what is too short to be found is one only by its name.
+func isSecret(name, value string) bool {
+	switch http.CanonicalHeaderKey(name) {
+	case "Accept", "Content-Type", "User-Agent":
+		return false
+	}
+	return value != "" && (!outbound.IsWeak(value) || secretHeader.MatchString(name))
+}
 
 // outcome is what came of one attempt.
 type outcome struct {

@@ -286,6 +286,18 @@ func TestWhatIsWrongWithAnActionIsSaid(t *testing.T) {
 	}
 }
 
+func TestWhatSignsUsInIsNotQuoted(t *testing.T) {
+	said := answering(400, "x-api-key geheim7 of unit 7")
+	for value, want := range map[string]string{
+		"geheim7": "x-api-key <secret> of unit 7",
+		"7":       "not quoted", // every 7 could be it
+	} {
+		o := action(t, Config{Headers: map[string]string{"X-Api-Key": value, "X-Unit": "u", "Accept": "unit"}, Transport: said}).
+			do(t.Context(), about(map[string]string{"ticket": "OPS-1"}), card.Press{}, "k")
+		require.Contains(t, o.reason, want)
+	}
+}
+
 // The keys of some systems stand in the query of the address.
 func TestAKeyInTheAddressIsASecret(t *testing.T) {
 	a := action(t, Config{URL: "https://hooks.example/x?apikey=geheim-und-lang&key={{ .Labels.ticket }}", Transport: answering(400, "apikey geheim-und-lang is wrong")})

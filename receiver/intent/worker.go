@@ -118,6 +118,9 @@ func (w *Worker) Request(ctx context.Context, groupID int64, verb, who, text str
 	if err != nil {
 		return store.Intent{}, err
 	}
+	for _, kind := range []string{done, retry, failed} { // from the start, so that the first one is seen to rise
+		w.total.WithLabelValues(made.Source, verb, kind)
+	}
 	w.Wake()
 	return made, nil
 }
