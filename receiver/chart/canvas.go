@@ -166,7 +166,7 @@ func (c *canvas) row(x0, x1, y, thick int, entry uint8, dash, gap int) {
 	}
 }
 
-// stroke paints a line through points, with round joints.
+// stroke paints a line through points, with round ends and bends.
 func (c *canvas) stroke(points []point, width float32, with *ink) {
 	r := width / 2
 	c.fill(boxOf(points, r+1), with, func(path func(...point)) {
@@ -174,9 +174,19 @@ func (c *canvas) stroke(points []point, width float32, with *ink) {
 			if i > 0 {
 				path(segment(points[i-1], p, r)...)
 			}
-			path(disc(p, r)...)
+			if i == 0 || i == len(points)-1 || bends(points[i-1], p, points[i+1]) {
+				path(disc(p, r)...)
+			}
 		}
 	})
+}
+
+// bends reports whether a line changes its direction so much that one sees it.
+// Where it does not, a round joint would only thicken the line's edges.
+func bends(a, b, c point) bool {
+	x1, y1, x2, y2 := b.x-a.x, b.y-a.y, c.x-b.x, c.y-b.y
+	lengths := math.Hypot(float64(x1), float64(y1)) * math.Hypot(float64(x2), float64(y2))
+	return float64(x1*x2+y1*y2) < 0.98*lengths
 }
 
 // dot paints a filled circle.

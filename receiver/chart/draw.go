@@ -17,9 +17,9 @@ import (
 // dots for each.
 const (
 	Width  = 800 // pixels
-	Height = 232
+	Height = 252
 
-	textSize  = 22 // pixels from the top of an M to the bottom of a g, about
+	textSize  = 25 // pixels from the top of an M to the bottom of a g, about
 	maxWord   = 16 // characters of a severity
 	maxPoints = 240
 )
@@ -88,7 +88,7 @@ const (
 	gap       = 10 // between words and what they belong to
 	lineWidth = 5
 	dotRadius = 8
-	capHeight = 16 // of textSize
+	capHeight = 18 // of textSize
 )
 
 func newDrawing(canvas *canvas, c *alert.Chart, points alert.Points, zone *time.Location) *drawing {

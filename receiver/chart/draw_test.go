@@ -192,7 +192,7 @@ func TestAPictureIsSmall(t *testing.T) {
 		most  int
 	}{
 		"calm":         {hour(limits32, rising), 4 << 10},
-		"as usual":     {hour(limits32, func(i int) float64 { return 30 + 3*math.Sin(float64(i)/7) + random.Float64() }), 5 << 10},
+		"as usual":     {hour(limits32, func(i int) float64 { return 30 + 3*math.Sin(float64(i)/7) + random.Float64() }), 11 << 9},
 		"nothing else": {hour(limits32, func(int) float64 { return 20 + 15*random.Float64() }), 9 << 10},
 	} {
 		t.Run(name, func(t *testing.T) { require.Less(t, len(Draw(c.chart, nil)), c.most) })
