@@ -12,6 +12,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/teamsrelay/teamsrelay/receiver/config"
+	"github.com/teamsrelay/teamsrelay/receiver/intent"
 	"github.com/teamsrelay/teamsrelay/receiver/rules"
 )
 
@@ -34,7 +35,7 @@ func TestSamples(t *testing.T) {
 		}
 		dir := t.TempDir()
 		require.NoError(t, os.Mkdir(filepath.Join(dir, "secrets"), 0o700))
-		for _, secret := range []string{"sre.url", "admin.token"} {
+		for _, secret := range []string{"sre.url", "admin.token", "jira.token", "github.token"} {
 			require.NoError(t, os.WriteFile(filepath.Join(dir, "secrets", secret), []byte(opsURL+"\n"), 0o600))
 		}
 		// /var/lib/teamsrelay is there after an installation only.
@@ -66,8 +67,15 @@ func TestSamples(t *testing.T) {
 		require.Equal(t, [][]string{nil}, told(made, map[string]string{"event_source": "jira", "priority": "Low"}))
 		require.False(t, made.Public(), "nobody has chosen a secret yet, so nobody may come from outside")
 	})
+	t.Run("the one of tickets can do what people may want", func(t *testing.T) {
+		made := loaded["tickets.yml"]
+		require.NotNil(t, made)
+		for _, source := range made.Events {
+			require.Len(t, source.Actions, len(intent.Verbs), source.Name)
+		}
+	})
 	t.Run("the commented options are options", func(t *testing.T) {
-		for _, name := range []string{"teamsrelay.yml", "events.yml"} {
+		for _, name := range []string{"teamsrelay.yml", "events.yml", "tickets.yml"} {
 			text, err := os.ReadFile(samples + "/" + name)
 			require.NoError(t, err)
 			lines := commentedOption.FindAllString(string(text), -1)

@@ -174,7 +174,7 @@ func tried(field string, err error) Problem {
 	}
 	return Problem{
 		Field: field, Warning: true, What: inLine(problem.Line) + "tried with a ticket, the template fails: " + problem.What,
-		Hint: "guard it with {{ if }} or {{ with }}, unless all events of this source have what it asks for",
+		Hint: `write {{ event "a.b.c" }}, which is nothing where there is no such value, unless all events of this source have what it asks for`,
 	}
 }
 
