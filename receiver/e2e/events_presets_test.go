@@ -46,7 +46,7 @@ var presetStories = map[string]story{
 	}},
 	"a service stops and starts": {"butler", []told{
 		{body: "service_stopped", words: []string{"Qlik Sense Engine Service", "SENSE01", "stopped"}},
-		{body: "service_still_running", words: []string{"QlikSenseEngineService running again", "SENSE01"}}, // the start was missed
+		{body: "service_still_running", words: []string{"Qlik Sense Engine Service running again", "SENSE01"}}, // the start was missed
 		{body: "service_started", nothing: true},
 	}},
 	"a reload in the cloud fails": {"qlik-cloud", []told{
@@ -121,7 +121,7 @@ var presetStories = map[string]story{
 			body: "issue_created", header: "Sentry-Hook-Resource: issue",
 			words: []string{"SHOP-9K · ZeroDivisionError: division by zero", "shop", "checkout.total in apply_voucher"}, links: []string{"https://nordwind.sentry.io/issues/1170820242/"},
 		},
-		{body: "event_alert", words: []string{"SHOP-9K", "Alert rule “Checkout errors to #ops” fired", "production"}},
+		{body: "event_alert", preview: "[ERROR]", words: []string{"ZeroDivisionError: division by zero", "SHOP-9K", "Checkout errors to #ops", "production"}},
 		{body: "comment_created", words: []string{"SHOP-9K · ZeroDivisionError: division by zero", "Alice Ó Briain", "two"}, not: []string{"<at>"}},
 		{body: "issue_assigned", words: []string{"Assigned to Bob Nguyễn by Alice Ó Briain"}},
 		{body: "issue_resolved", words: []string{"Resolved", "SHOP-9K"}},

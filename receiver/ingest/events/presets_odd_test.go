@@ -275,7 +275,7 @@ func TestEveryTicketHasTheNamesThatCardsShow(t *testing.T) {
 				for _, a := range s.Alerts {
 					require.Equal(t, preset, a.Labels[sourceLabel])
 					card := a.Annotations[alert.CardAnnotation]
-					require.Contains(t, []string{"", "ticket-created", "ticket-assigned", "ticket-status", "ticket-comment", "ticket-overdue", "sla-breach"}, card)
+					require.Contains(t, []string{"", "alert", "ticket-created", "ticket-assigned", "ticket-status", "ticket-comment", "ticket-overdue", "sla-breach"}, card)
 					if card != "" && !s.Partial && b.file != "issue_odd" {
 						for _, label := range []string{"ticket", "status", "severity"} {
 							require.NotEmpty(t, a.Labels[label], "%s: %s", b.file, label)
