@@ -51,6 +51,8 @@ type Message struct {
 	// Lost is what an old template, or another program's card, asked for and
 	// Teams cannot do: warnings, the card is sent without it.
 	Lost []Problem
+	// asked: the template has looked at what an event source sent.
+	asked bool
 }
 
 // DigestRow is one group in a digest.

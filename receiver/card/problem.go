@@ -13,6 +13,8 @@ type Problem struct {
 	Warning bool   // the cards can be used all the same
 	What    string
 	Do      string // what to do about it
+	// syntax: what the template writes is not JSON.
+	syntax bool
 }
 
 // String is the line that check-config prints: "FILE:LINE: error: what; what to do".

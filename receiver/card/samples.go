@@ -40,7 +40,7 @@ func (s *Set) RenderExample(e Example, limit Limit) Message {
 // they are told.
 func Samples(now time.Time) []Example {
 	var list []Example
-	for _, kind := range []func(time.Time) []Example{alertSamples, serviceSamples, reloadSamples, configSamples, ticketSamples, digestSamples} {
+	for _, kind := range []func(time.Time) []Example{alertSamples, serviceSamples, reloadSamples, configSamples, ticketSamples, payloadSamples, digestSamples} {
 		list = append(list, kind(now)...)
 	}
 	return list

@@ -118,7 +118,7 @@ func (s *Set) Render(name string, in Input, limit Limit) Message {
 		message.Fault = faultOf(err)
 		message.Folded = foldedOf(err)
 	}
-	message.Template = name
+	message.Template, message.asked = name, data.event.read != nil
 	return message
 }
 
@@ -245,7 +245,7 @@ func (s *Set) explain(w *worker, name string, err error) error {
 	problem := Problem{File: s.templates.Lookup(name).ParseName, What: err.Error(), Do: "the minimal card is sent instead"}
 	var syntax *syntaxFault
 	if errors.As(err, &syntax) {
-		problem.What = "this is not JSON: " + syntax.what
+		problem.What, problem.syntax = "this is not JSON: "+syntax.what, true
 		if at, ok := s.placeOf(w.render, syntax.offset); ok {
 			problem.File, problem.Line = at.file, at.line
 		}

@@ -34,6 +34,29 @@ func TestCheckTriesGroupsOfEveryKind(t *testing.T) {
 	require.Contains(t, problems[0].String(), "mine.tmpl:1: error: ")
 }
 
+// A card for tickets of one's own tracker asks for what ours never sent. It
+// must not keep a receiver from starting, nor be broken without a word.
+func TestCheckDoubtsWhatItCannotKnowOfAnEvent(t *testing.T) {
+	for text, c := range map[string]struct{ want []string }{
+		`{"type": "TextBlock", "text": "{{ .Event.incident.service.name }}"}`:                         {[]string{"mine.tmpl:1: warning: ", "--event SOURCE"}},
+		`{"type": "TextBlock", "text": "{{ (index .Event.incidents 0).name }}"}`:                      {[]string{"mine.tmpl:1: warning: "}},
+		`{"type": "TextBlock", "text": "{{ event "incident.service.name" }} {{ field "appName" }}x"}`: {nil},
+		`{"type": "TextBlock", "text": "{{ with .Event.incident }}{{ .service.name }}{{ end }}x"}`:    {nil},
+		`{"type": "TextBlock", "text": {{ if .Event.title }}"a"{{ else }}b{{ end }}}`:                 {[]string{"mine.tmpl:1: error: this is not JSON"}},
+		`{"type": "TextBlock", "text": "{{ (index .Alerts 3).Status }}"}`:                             {[]string{"mine.tmpl:1: error: "}},
+	} {
+		problems := define(t, block(text)).Check("mine")
+		if c.want == nil {
+			require.Empty(t, problems, text)
+			continue
+		}
+		require.Len(t, problems, 1, text)
+		for _, want := range c.want {
+			require.Contains(t, problems[0].String(), want, text)
+		}
+	}
+}
+
 // Workflows reads cards with a parser that may refuse what is newer than 1.5
 // (teams-platform §7.5), so the shipped cards are held against that schema.
 func TestTheShippedCardsUseAdaptiveCards15Only(t *testing.T) {
