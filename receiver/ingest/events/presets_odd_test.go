@@ -365,3 +365,21 @@ func TestRealInputsOfGrafana(t *testing.T) {
 		}
 	}
 }
+
+// Who has a when of one's own must not find that the rest of the preset fails
+// on what the preset's would have left out.
+func TestAWhenOfOnesOwnMeetsAPresetThatCannotFail(t *testing.T) {
+	for preset, bodies := range realBodies {
+		s := source(t, Config{Preset: preset, Mapping: Mapping{When: `.repository.name != "none"`}})
+		for _, b := range bodies {
+			_, err := s.Parse(raw(t, preset, b.file), b.header(), now)
+			require.NoError(t, err, "%s: %s", preset, b.file)
+		}
+	}
+	only := source(t, Config{Preset: "jira", Mapping: Mapping{When: `told and .issue.fields.project.key == "NET"`}})
+	for file, want := range map[string]int{"datacenter_created": 1, "cloud_created": 0, "cloud_worklog": 0} {
+		snapshots, err := only.Parse(raw(t, "jira", file), http.Header{}, now)
+		require.NoError(t, err)
+		require.Len(t, snapshots, want, file)
+	}
+}
