@@ -33,6 +33,7 @@ var order = []string{
 	"receiver/ruler",
 	"receiver/engine",
 	"receiver/config",
+	"receiver/migrate",
 	"receiver/ruletest", "receiver/web",
 	"receiver/app",
 	"receiver/teamstest", // stands for Microsoft: only commands and tests need it
@@ -46,7 +47,7 @@ var notForPlugins = []string{"receiver/app", "receiver/web", "receiver/bot"}
 
 // What only decides (design §4) must not need what has effects.
 var (
-	pure   = []string{"receiver/alert", "receiver/group", "receiver/rules", "receiver/route", "receiver/card", "receiver/chart"}
+	pure   = []string{"receiver/alert", "receiver/group", "receiver/rules", "receiver/route", "receiver/card", "receiver/chart", "receiver/migrate"}
 	impure = []string{"net", "net/http", "database/sql", "os", "os/exec"}
 )
 
