@@ -106,6 +106,10 @@ func TestCheckConfigTellsMistakesByLine(t *testing.T) {
 	t.Setenv("TEAMSRELAY_TEST_URL", "https://prod-1.westeurope.logic.azure.com/workflows/x?sig=geheim")
 	fine, wrong := write(t, "good.yml", good), write(t, "wrong.yml", strings.Replace(good, "[ops]", "[opps]", 1))
 	secret := write(t, "secret.yml", strings.Replace(good, "http://127.0.0.1:9/workflow/ops", "${TEAMSRELAY_TEST_URL}", 1)+"strange: 1\n")
+	withCard := func(name, text string) string {
+		templates := write(t, name+".tmpl", "{{ define \"rack\" }}\n{\"type\": \"AdaptiveCard\", \"version\": \"1.5\", \"body\": [\n{\"type\": \"TextBlock\", \"text\": \""+text+"\"}]}{{ end }}")
+		return write(t, name+".yml", good+"template_files: ["+templates+"]\n")
+	}
 	const goodRules = "groups:\n- name: dc\n  rules:\n  - alert: Hot\n    measurement: temperature\n    when: temp_c > 27\n"
 	rules := write(t, "rules.yml", goodRules)
 	wrongRules := write(t, "wrong-rules.yml", "groups:\n- name: other\n  intervall: 5s\n  rules:\n  - {alert: Cold, measurement: temperature, when: temp_c + 5}\n")
@@ -122,7 +126,10 @@ func TestCheckConfigTellsMistakesByLine(t *testing.T) {
 		"rules":                         {[]string{rules}, "", 0, []string{rules + ": OK\n"}},
 		"rules with mistakes, each with its line, beside good ones": {[]string{rules, wrongRules}, "", 1,
 			[]string{rules + ": OK\n", wrongRules + ":3: error: ", wrongRules + ":5: error: "}},
-		"the same alert in two files":       {[]string{rules, write(t, "again.yml", goodRules)}, "", 1, []string{"again.yml:4: error: "}},
+		"the same alert in two files":            {[]string{rules, write(t, "again.yml", goodRules)}, "", 1, []string{"again.yml:4: error: "}},
+		"a card that fails when one alert fires": {[]string{withCard("broken", `{{ (index .Alerts 1).Status }}`)}, "", 1, []string{"broken.tmpl:3: error: "}},
+		"a card that asks for what only some events have": {[]string{withCard("doubtful", `{{ .Event.incident.title }}`)}, "", 0,
+			[]string{"doubtful.tmpl:3: warning: ", "doubtful.yml: OK"}},
 		"nothing on standard input":         {nil, "", 1, []string{"<stdin>:1: error: the file is empty"}},
 		"one with a secret and a wrong key": {[]string{secret}, "", 1, []string{`"strange"`}},
 	} {
