@@ -1,6 +1,9 @@
 package e2e
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -265,3 +268,51 @@ func reading(v any) (words string, links []string) {
 
 // unescaped is Markdown as Teams shows it, where it shows a mark itself.
 var unescaped = strings.NewReplacer("&lt;", "<", `\*`, "*", `\_`, "_", `\#`, "#", `\[`, "[", `\]`, "]", `\<`, "<", `\>`, ">", `\-`, "-", `\.`, ".", `\(`, "(", `\)`, ")", "\\`", "`", `\|`, "|", `\~`, "~", `\+`, "+", `\!`, "!", `\\`, `\`, "\u2060", "", "\u00a0", " ")
+
+// Each system signs in a way of its own, and its source is reached from
+// outside by nobody else.
+func TestTheSignatureOfEachSystemIsTaken(t *testing.T) {
+	t.Parallel()
+	teams, url := startTeams(t, teamstest.Options{})
+	var sources strings.Builder
+	systems := map[string]struct{ body, header, prefix string }{
+		"github":  {"issues_opened", "X-Hub-Signature-256", "sha256="},
+		"jira":    {"cloud_created", "X-Hub-Signature", "sha256="},
+		"sentry":  {"issue_created", "Sentry-Hook-Signature", ""},
+		"grafana": {"firing", "X-Grafana-Alerting-Signature", ""},
+	}
+	for name := range systems {
+		fmt.Fprintf(&sources, "  - {name: %s, preset: %s, hmac: {secret: %s-secret}}\n", name, name, name)
+	}
+	relay := serve(t, plainProgram(t), t.TempDir(), configuration(destination("ops", url+"/workflow/ops", fast))+"events:\n"+sources.String())
+	found := outside.FindStringSubmatch(relay.said.all())
+	require.NotNil(t, found, "the listener for events from outside is not open:\n%s", relay.said.tail())
+
+	n := 0
+	for name, c := range systems {
+		data, err := os.ReadFile(filepath.Join("..", "ingest", "events", "testdata", name, c.body+".json"))
+		require.NoError(t, err)
+		sign := func(secret string) string {
+			mac := hmac.New(sha256.New, []byte(secret))
+			mac.Write(data)
+			return c.prefix + hex.EncodeToString(mac.Sum(nil))
+		}
+		for _, try := range []struct {
+			words, signature string
+			status           int
+		}{
+			{"no signature", "", http.StatusUnauthorized},
+			{"somebody else's signature", sign("wrong"), http.StatusUnauthorized},
+			{"its signature", sign(name + "-secret"), http.StatusOK},
+		} {
+			answer, err := ask(http.MethodPost, "http://"+found[1]+"/events/"+name, strings.NewReader(string(data)), c.header, try.signature)
+			require.NoError(t, err)
+			require.Equal(t, try.status, answer.status, "%s: %s: %s", name, try.words, answer.body)
+		}
+		n++
+		cards(t, teams, "ops", n)
+	}
+	relay.settled(patience)
+	require.Len(t, teams.Shown("ops"), n, "what nobody signed was told")
+	require.NotContains(t, relay.said.all(), "-secret", "whoever reads the log could sign")
+}
