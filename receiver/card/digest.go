@@ -3,7 +3,6 @@ package card
 import (
 	"cmp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/teamsrelay/teamsrelay/receiver/alert"
@@ -85,11 +84,11 @@ func tellDigest(in DigestInput, n int) *DigestStory {
 	}
 	d.Status = strings.Join(status, " · ")
 	d.Hidden = max(0, len(rows)-named)
-	d.Preview = shorten("["+strconv.Itoa(len(rows))+" groups] "+d.Status, maxPreview)
+	d.Preview, d.Speak = "["+groups(len(rows))+"]", d.Title+"."
 	if len(rows) > 0 {
-		d.Preview = shorten(d.Preview+": "+oneLine(rows[0].Title), maxPreview)
+		d.Preview = shorten(d.Preview+" "+d.Status+": "+oneLine(rows[0].Title), maxPreview)
+		d.Speak = d.Title + ": " + strings.ReplaceAll(d.Status, " · ", ", ") + "."
 	}
-	d.Speak = d.Title + ": " + strings.ReplaceAll(d.Status, " · ", ", ") + "."
 	return d
 }
 

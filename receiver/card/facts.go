@@ -1,6 +1,7 @@
 package card
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strconv"
@@ -192,6 +193,32 @@ func (t *teller) rows(differ []string, n int) []Row {
 	return rows
 }
 
+// rowsOf are the same rows, each named by the first of some labels or
+// annotations that its alert has.
+func (t *teller) rowsOf(rows []Row, naming []string) []Row {
+	differ := slices.DeleteFunc(t.differing(), func(name string) bool { return slices.Contains(naming, name) })
+	named := slices.Clone(rows)
+	for i := range named {
+		m := t.members[i]
+		for _, name := range naming {
+			value := oneLine(cmp.Or(m.Annotations[name], m.Labels[name]))
+			if value == "" {
+				continue
+			}
+			parts := []string{labelLine([]Fact{{Value: shorten(value, maxLabel)}})}
+			if apart := t.apart(m, differ); apart != "" {
+				parts = append(parts, apart)
+			}
+			named[i].Labels = strings.Join(parts, " · ")
+			if m.Annotations[summaryKeys[0]] == "" {
+				named[i].Summary = "" // what was measured
+			}
+			break
+		}
+	}
+	return named
+}
+
 // differing names the labels in which the alerts differ, the name and the
 // severity aside.
 func (t *teller) differing() []string {
@@ -273,9 +300,9 @@ func (t *teller) when(m *group.Member) (words, color string) {
 		return "no news since " + t.wall.time(m.SeenAt), "Default"
 	}
 	if end := t.end(m); !end.IsZero() {
-		return t.words.resolved + " " + t.wall.time(end), "Good"
+		return t.words.ended + " " + t.wall.time(end), "Good"
 	}
-	return t.words.resolved, "Good"
+	return t.words.ended, "Good"
 }
 
 // thousands writes a number with commas: 4,812.

@@ -74,8 +74,11 @@ func (t *teller) links(state string) []Link {
 	}
 	add("Source", worst.GeneratorURL)
 	if state == string(group.Firing) {
-		add("Silence", worst.Annotations[silenceKey])
-		add("Silence in Alertmanager", t.silenceURL())
+		if page := worst.Annotations[silenceKey]; webURL(page) != "" {
+			add("Silence", page)
+		} else {
+			add("Silence in Alertmanager", t.silenceURL())
+		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(worst.Annotations)) {
 		if key == silenceKey || key == pictureKey && t.picture() != "" {

@@ -24,6 +24,8 @@ type (
 		Wrap   bool   `json:"wrap"`
 		Size   string `json:"size,omitempty"`
 		Weight string `json:"weight,omitempty"`
+		Color  string `json:"color,omitempty"`
+		Space  string `json:"spacing,omitempty"`
 		Style  string `json:"style,omitempty"`
 		Subtle bool   `json:"isSubtle,omitempty"`
 	}
@@ -47,10 +49,10 @@ func Minimal(in Input, limit Limit) Message {
 		summary = t.ownSummary(t.members[0])
 	}
 	texts := []minimalText{
-		{style: minimalBlock{Weight: "Bolder"}, text: story.Status},
-		{style: minimalBlock{Size: "Large", Weight: "Bolder", Style: "heading"}, text: story.Title},
-		{text: story.Where, markdown: true},
-		{text: capital(story.Since)},
+		{style: minimalBlock{Weight: "Bolder", Color: story.Color}, text: story.Status},
+		{style: minimalBlock{Size: "Large", Weight: "Bolder", Style: "heading", Space: "Small"}, text: story.Title},
+		{style: minimalBlock{Space: "Small"}, text: story.Where, markdown: true},
+		{style: minimalBlock{Size: "Small", Space: "Small"}, text: capital(story.Since)},
 		{text: summary, markdown: true},
 	}
 	for _, notice := range story.Notices {

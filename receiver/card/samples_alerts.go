@@ -3,6 +3,7 @@ package card
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,7 +29,12 @@ func alertSamples(now time.Time) []Example {
 		example("alert", "of hostile data", hostileSample(now)),
 		example("alert", "that says nothing", bare))
 	hot, racks := heating(one), heating(hotRacks(now, 4))
-	list = append(list, states(thresholdCard, hot)...)
+	for _, e := range states(thresholdCard, hot) {
+		if e.Input.Group.Phase == group.Over {
+			e.Input = cooled(e.Input)
+		}
+		list = append(list, e)
+	}
 	return append(list,
 		example(thresholdCard, "several", racks),
 		example(thresholdCard, "partly resolved", partlyOver(racks)),
@@ -69,6 +75,23 @@ func heating(in Input) Input {
 			part := float64(j) / float64(len(c.Points)-1)
 			c.Points[j] = last - 6*(1-part*part) + 0.25*math.Sin(float64(j))*(1-part)
 		}
+		m.Chart = &c
+	}
+	return in
+}
+
+// cooled is the same when the room is cool again.
+func cooled(in Input) Input {
+	in = copied(in)
+	for i := range in.Group.Alerts {
+		m := &in.Group.Alerts[i]
+		c := *m.Chart
+		c.Points = append(slices.Clone(c.Points[12:]), make(alert.Points, 12)...)
+		c.From = c.From.Add(12 * c.Step)
+		for j := range 12 {
+			c.Points[len(c.Points)-12+j] = m.Values["temp_c"] - 0.06*float64(j*j)
+		}
+		m.Values = map[string]float64{"temp_c": c.Points[len(c.Points)-1]}
 		m.Chart = &c
 	}
 	return in

@@ -30,7 +30,7 @@ func serviceSamples(now time.Time) []Example {
 	list := states(serviceStopped, stopped)
 	list = append(list,
 		example(serviceStopped, "several", several),
-		example(serviceStopped, "several, some running again", partlyOver(several)),
+		example(serviceStopped, "several of which one runs again", partlyOver(several)),
 		example(serviceStopped, "known by its labels only", bareService(now)))
 	return append(list,
 		example(serviceStarted, "resolved", started),
@@ -118,7 +118,7 @@ func reloadSamples(now time.Time) []Example {
 }
 
 func reload(now time.Time, card, name, severity string, labels map[string]string) Input {
-	m := member(now.Add(-12*time.Second), with(labels, "alertname", name, "severity", severity), map[string]string{alert.CardAnnotation: card})
+	m := member(now.Add(-5*time.Minute), with(labels, "alertname", name, "severity", severity), map[string]string{alert.CardAnnotation: card})
 	m.Event = sampleEvent(card)
 	source := "butler"
 	if card == cloudReloadFailed {

@@ -65,8 +65,10 @@ func ticket(opened, now time.Time, card string, annotations map[string]string) I
 	for name, value := range annotations {
 		all[name] = value
 	}
-	return story("jira", now, member(opened, map[string]string{
+	in := story("jira", now, member(opened, map[string]string{
 		"alertname": "JiraIssue", "ticket": "OPS-123", "project": "Operations", "type": "Bug", "status": "To Do",
 		"priority": "High", "severity": "error",
 	}, all))
+	in.Group.Spec.Expires = 90 * 24 * time.Hour
+	return in
 }

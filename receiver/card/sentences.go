@@ -199,7 +199,7 @@ func (t *teller) history() string {
 		if h.Who != "" {
 			word += " by " + shorten(oneLine(h.Who), maxWho)
 		}
-		if h.Count > 0 && h.Rev == 0 && (h.Change != group.FirstFiring && h.Change != group.AllResolved || h.Count > 1) {
+		if h.Count > 1 || h.Count == 1 && h.Rev == 0 && len(t.members) > 1 && h.Change != group.FirstFiring && h.Change != group.AllResolved {
 			word = strconv.Itoa(h.Count) + " " + word
 		}
 		lines = append(lines, t.wall.time(h.At)+" "+word)

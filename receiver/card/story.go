@@ -105,10 +105,13 @@ type teller struct {
 }
 
 // stateWords is how a card speaks of the states of what it tells.
-type stateWords struct{ firing, began, resolved string }
+type stateWords struct {
+	firing, began, resolved string
+	ended                   string // as resolved, in a row, where there is little room
+}
 
 // ofAlerts is how cards speak of alerts.
-var ofAlerts = stateWords{firing: "firing", began: "fired", resolved: "resolved"}
+var ofAlerts = stateWords{firing: "firing", began: "fired", resolved: "resolved", ended: "resolved"}
 
 // story puts the group into words, with at most rows rows.
 func (t *teller) story(rows int) *Story {

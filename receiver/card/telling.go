@@ -11,7 +11,7 @@ import (
 // words of their own.
 func (r *render) tellingFuncs() template.FuncMap {
 	return template.FuncMap{
-		"tell": tell, "named": named, "facts": facts, "others": others, "without": without, "links": links,
+		"tell": tell, "named": named, "facts": facts, "others": others, "without": without, "rows": rows, "links": links,
 		"phrase": phrase,
 		"line":   func(parts ...any) string { return joined(" ", parts) },
 		"dots":   func(parts ...any) string { return joined(" · ", parts) },
@@ -23,9 +23,9 @@ func (r *render) tellingFuncs() template.FuncMap {
 }
 
 // tell is the same data with the group in other words. Names and values take
-// turns; the names are those of Story's fields, and besides "Firing", "Began"
-// and "Resolved", which are the words for these states: "stopped", "running
-// again". They count in their order, and what is not named stays as it is. All
+// turns; the names are those of Story's fields, and besides "Firing",
+// "Began" and "Resolved", which are the words for these states: "stopped",
+// "running again", and "Ended", which is the last one in a row. They count in their order, and what is not named stays as it is. All
 // values are plain text, but what named made.
 func tell(data *Data, pairs ...any) (*Data, error) {
 	if data == nil || data.Card == nil {
@@ -38,6 +38,10 @@ func tell(data *Data, pairs ...any) (*Data, error) {
 			story.Facts = list
 			return nil
 		}
+		if list, ok := value.([]Row); ok && name == "Rows" {
+			story.Rows = list
+			return nil
+		}
 		if list, ok := value.([]Link); ok && name == "Links" {
 			story.Links = list
 			return nil
@@ -47,7 +51,7 @@ func tell(data *Data, pairs ...any) (*Data, error) {
 			"Severity": &story.Severity, "Word": &story.Word, "Style": &story.Style, "Color": &story.Color, "Status": &story.Status,
 			"Duration": &story.Duration, "Title": &story.Title, "Where": &story.Where, "Since": &story.Since,
 			"Summary": &story.Summary, "Description": &story.Description, "Preview": &story.Preview, "Picture": &story.Picture,
-			"Firing": &t.words.firing, "Began": &t.words.began, "Resolved": &t.words.resolved,
+			"Firing": &t.words.firing, "Began": &t.words.began, "Resolved": &t.words.resolved, "Ended": &t.words.ended,
 		}[name]
 		if place == nil {
 			return fmt.Errorf("tell: a card has no %q", name)
@@ -61,7 +65,7 @@ func tell(data *Data, pairs ...any) (*Data, error) {
 		case "Severity":
 			story.Word = word(&story)
 			story.Status = t.status(&story)
-		case "Firing", "Began", "Resolved":
+		case "Firing", "Began", "Resolved", "Ended":
 			story.Duration, story.Since = t.times(story.State)
 			story.Status = t.status(&story)
 			story.Rows = t.rows(t.differing(), len(story.Rows))
@@ -134,6 +138,15 @@ func others(data *Data, shown ...string) []Fact {
 // without is facts apart from those of these names.
 func without(list []Fact, names ...string) []Fact {
 	return slices.DeleteFunc(slices.Clone(list), func(f Fact) bool { return slices.Contains(names, f.Name) })
+}
+
+// rows is the rows of a group, each named by the first of these labels or
+// annotations that its alert has.
+func rows(data *Data, naming ...string) []Row {
+	if data == nil || data.teller == nil {
+		return nil
+	}
+	return data.teller.rowsOf(data.Card.Rows, naming)
 }
 
 // links puts buttons before those of the group: titles and URLs take turns.
