@@ -1,6 +1,7 @@
 package card
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -54,6 +55,7 @@ type worker struct {
 	render    *render
 	assembler assembler
 	losses    []loss // of the last card
+	out       []byte // the last card
 }
 
 // New reads the shipped templates and then the user's files; a user's define
@@ -224,7 +226,8 @@ func (s *Set) once(w *worker, name string, data *Data, wall wall, reduce reducti
 	if len(w.assembler.mentions) > 0 {
 		card.addMentions(w.assembler.mentions)
 	}
-	return card.write(make([]byte, 0, len(w.render.text)+w.render.size), 0), summary, nil
+	w.out = card.write(w.out[:0], 0)
+	return bytes.Clone(w.out), summary, nil
 }
 
 // preview is the card's own fallbackText, which Teams shows where it cannot
