@@ -44,7 +44,20 @@ func (c *converter) tame(at int) {
 			continue
 		}
 		c.tame(child)
+		if inner := t.member(child, "card"); kind == "Action.ShowCard" && inner != 0 && c.isBare(inner) {
+			n.gone = true // a form, of which nothing is left
+		}
 	}
+}
+
+// isBare reports whether a card shows nothing.
+func (c *converter) isBare(card int) bool {
+	for _, name := range []string{"body", "actions"} {
+		if list := c.tree.member(card, name); list != 0 && c.tree.count(list) > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // stripMentions leaves of the card's properties for Teams only its width: a

@@ -2,6 +2,9 @@ package card
 
 import (
 	"encoding/json"
+	"os"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -136,4 +139,69 @@ func TestMarkdownThatTeamsDoesNotShowBecomesReadable(t *testing.T) {
 	for text, want := range tests {
 		require.Equal(t, want, readable(text), "%q", text)
 	}
+}
+
+func TestCardsOfOthersComeThroughAsPayloads(t *testing.T) {
+	set, _ := New(nil)
+	shown := 0
+	for _, file := range corpus(t, "cards") {
+		body, err := os.ReadFile(file)
+		require.NoError(t, err)
+		var card map[string]any
+		if json.Unmarshal(body, &card) != nil {
+			continue
+		}
+		message := set.Render("payload", ofEvent(string(body), nil), Limit{Bytes: 256 << 10})
+		require.True(t, json.Valid(message.Card), file)
+		for _, word := range []string{`"type":"Action.Submit"`, `"type":"Action.Execute"`, `"type":"Input.`, `"refresh":`, `"entities":`, "data:image/svg", "data:image/jpeg", "<at>"} {
+			require.NotContains(t, string(message.Card), word, file)
+		}
+		if message.Fault == nil {
+			shown++
+		}
+	}
+	require.Greater(t, shown, 60, "the test reads almost nothing of the corpus")
+}
+
+// FuzzPayload lets anybody post anything as a card.
+func FuzzPayload(f *testing.F) {
+	for _, text := range []string{
+		`{"@type": "MessageCard", "title": "a", "sections": [{"activityTitle": "[x\n](y)", "activityImage": "https://x", "facts": [{"name": 1}], "images": ["https://x"]}], "potentialAction": [{"@type": "ActionCard", "actions": [{}]}]}`,
+		`{"attachments": [{"content": {"type": "AdaptiveCard", "body": [{"type": "Input.Text"}], "msteams": {"entities": []}}}], "summary": "x"}`,
+		`{"text": "<b><a href='x y'>|a|\n|---|---|\n# b", "themeColor": "f00"}`,
+		`{"sections": [[], 1, null, {"heroImage": {}, "potentialAction": {}}], "potentialAction": "x"}`,
+		`{"attachments": [{"content": {"attachments": []}}]}`,
+	} {
+		f.Add(text)
+	}
+	set, _ := New(nil)
+	f.Fuzz(func(t *testing.T, text string) {
+		if !json.Valid([]byte(text)) {
+			return
+		}
+		message := set.Render("payload", ofEvent(text, nil), WorkflowLimit)
+		require.True(t, json.Valid(message.Card), "%s", message.Card)
+		require.NotContains(t, string(message.Card), `"type":"Action.Submit"`)
+		require.NotContains(t, string(message.Card), "<at>")
+		if message.Fault != nil {
+			require.NotContains(t, message.Fault.Error(), "panics")
+		}
+	})
+}
+
+// FuzzReadable: whatever somebody's Markdown and HTML are, the words stay.
+func FuzzReadable(f *testing.F) {
+	for _, text := range []string{"# a\n| b | c |\n|---|---|\n<br><b>x</i>", "[a\n](b)", "```\nx", "<a href=x>y", "![](z)"} {
+		f.Add(text)
+	}
+	word := regexp.MustCompile(`[a-zA-Z]{4,}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		made := readable(text)
+		if strings.ContainsAny(text, "<`[&") {
+			return // tags, languages of code and attributes are no words
+		}
+		for _, w := range word.FindAllString(text, -1) {
+			require.Contains(t, made, w)
+		}
+	})
 }
