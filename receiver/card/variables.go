@@ -174,7 +174,7 @@ func init() {
 		"appTags": tagsOf("appTags", "appTag_"), "taskTags": tagsOf("taskTags", "taskTag_"),
 	}
 	for name, v := range variables {
-		v.also = append(paths(name), v.also...)
+		v.also = append(paths(name, strings.ToLower(name)), v.also...) // Butler's GET for services has small letters
 		v.tags = append([]string{name}, v.tags...)
 		v.special = special[name]
 		variables[name] = v

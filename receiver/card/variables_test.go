@@ -55,6 +55,11 @@ func TestButlersVariablesAreFoundWhereverASourcePutsThem(t *testing.T) {
 			labels: map[string]string{"app_name": "Sales", "task_name": "Nightly", "task_exeuctionStatusText": "FinishedFail", "host": "Q1", "appTag_Finance": "true", "appTag_Prod": "true"},
 		},
 		{
+			name:     "in the small letters of Butler's GET for services",
+			template: `{{ serviceDisplayName }} {{ host }}`, want: "Spooler Q1",
+			event: `{"servicedisplayname": "Spooler", "host": "Q1"}`,
+		},
+		{
 			name:     "InfluxDB's undefined is no name of an app",
 			template: `[{{ appName }}]`, want: "[]", labels: map[string]string{"app_name": "undefined"},
 		},
