@@ -71,6 +71,9 @@ func (d *Deliverer) render(a *attempt, g group.Group) card.Message {
 		d.metrics.fault(m.Template)
 		d.log.Error("A card's template failed; the minimal card is sent", "card", m.Template, "group", g.ShortID(), "err", m.Fault)
 	}
+	for _, lost := range m.Lost {
+		d.log.Debug("A card goes without something that Teams cannot do", "card", m.Template, "group", g.ShortID(), "lost", lost)
+	}
 	return m
 }
 
