@@ -119,3 +119,12 @@ func TestACardThatThereIsNotIsSaidInWords(t *testing.T) {
 	require.ErrorContains(t, err, `no card "rack"`)
 	require.ErrorContains(t, err, "alert")
 }
+
+func TestWhatIsMissingOnTheMachineIsSaid(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	var out bytes.Buffer
+	err := run(t.Context(), &out, t.TempDir(), "")
+	require.ErrorContains(t, err, "install")
+	_, err = chromium()
+	require.ErrorContains(t, err, "apt-get install chromium")
+}
