@@ -29,6 +29,7 @@ func TestABodyIsReadHoweverItIsWrapped(t *testing.T) {
 		{"a field that is only called payload", "application/x-www-form-urlencoded", "payload=7&x=1", `{"payload":"7","x":"1"}`},
 		{"bytes that are no UTF-8", "application/json", "{\"a\":\"G\xf6ran\"}", `{"a":"G` + "\uFFFD" + `ran"}`},
 		{"one key twice", "application/json", `{"a":1,"a":2}`, `{"a":2}`},
+		{"brackets behind a quote in a text", "", `{"a":"\"` + strings.Repeat("[", 200) + `"}`, `{"a":"\"` + strings.Repeat("[", 200) + `"}`},
 		{"half of a character", "application/json", `{"a":"\ud800"}`, `{"a":"` + "\uFFFD" + `"}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -24,7 +24,7 @@
 // $headers the request's headers by their names in small letters, without
 // those that hold credentials, and $event the whole body. Numbers keep all
 // their digits. There is no way to files, modules, the environment or other
-// events, and an event has one second.
+// events, and an event has three seconds.
 //
 //	field        yields                                   where it yields nothing
 //	functions    (definitions for all the others)

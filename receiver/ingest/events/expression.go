@@ -33,7 +33,7 @@ type fieldError struct {
 
 func (e *fieldError) Error() string {
 	if errors.Is(e.err, context.DeadlineExceeded) {
-		return e.field + ": it took longer than a second"
+		return e.field + ": it took longer than " + eventTime.String()
 	}
 	return e.field + ": " + e.err.Error()
 }

@@ -16,9 +16,10 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/ingest"
 )
 
-// How long the expressions of a mapping may take.
+// How long the expressions of a mapping may take. They take milliseconds; the
+// rest is for a machine that is busy with something else.
 const (
-	eventTime = time.Second      // for one event
+	eventTime = 3 * time.Second  // for one event
 	bodyTime  = 30 * time.Second // for all events of a body
 )
 

@@ -34,7 +34,7 @@ func (r *recent) key(raw []byte, now time.Time) string {
 		clear(r.first)
 	case now.Sub(r.swept) >= again || now.Before(r.swept):
 		for hash, first := range r.first {
-			if now.Sub(first) >= again || first.After(now) {
+			if now.Sub(first) >= again {
 				delete(r.first, hash)
 			}
 		}
