@@ -112,7 +112,7 @@ func (c *converter) convert() {
 	t.string(card, "type", "AdaptiveCard")
 	t.string(card, "version", "1.5")
 	if preview := c.preview(); preview != "" {
-		t.text8(card, "fallbackText", preview)
+		t.setText(card, "fallbackText", preview)
 	}
 	t.string(t.container(card, "msteams", '{'), "width", "Full")
 	body := t.container(card, "body", '[')
@@ -265,8 +265,8 @@ func (c *converter) facts(items, facts int, markdown bool) {
 			list = t.container(set, "facts", '[')
 		}
 		made := t.add(list, node{kind: '{'})
-		t.text8(made, "title", name)
-		t.text8(made, "value", value)
+		t.setText(made, "title", name)
+		t.setText(made, "value", value)
 	}
 }
 
@@ -312,7 +312,7 @@ func (c *converter) actions(parent, actions int) (made int) {
 		if name == "" {
 			name = "Open"
 		}
-		t.text8(button, "title", name)
+		t.setText(button, "title", name)
 		t.string(button, "url", link)
 		made++
 	}
@@ -422,7 +422,7 @@ func (c *converter) block(items int, text string) int {
 		return 0
 	}
 	block := c.tree.element(items, "TextBlock")
-	c.tree.text8(block, "text", text)
+	c.tree.setText(block, "text", text)
 	c.tree.literal(block, "wrap", "true")
 	return block
 }
@@ -469,34 +469,4 @@ func hueOf(r, g, b int) int {
 		hue = 240 + 60*(r-g)/spread
 	}
 	return (hue + 360) % 360
-}
-
-// loose adds a value that stands nowhere yet.
-func (t *tree) loose(kind byte) int {
-	t.nodes = append(t.nodes, node{kind: kind})
-	return len(t.nodes) - 1
-}
-
-// element adds an element of a type to an array.
-func (t *tree) element(array int, kind string) int {
-	at := t.add(array, node{kind: '{'})
-	t.string(at, "type", kind)
-	return at
-}
-
-// text8 adds a string.
-func (t *tree) text8(object int, name, text string) {
-	t.string(object, name, string(appendJSON(nil, text)))
-}
-
-func (t *tree) literal(object int, name, value string) {
-	t.add(object, node{kind: '0', name: []byte(name), raw: []byte(value)})
-}
-
-// count is how many children are left.
-func (t *tree) count(at int) (n int) {
-	for range t.children(at) {
-		n++
-	}
-	return n
 }

@@ -97,3 +97,33 @@ func (t *tree) write(out []byte, at int) []byte {
 func (t *tree) string(parent int, name, raw string) int {
 	return t.add(parent, node{kind: '"', name: []byte(name), raw: []byte(raw)})
 }
+
+// loose adds a value that stands nowhere yet.
+func (t *tree) loose(kind byte) int {
+	t.nodes = append(t.nodes, node{kind: kind})
+	return len(t.nodes) - 1
+}
+
+// element adds an element of a type to an array.
+func (t *tree) element(array int, kind string) int {
+	at := t.add(array, node{kind: '{'})
+	t.string(at, "type", kind)
+	return at
+}
+
+// setText adds a string.
+func (t *tree) setText(object int, name, text string) {
+	t.string(object, name, string(appendJSON(nil, text)))
+}
+
+func (t *tree) literal(object int, name, value string) {
+	t.add(object, node{kind: '0', name: []byte(name), raw: []byte(value)})
+}
+
+// count is how many children are left.
+func (t *tree) count(at int) (n int) {
+	for range t.children(at) {
+		n++
+	}
+	return n
+}
