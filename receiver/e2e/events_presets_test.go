@@ -77,7 +77,7 @@ var presetStories = map[string]story{
 		{body: "cloud_sprint", nothing: true},
 		{body: "cloud_priority", words: []string{"HIGHEST"}},
 		{body: "cloud_worklog", nothing: true},
-		{body: "cloud_resolved", words: []string{"OPS-123", "resolved", "Done"}},
+		{body: "cloud_resolved", words: []string{"OPS-123", "resolved", "In Progress → ", "Done", "Bob Nguyễn"}},
 		{body: "cloud_comment_when_done", words: []string{"Thank you!", "OPS-123"}},
 		{body: "cloud_reopened", words: []string{"OPS-123", "To Do", "Done"}},
 		{body: "cloud_deleted", words: []string{"OPS-123", "Deleted"}},
@@ -143,7 +143,7 @@ var presetStories = map[string]story{
 		{body: "issues_assigned", words: []string{"Assigned to bobnguyen by alice-ob"}},
 		{body: "issue_comment_created", words: []string{"It is the VAT rounding. 🎉", "bobnguyen"}, not: []string{"<at>"}},
 		{body: "issue_comment_edited", nothing: true},
-		{body: "issues_closed", words: []string{"Closed"}},
+		{body: "issues_closed", words: []string{"Open → ", "Closed", "bobnguyen"}},
 		{body: "issues_reopened", words: []string{"Open"}},
 	}},
 	"a pull request": {"github", []told{
