@@ -228,7 +228,9 @@ func write(text string, how writing, before []byte, sink string) string {
 }
 
 func isData(text string) bool {
-	return strings.HasPrefix(strings.ToLower(strings.TrimSpace(text)), "data:")
+	const scheme = "data:"
+	text = strings.TrimSpace(text)
+	return len(text) >= len(scheme) && strings.EqualFold(text[:len(scheme)], scheme)
 }
 
 // textOf is a value as text, as text/template would print it; nothing for nil,
@@ -286,13 +288,26 @@ func appendJSON(out []byte, text string) []byte {
 // value may be a whole URL.
 func escapeURL(text string) string {
 	const hex = "0123456789ABCDEF"
-	var out strings.Builder
-	for _, c := range []byte(strings.TrimSpace(text)) {
-		if c <= ' ' || c >= 0x7f || strings.IndexByte("\"<>\\^`{|}", c) >= 0 {
-			out.Write([]byte{'%', hex[c>>4], hex[c&15]})
-			continue
-		}
-		out.WriteByte(c)
+	text = strings.TrimSpace(text)
+	fine := 0 // what can stand as it is
+	for fine < len(text) && inURL(text[fine]) {
+		fine++
 	}
-	return out.String()
+	if fine == len(text) {
+		return text
+	}
+	out := []byte(text[:fine])
+	for _, c := range []byte(text[fine:]) {
+		if inURL(c) {
+			out = append(out, c)
+		} else {
+			out = append(out, '%', hex[c>>4], hex[c&15])
+		}
+	}
+	return string(out)
+}
+
+// inURL reports whether a character can stand in a URL.
+func inURL(c byte) bool {
+	return c > ' ' && c < 0x7f && strings.IndexByte("\"<>\\^`{|}", c) < 0
 }
