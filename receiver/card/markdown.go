@@ -151,8 +151,10 @@ func htmlToMarkdown(text string) string {
 				out.WriteString("](" + address + ")")
 				address = ""
 			} else if !closes && address == "" {
-				if address = attributeOf(text[m[6]:m[7]], "href"); address != "" {
+				if address = attributeOf(text[m[6]:m[7]], "href"); opens(address, false) {
 					out.WriteByte('[')
+				} else {
+					address = ""
 				}
 			}
 		case "img":

@@ -122,6 +122,7 @@ func TestMarkdownThatTeamsDoesNotShowBecomesReadable(t *testing.T) {
 		"<b>x</b> <i>y</i> <strong>z":                     "**x** *y* **z**",
 		"<b>x<br>y</b>":                                   "**x**\n\ny",
 		`<a href="https://x/a b">t</a>`:                   "[t](https://x/a%20b)",
+		`<a href="javascript:x">t</a>`:                    "t",
 		"<ul><li>a</li><li>b</li></ul>":                   "\n\n- a\n- b",
 		"![alt](https://x/i.png)":                         "[alt](https://x/i.png)",
 		"[one\n\ntwo](https://x)":                         "[one](https://x)\n\ntwo",

@@ -15,11 +15,12 @@ type reader struct {
 	set      *Set
 	owners   map[string]string // which user's file defines a name
 	oldFiles []string          // the names of the cards in files for prometheus-msteams
+	shipped  map[string]*parse.Tree
 	problems []Problem
 }
 
 func newReader() *reader {
-	return &reader{owners: map[string]string{}, set: &Set{
+	return &reader{owners: map[string]string{}, shipped: map[string]*parse.Tree{}, set: &Set{
 		templates: template.New("").Option("missingkey=zero").Funcs(sharedFuncs()).Funcs((&render{}).funcs()),
 		places:    map[*byte]place{}, defined: map[string]int{}, old: map[string]bool{}, everyday: Default,
 	}}
@@ -45,6 +46,8 @@ func (r *reader) add(file Source, users bool) {
 					What: fmt.Sprintf("%q is also defined in %s", t.Name(), other), Do: "this one is used; rename or remove one"})
 			}
 			r.owners[t.Name()] = file.Name
+		} else {
+			r.shipped[t.Name()] = t.Tree
 		}
 		r.take(t.Name(), t.Tree, file)
 	}
@@ -128,6 +131,7 @@ func (r *reader) take(name string, tree *parse.Tree, file Source) {
 // other templates, and rewrites all. The reader must not be used any more.
 func (r *reader) finish() (*Set, []Problem) {
 	s := r.set
+	r.keepCards()
 	r.aliases()
 	s.wording = r.wording()
 	texts := map[string]bool{}
@@ -147,6 +151,26 @@ func (r *reader) finish() (*Set, []Problem) {
 	}
 	s.renders.New = func() any { return &worker{render: newRender(s.templates, &s.drawn)} }
 	return s, r.problems
+}
+
+// keepCards puts a shipped card back that a text of a user's has the name of:
+// what everybody's alerts are told with must not go because a text for
+// somewhere else is called alert.
+func (r *reader) keepCards() {
+	set := r.set.templates
+	for name, tree := range r.shipped {
+		t := set.Lookup(name)
+		if t.Tree == tree || strings.HasPrefix(name, "_") || !writesText(set, t) {
+			continue
+		}
+		own := template.Must(template.New(name).Funcs(sharedFuncs()).Funcs((&render{}).funcs()).AddParseTree(name, tree))
+		if writesText(set, own) {
+			continue // Alertmanager's texts are there to be replaced
+		}
+		r.problem(Problem{File: r.owners[name], Line: r.set.defined[name],
+			What: fmt.Sprintf("%q is the name of a card, and this writes text", name), Do: "rename it; a card begins with {"})
+		template.Must(set.AddParseTree(name, tree))
+	}
 }
 
 // unresolved finds calls of templates that do not exist. In a text that no

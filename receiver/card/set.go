@@ -161,12 +161,6 @@ func (s *Set) make(name string, data *Data, preview string, wall wall, limit Lim
 	}
 	w := s.renders.Get().(*worker)
 	defer s.renders.Put(w)
-	if name == Default {
-		if err := w.render.reword(s.wording, data, wall); err != nil {
-			return Message{}, s.explain(w, name, err)
-		}
-		preview = data.Card.Preview
-	}
 	var last error
 	for _, reduce := range reductions {
 		card, summary, err := s.once(w, name, data, wall, reduce)
@@ -198,6 +192,11 @@ func (s *Set) once(w *worker, name string, data *Data, wall wall, reduce reducti
 			text, summary, err = nil, "", fmt.Errorf("the card %q panics: %v", name, fault)
 		}
 	}()
+	if name == Default && s.wording != (wording{}) {
+		if err := w.render.reword(s.wording, data, wall, reduce); err != nil {
+			return nil, "", err
+		}
+	}
 	if w.assembler.lenient = s.old[name]; w.assembler.lenient {
 		data = oldData(data)
 	}

@@ -37,11 +37,8 @@ func (r *reader) wording() wording {
 }
 
 // reword puts the users' words into the card.
-func (r *render) reword(w wording, data *Data, wall wall) error {
-	if w == (wording{}) || data.Card == nil {
-		return nil
-	}
-	r.reset(data, wall, reductions[0])
+func (r *render) reword(w wording, data *Data, wall wall, reduce reduction) error {
+	r.reset(data, wall, reduce)
 	card := data.Card
 	if w.title != "" {
 		words, err := r.markdownOf(w.title)
@@ -56,7 +53,7 @@ func (r *render) reword(w wording, data *Data, wall wall) error {
 		if err != nil {
 			return err
 		}
-		card.Summary, card.Description, card.Rows, card.Hidden = words, "", nil, 0
+		card.Summary, card.Description, card.Rows, card.Hidden = words, "", nil, r.left
 	}
 	if w.summary != "" {
 		words, err := r.markdownOf(w.summary)

@@ -82,6 +82,22 @@ func TestWithoutAUsersTextsTheCardKeepsItsOwnWords(t *testing.T) {
 	require.NotContains(t, string(message.Card), "FIRING:", "Alertmanager's own texts are there to be called, no more")
 }
 
+func TestATextOfManyAlertsLeavesAsManyOutAsItMust(t *testing.T) {
+	set, _ := New([]Source{{Name: "teams.tmpl", Text: `{{ define "msteamsv2.default.text" }}{{ range .Alerts }}- {{ .Labels.instance }}: {{ .Annotations.description }}
+{{ end }}{{ end }}`}})
+	message := set.Render(Default, hot(400), WorkflowLimit)
+	require.NoError(t, message.Fault)
+	require.LessOrEqual(t, WorkflowLimit.size(message), WorkflowLimit.Bytes)
+	require.Regexp(t, "and [0-9]+ more", strings.Join(blockTexts(t, message.Card), "\n"), "nobody would know of the others")
+}
+
+func TestATextCalledAsACardDoesNotTakeItsPlace(t *testing.T) {
+	set, problems := New([]Source{{Name: "slack.tmpl", Text: "{{ define \"__subject\" }}mine{{ end }}\n{{ define \"alert\" }}[{{ .Status }}]{{ end }}"}})
+	require.Len(t, problems, 1)
+	require.Equal(t, `slack.tmpl:2: error: "alert" is the name of a card, and this writes text; rename it; a card begins with {`, problems[0].String())
+	require.NoError(t, set.Render(Default, Sample(now), WorkflowLimit).Fault)
+}
+
 func TestATextThatFailsIsToldWithItsLine(t *testing.T) {
 	set, problems := New([]Source{{Name: "teams.tmpl", Text: "{{ define \"deep\" }}\n{{ fail \"no\" }}{{ end }}{{ define \"msteamsv2.default.title\" }}x {{ template \"deep\" . }}{{ end }}"}})
 	require.Empty(t, problems)
