@@ -2,6 +2,8 @@ package card
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -179,4 +181,28 @@ func TestAnAlertsPictureAndPagesHaveTheirPlaces(t *testing.T) {
 	story = newTeller(in).story(0)
 	require.Empty(t, story.Picture, "Teams shows pictures from https only")
 	require.Contains(t, story.Links, Link{"Image", "http://images.example.com/a.png"})
+}
+
+// TestTheManualsTemplatesWork: people copy them.
+func TestTheManualsTemplatesWork(t *testing.T) {
+	manual, err := os.ReadFile(filepath.Join("..", "..", "templates", "README.md"))
+	require.NoError(t, err)
+	found := 0
+	for _, block := range strings.Split(string(manual), "```")[1:] {
+		if !strings.HasPrefix(block, "\n{{ define") {
+			continue
+		}
+		found++
+		set, problems := New([]Source{{"README.md", block}})
+		require.Empty(t, problems, block)
+		for _, name := range set.Names() {
+			if !shippedSet(t).Has(name) {
+				require.Empty(t, set.Check(name), block)
+			}
+		}
+	}
+	require.Equal(t, 2, found, "the manual's templates were not found")
+	for _, name := range shippedSet(t).Names() {
+		require.Contains(t, string(manual), "`"+name+"`", "a card that nobody knows of")
+	}
 }
