@@ -49,3 +49,40 @@ connectors_with_custom_templates:
 	require.NotContains(t, string(low.Card), "For SRE")
 	require.Contains(t, low.Summary, "InstanceDown")
 }
+
+func TestWhoComesFromButlerBringsTheTemplatesAlong(t *testing.T) {
+	t.Parallel()
+	teams, url := startTeams(t, teamstest.Options{})
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "failed-reload-qseow.handlebars"), []byte(`{
+  "type": "message", "attachments": [{"contentType": "application/vnd.microsoft.card.adaptive", "contentUrl": null, "content": {
+    "type": "AdaptiveCard", "version": "1.3",
+    "body": [
+      {"type": "TextBlock", "text": "Ours: {{taskName}}", "weight": "bolder"},
+      {"type": "FactSet", "facts": [{"title": "App", "value": "{{appName}}"}, {"title": "Task", "value": "{{tasId}}"}]},
+      {"type": "ActionSet", "actions": [{{#each genericUrls}},{"type": "Action.OpenUrl", "title": "{{this.linkText}}", "url": "{{this.url}}"}{{/each}}]}
+    ]}}]}`), 0o600))
+	relay := serve(t, program(t), dir, configuration(destination("ops", url+"/workflow/ops", fast))+
+		"events: [{name: butler, preset: butler}]\ntemplate_files: ['*.handlebars']\n")
+
+	got := relay.post("/events/butler", []byte(`{"event": "Qlik Sense reload failed", "hostName": "Q1", "taskName": "Reload of \"Sales\" =\n weekly",
+		"taskId": "09b3c78f-04dd-45e3-a4bf-1b074d6572fa", "appName": "Sales", "executionId": "4dd69fcb-1fdc-4ea2-83a5-1e5a2b7a3c6f", "logMessage": "Max retries reached"}`))
+	require.Equal(t, http.StatusOK, got.status, got.body)
+	card := string(cards(t, teams, "ops", 1)[0].Card)
+	require.Contains(t, card, `Ours: Reload of \"Sales\" =\n\nweekly`, "Butler's own templates show &quot; and &#x3D; here, or nothing at all")
+}
+
+func TestACardThatAnotherProgramPostsIsTold(t *testing.T) {
+	t.Parallel()
+	teams, url := startTeams(t, teamstest.Options{})
+	relay := startRelay(t, configuration(destination("ops", url+"/workflow/ops", fast))+"events: [{name: old, preset: generic}]\n")
+	got := relay.post("/events/old", []byte(`{"@type": "MessageCard", "@context": "http://schema.org/extensions", "summary": "Backup", "title": "Backup of db1 failed",
+		"themeColor": "FF0000", "sections": [{"facts": [{"name": "Host", "value": "db1"}]}],
+		"potentialAction": [{"@type": "OpenUri", "name": "Log", "targets": [{"os": "default", "uri": "https://logs.example.com/1"}]}]}`))
+	require.Equal(t, http.StatusOK, got.status, got.body)
+	message := cards(t, teams, "ops", 1)[0]
+	require.Equal(t, "Backup", message.Summary)
+	for _, words := range []string{"Backup of db1 failed", `"style":"attention"`, `"title":"Host","value":"db1"`, `"url":"https://logs.example.com/1"`} {
+		require.Contains(t, string(message.Card), words)
+	}
+}
