@@ -133,6 +133,10 @@ func TestALargeEventIsShortenedVisiblyAndStaysJSON(t *testing.T) {
 			strings.Repeat(`{"a":["`+strings.Repeat("b", 2000)+`",`, 40) + `0` + strings.Repeat(`]}`, 40),
 			func(t *testing.T, kept map[string]any) { require.NotEmpty(t, kept["a"]) },
 		},
+		"three arrays in each of three arrays": {
+			`{"a":` + branches(9) + `}`,
+			func(t *testing.T, kept map[string]any) { require.Len(t, kept["a"].([]any), 3) },
+		},
 		"long names": {
 			`{"` + strings.Repeat("n", 50_000) + `":1}`,
 			func(t *testing.T, kept map[string]any) { require.Len(t, kept, 2) },
@@ -148,6 +152,15 @@ func TestALargeEventIsShortenedVisiblyAndStaysJSON(t *testing.T) {
 			c.check(t, kept)
 		})
 	}
+}
+
+// branches are arrays of three, so many deep in each other.
+func branches(depth int) string {
+	if depth == 0 {
+		return `"x"`
+	}
+	one := branches(depth - 1)
+	return "[" + one + "," + one + "," + one + "]"
 }
 
 func TestAnEventThatCannotBeMadeSmallerIsLeftOut(t *testing.T) {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"mime"
 	"net/url"
-	"unicode/utf8"
 
 	"github.com/teamsrelay/teamsrelay/receiver/ingest/answer"
 )
@@ -23,19 +22,15 @@ const (
 
 // event is one event of a body.
 type event struct {
-	raw   []byte // as it was sent: valid JSON and UTF-8
+	raw   []byte // as it was sent: valid JSON, but perhaps not UTF-8
 	value any    // decoded, numbers as json.Number
 }
 
 var byteOrderMark = []byte("\uFEFF")
 
-// tidy makes a body UTF-8 without a byte order mark and space around it.
+// tidy is a body without a byte order mark and space around it.
 func tidy(body []byte) []byte {
-	body = bytes.TrimSpace(bytes.TrimPrefix(body, byteOrderMark))
-	if !utf8.Valid(body) {
-		body = bytes.ToValidUTF8(body, []byte("\uFFFD"))
-	}
-	return body
+	return bytes.TrimSpace(bytes.TrimPrefix(body, byteOrderMark))
 }
 
 // unwrap is the JSON of a body: the body itself, or what a form holds. A form

@@ -254,6 +254,7 @@ func TestWhoMaySendEvents(t *testing.T) {
 		{"no token", token, nil, 401},
 		{"another token", token, []string{"Authorization", "Bearer t0kem"}, 401},
 		{"a token that begins like it", token, []string{"Authorization", "Bearer t0ke"}, 401},
+		{"the token with another scheme", token, []string{"Authorization", "Token t0ken"}, 401},
 		{"the token without its scheme", token, []string{"Authorization", "t0ken"}, 401},
 		{"the token as a password", token, []string{"Authorization", "Basic dDB0ZW46dDBrZW4="}, 401},
 		{"name and password", basic, []string{"Authorization", "Basic YnV0bGVyOnBhOnNz"}, 200}, // butler:pa:ss

@@ -132,7 +132,7 @@ func (m *mapping) facts(ctx context.Context, in input, source string, now time.T
 	f := facts{}
 	a := &f.alert
 	a.Labels = r.texts(m.labels, maxLabel, validName)
-	a.Annotations = r.texts(m.annotations, maxAnnotation, nil)
+	a.Annotations = r.texts(m.annotations, maxAnnotation, plainName)
 	a.Values = r.numbers(m.values)
 	a.Labels[sourceLabel] = source
 	a.Labels[alert.NameLabel] = either(cut(r.text(m.name), maxLabel), source)
@@ -237,9 +237,14 @@ func (r *reader) state(m *mapping, f *facts) alert.Status {
 	return status
 }
 
-// entries calls set for each name and value. Names that are written count
-// more than those that are spread.
+// entries calls set for each name and value: first for the names that are
+// written, then for those that are spread.
 func (r *reader) entries(all []named, rename func(string) string, set func(name string, value any)) {
+	for _, n := range all {
+		if n.name != spread {
+			set(n.name, r.value(n.expression))
+		}
+	}
 	for _, n := range all {
 		if n.name != spread {
 			continue
@@ -252,20 +257,11 @@ func (r *reader) entries(all []named, rename func(string) string, set func(name 
 				return
 			}
 			for _, name := range slices.Sorted(maps.Keys(object)) {
-				renamed := clean(name)
-				if rename != nil {
-					renamed = rename(name)
-				}
-				set(renamed, object[name])
+				set(rename(name), object[name])
 			}
 		default:
 			r.fail(n, fmt.Errorf("it yields %s, and * wants an object", kindOf(object)))
 			return
-		}
-	}
-	for _, n := range all {
-		if n.name != spread {
-			set(n.name, r.value(n.expression))
 		}
 	}
 }
@@ -282,11 +278,8 @@ func (r *reader) texts(all []named, most int, rename func(string) string) map[st
 	r.entries(all, rename, func(name string, value any) {
 		text := asText(value)
 		_, there := texts[name]
-		switch {
-		case strings.TrimSpace(text) == "":
-		case name == "" || len(texts) >= maxLabels && !there:
-		default:
-			texts[cut(name, maxLabel)] = cut(text, most)
+		if !there && name != "" && len(texts) < maxLabels && strings.TrimSpace(text) != "" {
+			texts[name] = cut(text, most)
 		}
 	})
 	return texts
@@ -295,18 +288,25 @@ func (r *reader) texts(all []named, most int, rename func(string) string) map[st
 // numbers are values; what is no number is left out.
 func (r *reader) numbers(all []named) map[string]float64 {
 	var numbers map[string]float64
-	r.entries(all, nil, func(name string, value any) {
+	r.entries(all, plainName, func(name string, value any) {
 		n, ok := asNumber(value)
-		if !ok || name == "" || len(numbers) >= maxLabels {
+		_, there := numbers[name]
+		if !ok || there || name == "" || len(numbers) >= maxLabels {
 			return
 		}
 		if numbers == nil {
 			numbers = make(map[string]float64, len(all))
 		}
-		numbers[cut(name, maxLabel)] = n
+		numbers[name] = n
 	})
 	return numbers
 }
+
+// maxName is the length of a name that an event gives, in bytes.
+const maxName = 128
+
+// plainName makes the name of an annotation or value of any text.
+func plainName(name string) string { return cut(clean(name), maxName) }
 
 // validName makes a label's name of any text.
 func validName(name string) string {
@@ -324,5 +324,5 @@ func validName(name string) string {
 			b.WriteByte('_')
 		}
 	}
-	return cut(b.String(), 128)
+	return b.String()[:min(b.Len(), maxName)]
 }

@@ -275,6 +275,15 @@ func TestAStarSpreadsAnObject(t *testing.T) {
 	require.ErrorContains(t, err, "mapping.labels.*: it yields a text, and * wants an object")
 }
 
+func TestAnObjectWithManyFieldsGivesNoMoreLabelsThanAnAlertCanHave(t *testing.T) {
+	s := source(t, Config{Mapping: Mapping{Labels: map[string]string{"*": ".", "zone": `"z"`}, Annotations: map[string]string{"*": "."}, Values: map[string]string{"*": "."}}})
+	got := one(t, s, `{`+strings.ReplaceAll(fieldList(200), `"v"`, `7`)+`}`).Alerts[0]
+	require.Len(t, got.Labels, maxLabels+2) // the name and the source have their place
+	require.Equal(t, "z", got.Labels["zone"], "what the mapping names is not pushed out")
+	require.Len(t, got.Annotations, maxLabels)
+	require.Len(t, got.Values, maxLabels)
+}
+
 func TestNobodyCanPretendToBeAnotherSource(t *testing.T) {
 	s := source(t, Config{Mapping: Mapping{Labels: map[string]string{"*": ".", "event_source": `"x"`, "alertname": `"y"`}, Name: ".n"}})
 	got := one(t, s, `{"n":"N","event_source":"other","alertname":"other"}`).Alerts[0].Labels

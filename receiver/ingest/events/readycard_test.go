@@ -47,6 +47,7 @@ func TestABodyThatIsACardAlreadyIsToldAsItIs(t *testing.T) {
 func TestWhatOnlyLooksLikeACardGoesThroughTheMapping(t *testing.T) {
 	for _, body := range []string{
 		`{"type":"message","text":"hello"}`, `{"type":"AdaptiveCard"}`, `{"@type":"Person"}`, `{"type":"message","attachments":[]}`,
+		`{"type":"message","attachments":[{"contentType":"application/json","content":{"type":"AdaptiveCard","body":[]}}]}`,
 		`{"type":"message","attachments":[7,{"contentType":"application/vnd.microsoft.card.hero","content":{}}]}`,
 	} {
 		got := one(t, source(t, Config{Preset: "generic"}), body)
@@ -80,7 +81,7 @@ func TestColoursAreReadAsPeopleReadThem(t *testing.T) {
 		"FF0000": "critical", "8C1A1A": "critical", "d63333": "critical", "E81123": "critical", "#A4262C": "critical",
 		"FFA500": "warning", "ff8c00": "warning", "FFCC00": "warning", "FFFF00": "warning", "EA9D11": "warning",
 		"2DC72D": "info", "00FF00": "info", "36a64f": "info", "107C10": "info",
-		"0076D7": "", "808080": "", "FFFFFF": "", "000000": "", "": "", "red": "", "12345": "", "GGGGGG": "", "-12345": "",
+		"0076D7": "", "808080": "", "403A30": "", "FFFFFF": "", "000000": "", "": "", "red": "", "12345": "", "GGGGGG": "", "-12345": "",
 	} {
 		require.Equal(t, want, severityOfColor(color), color)
 	}
