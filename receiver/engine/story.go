@@ -10,7 +10,8 @@ import (
 
 // goOn is what an event means to a story that is known. A comment may say of
 // its ticket no more than a number: title, priority and state are what they
-// were, also where the alert has to be routed anew.
+// were, also where the alert has to be routed anew. What fires again after its
+// end is something new: "closed by Bob" is not true of it.
 func goOn(known []group.Group, s ingest.Snapshot) []alert.Alert {
 	if !s.Partial && !s.Stateless && !s.Follows {
 		return s.Alerts
@@ -24,7 +25,11 @@ func goOn(known []group.Group, s ingest.Snapshot) []alert.Alert {
 			}
 			continue
 		}
-		if s.Partial {
+		if s.Stateless && m.State == group.Resolved {
+			a.Status, a.EndsAt = alert.Resolved, m.EndsAt
+		}
+		again := m.State == group.Resolved && a.Status == alert.Firing
+		if s.Partial && !again {
 			a.Labels = joined(m.Labels, a.Labels)
 			a.Annotations = joined(m.Annotations, a.Annotations)
 			if a.GeneratorURL == "" {
@@ -33,9 +38,6 @@ func goOn(known []group.Group, s ingest.Snapshot) []alert.Alert {
 			if a.StartsAt.IsZero() {
 				a.StartsAt = m.StartsAt
 			}
-		}
-		if s.Stateless && m.State == group.Resolved {
-			a.Status, a.EndsAt = alert.Resolved, m.EndsAt
 		}
 		alerts = append(alerts, a)
 	}

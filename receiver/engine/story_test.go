@@ -41,6 +41,7 @@ func TestWhatAnEventMeansToAStoryThatIsKnown(t *testing.T) {
 		"a whole event replaces all":                        {story(group.Firing), ingest.Snapshot{}, []alert.Alert{comment}},
 		"a partial event leaves what it does not mention":   {story(group.Firing), ingest.Snapshot{Partial: true}, []alert.Alert{completed}},
 		"a partial event of something unknown begins it":    {nil, ingest.Snapshot{Partial: true}, []alert.Alert{comment}},
+		"a partial event that fires again after the end":    {story(group.Resolved), ingest.Snapshot{Partial: true}, []alert.Alert{comment}},
 		"a comment on a closed ticket does not open it":     {story(group.Resolved), ingest.Snapshot{Stateless: true}, []alert.Alert{resolved}},
 		"a comment on an open ticket leaves it open":        {story(group.Firing), ingest.Snapshot{Stateless: true}, []alert.Alert{comment}},
 		"a comment on a ticket given up brings it back":     {story(group.Unseen), ingest.Snapshot{Stateless: true}, []alert.Alert{comment}},

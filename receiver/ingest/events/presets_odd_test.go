@@ -383,3 +383,36 @@ func TestAWhenOfOnesOwnMeetsAPresetThatCannotFail(t *testing.T) {
 		require.Len(t, snapshots, want, file)
 	}
 }
+
+// Anybody who may post an event may post anything.
+func FuzzPresets(f *testing.F) {
+	for preset, bodies := range realBodies {
+		for _, b := range bodies[:min(len(bodies), 8)] {
+			data := raw(f, preset, b.file)
+			var small any
+			if json.Unmarshal(data, &small) == nil {
+				data, _ = json.Marshal(small)
+			}
+			f.Add(preset, strings.Join(b.headers, ": "), data)
+		}
+	}
+	f.Fuzz(func(t *testing.T, preset, header string, data []byte) {
+		if _, known := realBodies[preset]; !known {
+			return
+		}
+		name, value, _ := strings.Cut(header, ": ")
+		snapshots, err := presetSource(t, preset).Parse(data, http.Header{http.CanonicalHeaderKey(name): {value}}, now)
+		if err != nil {
+			require.NotContains(t, err.Error(), eventTime.String(), "a mapping that takes so long holds up the others")
+		}
+		for _, s := range snapshots {
+			require.NotEmpty(t, s.Origin)
+			for _, a := range s.Alerts {
+				require.Contains(t, []alert.Status{alert.Firing, alert.Resolved}, a.Status)
+				for name, value := range a.Labels {
+					require.True(t, utf8.ValidString(value) && value != "", name)
+				}
+			}
+		}
+	})
+}
