@@ -7,7 +7,7 @@
 //
 // A webhook takes 24 KiB with all that a card says, and a storm draws many
 // charts at once. So a picture has a dozen colours, half a byte a pixel, and is
-// drawn with golang.org/x/image alone: 4 KB in 3 ms, where a plotting library
-// needs twice as much of both and cannot place the names of the thresholds
-// beside the line.
+// drawn with golang.org/x/image alone: 4 KB in 3 ms. gonum.org/v1/plot took
+// twice as long for a plainer one, and had no place for the names of the
+// thresholds beside the line.
 package chart
