@@ -68,17 +68,27 @@ type Problem struct {
 	Warning bool
 }
 
+// single are the fields with one expression each, by their names in a file.
+func (m *Mapping) single() []field {
+	return []field{
+		{"each", &m.Each}, {"when", &m.When}, {"key", &m.Key}, {"name", &m.Name}, {"status", &m.Status}, {"action", &m.Action},
+		{"id", &m.ID}, {"who", &m.Who}, {"text", &m.Text}, {"url", &m.URL}, {"starts_at", &m.StartsAt}, {"ends_at", &m.EndsAt},
+		{"card", &m.Card}, {"partial", &m.Partial}, {"follows", &m.Follows}, {"truncated", &m.Truncated},
+	}
+}
+
+type field struct {
+	name string
+	text *string
+}
+
 // with is m with what is set in other on top of it. Labels, annotations and
 // values are joined by name, and an empty expression there takes one away.
 func (m Mapping) with(other Mapping) Mapping {
-	for _, field := range []struct{ to, from *string }{
-		{&m.Each, &other.Each}, {&m.When, &other.When}, {&m.Key, &other.Key}, {&m.Name, &other.Name},
-		{&m.Status, &other.Status}, {&m.Action, &other.Action}, {&m.ID, &other.ID}, {&m.Who, &other.Who},
-		{&m.Text, &other.Text}, {&m.URL, &other.URL}, {&m.StartsAt, &other.StartsAt}, {&m.EndsAt, &other.EndsAt},
-		{&m.Card, &other.Card}, {&m.Partial, &other.Partial}, {&m.Follows, &other.Follows}, {&m.Truncated, &other.Truncated},
-	} {
-		if *field.from != "" {
-			*field.to = *field.from
+	above := other.single()
+	for i, below := range m.single() {
+		if *above[i].text != "" {
+			*below.text = *above[i].text
 		}
 	}
 	if other.Functions != "" {
@@ -108,9 +118,12 @@ func joined(below, above map[string]string) map[string]string {
 
 // empty says that nobody wrote a mapping.
 func (m *Mapping) empty() bool {
-	return m.Functions == "" && m.Each == "" && m.When == "" && m.Key == "" && m.Name == "" && m.Status == "" &&
-		m.Action == "" && m.ID == "" && m.Who == "" && m.Text == "" && m.URL == "" && m.StartsAt == "" && m.EndsAt == "" &&
-		m.Card == "" && m.Partial == "" && m.Follows == "" && m.Truncated == "" && len(m.Labels) == 0 && len(m.Annotations) == 0 && len(m.Values) == 0
+	for _, f := range m.single() {
+		if *f.text != "" {
+			return false
+		}
+	}
+	return m.Functions == "" && len(m.Labels) == 0 && len(m.Annotations) == 0 && len(m.Values) == 0
 }
 
 // Source is one event source, ready to be used by many goroutines.

@@ -59,10 +59,10 @@
 //	             without news                             nothing of a state
 //
 // With each, key, when and truncated see the body, the other expressions one
-// alert; action, id, who and text cannot be said, because a body that lists
-// alerts says how they are, not what somebody did. The fingerprints are then
-// those of the labels, and a firing alert that a later body leaves out becomes
-// unseen.
+// alert; action, id, who, text, partial and follows cannot be said, because a
+// body that lists alerts says how they are, not what somebody did. The
+// fingerprints are then those of the labels, and a firing alert that a later
+// body leaves out becomes unseen.
 //
 // An event that an expression fails on is refused with jq's words, and so is a
 // status or an action that nobody knows: to guess could hide an alert.

@@ -51,6 +51,18 @@ type named struct {
 	expression *expression
 }
 
+// single are the expressions in the order of Mapping.single.
+func (m *mapping) single() []**expression {
+	return []**expression{
+		&m.each, &m.when, &m.key, &m.name, &m.status, &m.action,
+		&m.id, &m.who, &m.text, &m.url, &m.startsAt, &m.endsAt,
+		&m.card, &m.partial, &m.follows, &m.truncated,
+	}
+}
+
+// ofOneEvent are the fields that a list of alerts has no use for.
+var ofOneEvent = []string{"action", "id", "who", "text", "partial", "follows"}
+
 var labelName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
 
 // compile compiles a mapping; with problems it cannot be used.
@@ -58,32 +70,19 @@ func compile(m Mapping) (*mapping, []Problem) {
 	c := &compiler{}
 	c.define(m.Functions)
 	compiled := &mapping{expires: m.Expires}
-	for _, field := range []struct {
-		to         **expression
-		name, text string
-	}{
-		{&compiled.each, "each", m.Each}, {&compiled.when, "when", m.When}, {&compiled.key, "key", m.Key},
-		{&compiled.name, "name", m.Name}, {&compiled.status, "status", m.Status}, {&compiled.action, "action", m.Action},
-		{&compiled.id, "id", m.ID}, {&compiled.who, "who", m.Who}, {&compiled.text, "text", m.Text},
-		{&compiled.url, "url", m.URL}, {&compiled.startsAt, "starts_at", m.StartsAt}, {&compiled.endsAt, "ends_at", m.EndsAt},
-		{&compiled.card, "card", m.Card}, {&compiled.partial, "partial", m.Partial}, {&compiled.follows, "follows", m.Follows},
-		{&compiled.truncated, "truncated", m.Truncated},
-	} {
-		*field.to = c.expression(field.name, field.text)
+	place := compiled.single()
+	for i, f := range m.single() {
+		*place[i] = c.expression(f.name, *f.text)
+		if m.Each != "" && *f.text != "" && slices.Contains(ofOneEvent, f.name) {
+			c.problems = append(c.problems, Problem{
+				Field: "mapping." + f.name, What: f.name + " is of one event, and each makes a body the alerts of a story",
+				Do: "remove " + f.name + ", or each; status says what each alert is",
+			})
+		}
 	}
 	compiled.labels = c.all("labels", m.Labels)
 	compiled.annotations = c.all("annotations", m.Annotations)
 	compiled.values = c.all("values", m.Values)
-	if m.Each != "" {
-		for _, field := range []struct{ name, text string }{{"action", m.Action}, {"id", m.ID}, {"who", m.Who}, {"text", m.Text}} {
-			if field.text != "" {
-				c.problems = append(c.problems, Problem{
-					Field: "mapping." + field.name, What: field.name + " is of one event, and each makes a body the alerts of a story",
-					Do: "remove " + field.name + ", or each; status says what each alert is",
-				})
-			}
-		}
-	}
 	if m.Expires < 0 {
 		c.problems = append(c.problems, Problem{Field: "mapping.expires", What: "it is less than nothing", Do: "write a time such as 24h, or remove it"})
 	}

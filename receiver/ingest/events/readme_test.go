@@ -38,7 +38,7 @@ func readme(t *testing.T) (text string, examples []example) {
 // People copy examples: one that does not work is worse than none.
 func TestTheExamplesOfTheREADMEWork(t *testing.T) {
 	_, examples := readme(t)
-	require.Len(t, examples, 4)
+	require.Len(t, examples, 5)
 	for _, e := range examples {
 		source(t, Config{Mapping: e.Mapping})
 		for _, s := range e.Events {
@@ -53,7 +53,7 @@ func TestTheExamplesOfTheREADMEWork(t *testing.T) {
 	require.Equal(t, failed.Origin, done.Origin)
 	require.Equal(t, alert.Resolved, done.Alerts[0].Status)
 
-	tickets := source(t, Config{Mapping: examples[2].Mapping})
+	tickets := source(t, Config{Mapping: examples[3].Mapping})
 	created := one(t, tickets, `{"event":"created","by":{"name":"Ann"},"ticket":{"id":"T-1","status":"new","title":"Printer","prio":"high"}}`)
 	require.Equal(t, "ticket-created", created.Alerts[0].Annotations[alert.CardAnnotation])
 	require.Equal(t, "error", created.Alerts[0].Labels["severity"])
@@ -70,6 +70,7 @@ func TestTheREADMEAndThePackageNameEveryFieldAndPreset(t *testing.T) {
 	doc, err := os.ReadFile("doc.go")
 	require.NoError(t, err)
 	fields := reflect.TypeFor[Mapping]()
+	require.Len(t, new(Mapping).single(), fields.NumField()-5, "all but functions, labels, annotations, values and expires")
 	for i := range fields.NumField() {
 		name := fields.Field(i).Tag.Get("yaml")
 		require.Contains(t, text, "`"+name+"`", "README.md")
