@@ -328,6 +328,14 @@ func TestTheLeastThatASystemMaySay(t *testing.T) {
 			preset: "github", body: `{"action":"opened","issue":{"number":7,"title":"Broken"},"repository":{"full_name":"a/b"}}`,
 			state: alert.Firing, card: "ticket-created", labels: map[string]string{"ticket": "b#7", "project": "a/b", "status": "Open", "type": "Issue", "severity": "info"},
 		},
+		"a pull request that is merged": {
+			preset: "github", body: `{"action":"closed","pull_request":{"number":8,"title":"Mend","merged":true},"repository":{"full_name":"a/b"}}`,
+			state: alert.Resolved, card: "ticket-status", labels: map[string]string{"ticket": "b#8", "project": "a/b", "status": "Merged", "type": "Pull request", "severity": "info"},
+		},
+		"an issue of Sentry that is archived": {
+			preset: "sentry", body: `{"action":"archived","data":{"issue":{"id":"5","title":"x"}}}`,
+			state: alert.Resolved, card: "ticket-status", labels: map[string]string{"status": "Archived"},
+		},
 		"an issue of Sentry": {
 			preset: "sentry", body: `{"action":"resolved","data":{"issue":{"shortId":"S-1","status":"resolved","title":"x"}}}`,
 			state: alert.Resolved, card: "ticket-status", labels: map[string]string{"ticket": "S-1", "status": "Resolved"},
