@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -161,7 +162,7 @@ func (d details) String() string {
 	if _, ok := d["hours"]; ok {
 		return durationWords(d.duration())
 	}
-	for _, name := range []string{"startTimeLocal1", "stopTimeLocal1", "linkText"} {
+	for _, name := range []string{"startTimeLocal1", "stopTimeLocal1", "startTimeUTC", "stopTimeUTC", "linkText"} {
 		if _, ok := d[name]; ok {
 			return word(name)
 		}
@@ -219,12 +220,19 @@ func unescapeLog(log string) string {
 var unescaping = strings.NewReplacer(`\\`, `\`, `\n`, "\n", `\t`, "\t")
 
 func errorMessage(r *render) any {
-	for _, name := range []string{"errorMessage", "error_message", "data.errorMessage", "data.errors[0].message", "data.errors[0].detail"} {
+	for _, name := range []string{"errorMessage", "error_message", "data.errorMessage"} {
 		if words := textOf(r.find(paths(name), []string{name})); words != "" {
 			return words
 		}
 	}
-	for _, name := range []string{"logMessage", "executionDetailsConcatenated", "executionDetails", "message", "description"} {
+	if errors, ok := r.find(paths("data.errors"), nil).([]any); ok && len(errors) > 0 { // Qlik Cloud's: texts, or objects with one
+		words := make([]string, len(errors))
+		for i, e := range errors {
+			words[i] = textOf(asText.of(e))
+		}
+		return strings.Join(words, "\n")
+	}
+	for _, name := range []string{"logMessage", "executionDetailsConcatenated", "executionDetails", "message", "errorCode", "description"} {
 		if words := r.field(name); words != "" {
 			return words
 		}
@@ -308,11 +316,97 @@ func executionDuration(r *render) any {
 		return found
 	}
 	seconds, err := strconv.ParseFloat(textOf(r.find(nil, []string{"task_executionDuration_sec"})), 64)
+	if err != nil { // Qlik Cloud's are milliseconds
+		seconds, err = strconv.ParseFloat(textOf(r.find(paths("data.duration"), nil)), 64)
+		seconds /= 1000
+	}
 	if err != nil || seconds < 0 || seconds > 1e9 {
 		return found
 	}
 	whole := int64(seconds)
 	return details{"hours": whole / 3600, "minutes": whole / 60 % 60, "seconds": whole % 60}
+}
+
+// executionTime is an object, or the time that Qlik Cloud gives as one.
+func executionTime(which, path string) func(*render) any {
+	name := map[string]string{"start": "executionStartTime", "stop": "executionStopTime"}[which]
+	return func(r *render) any {
+		v := variables[name]
+		found := asObject.of(r.find(v.also, v.tags)).(details)
+		at, err := time.Parse(time.RFC3339, textOf(r.find(paths(path), nil)))
+		if len(found) > 0 || err != nil {
+			return found
+		}
+		return details{
+			which + "TimeUTC":    at.UTC().Format("2006-01-02T15:04:05.000Z07:00"),
+			which + "TimeLocal1": at.In(r.wall.location).Format(time.DateTime),
+		}
+	}
+}
+
+// reloadID is Qlik Cloud's id of a reload. In the event that tells what became
+// of it, it is the id of the data.
+func reloadID(r *render) any {
+	v := variables["reloadId"]
+	found := asText.of(r.find(v.also, v.tags))
+	if found == "" && strings.HasSuffix(r.field("eventType"), ".reload.finished") {
+		return asText.of(r.find(paths("data.id"), nil))
+	}
+	return found
+}
+
+// executionID is the id of the run of a task; in Qlik Cloud, of the reload.
+func executionID(r *render) any {
+	v := variables["executionId"]
+	if found := asText.of(r.find(v.also, v.tags)); found != "" {
+		return found
+	}
+	return reloadID(r)
+}
+
+// qlikCloudHost is the host of a tenant in Qlik Cloud, as its events name it.
+var qlikCloudHost = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]*\.qlikcloud\.com$`)
+
+func tenantURL(r *render) any {
+	v := variables["tenantUrl"]
+	found := textOf(r.find(v.also, v.tags))
+	if host := textOf(r.find(paths("host"), nil)); found == "" && qlikCloudHost.MatchString(host) {
+		return "https://" + host
+	}
+	return found
+}
+
+func appURL(r *render) any {
+	v := variables["appUrl"]
+	if found := textOf(r.find(v.also, v.tags)); found != "" {
+		return found
+	}
+	tenant, app := textOf(tenantURL(r)), r.field("appId")
+	if tenant == "" || app == "" {
+		return ""
+	}
+	return strings.TrimSuffix(tenant, "/") + "/sense/app/" + app
+}
+
+// consoleURL is where Qlik Sense is managed, hubURL where apps are opened; both
+// are known of a tenant whose URL is.
+func consoleURL(name string) func(*render) any {
+	return func(r *render) any {
+		v := variables[name]
+		found, tenant := textOf(r.find(v.also, v.tags)), textOf(tenantURL(r))
+		if found == "" && tenant != "" {
+			return strings.TrimSuffix(tenant, "/") + "/console"
+		}
+		return found
+	}
+}
+
+func hubURL(r *render) any {
+	v := variables["qlikSenseHub"]
+	if found := textOf(r.find(v.also, v.tags)); found != "" {
+		return found
+	}
+	return tenantURL(r)
 }
 
 // tagsOf finds the tags of an app or a task: a list in an event; in InfluxDB

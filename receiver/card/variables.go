@@ -161,6 +161,9 @@ func init() {
 	special := map[string]func(*render) any{
 		"errorMessage": errorMessage, "timestamp": timestamp, "severity": severityWord, "scriptLog": scriptLog,
 		"logMessage": logMessage, "taskNextExecution": nextExecution, "executionDuration": executionDuration,
+		"executionStartTime": executionTime("start", "data.startTime"), "executionStopTime": executionTime("stop", "data.endTime"),
+		"reloadId": reloadID, "executionId": executionID,
+		"tenantUrl": tenantURL, "appUrl": appURL, "qlikSenseQMC": consoleURL("qlikSenseQMC"), "qmcUrl": consoleURL("qmcUrl"), "qlikSenseHub": hubURL,
 		"appTags": tagsOf("appTags", "appTag_"), "taskTags": tagsOf("taskTags", "taskTag_"),
 	}
 	for name, v := range variables {

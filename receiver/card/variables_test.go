@@ -55,6 +55,17 @@ func TestButlersVariablesAreFoundWhereverASourcePutsThem(t *testing.T) {
 			labels: map[string]string{"app_name": "Sales", "task_name": "Nightly", "task_exeuctionStatusText": "FinishedFail", "host": "Q1", "appTag_Finance": "true", "appTag_Prod": "true"},
 		},
 		{
+			name:     "what Qlik Cloud says in other words: a duration in milliseconds, times, links, errors",
+			template: `{{ executionDuration.seconds }} {{ executionStopTime.stopTimeLocal1 }} {{ appUrl }} {{ qmcUrl }} {{ qlikSenseHub }} {{ reloadId }} {{ executionId }}: {{ errorMessage }}`,
+			want:     "17 2026-11-21 09:59:58 https://nord.eu.qlikcloud.com/sense/app/a1 https://nord.eu.qlikcloud.com/console https://nord.eu.qlikcloud.com r1 r1: Unknown statement\nStopped",
+			event: `{"type": "com.qlik.v1.reload.finished", "host": "nord.eu.qlikcloud.com", "data": {"id": "r1", "appId": "a1", "duration": 17000, "endTime": "2026-11-21T09:59:58Z",
+				"errors": [{"code": "E", "message": "Unknown statement"}, "Stopped"]}}`,
+		},
+		{
+			name:     "a host that only sounds like Qlik Cloud's makes no links",
+			template: `[{{ appUrl }}{{ tenantUrl }}]`, want: "[]", event: `{"host": "qlikcloud.com.attacker.example", "data": {"appId": "a1"}}`,
+		},
+		{
 			name:     "in the small letters of Butler's GET for services",
 			template: `{{ serviceDisplayName }} {{ host }}`, want: "Spooler Q1",
 			event: `{"servicedisplayname": "Spooler", "host": "Q1"}`,
