@@ -14,9 +14,9 @@ type original struct {
 	read any
 }
 
-// Event is the JSON that an event source sent. Numbers print as they were
-// written: an id of many digits stays what it is. Without one it is an empty
-// object, so that .Event.title is nothing rather than a mistake.
+// Event is the JSON that an event source sent; numbers are floats, and an id
+// of many digits stays what it is. Without one it is an empty object, so that
+// .Event.title is nothing rather than a mistake.
 func (d *Data) Event() any {
 	if d.event.read == nil {
 		decoder := json.NewDecoder(bytes.NewReader(d.event.raw))
@@ -29,9 +29,8 @@ func (d *Data) Event() any {
 	return d.event.read
 }
 
-// withNumbers makes numbers of the numbers in decoded JSON, where they print
-// as they were written. The others stay text, which templates can print but
-// not compare.
+// withNumbers makes numbers of the numbers in decoded JSON. Whole ones of more
+// digits than a float64 holds stay text: those are ids.
 func withNumbers(value any) any {
 	switch v := value.(type) {
 	case map[string]any:
@@ -43,10 +42,8 @@ func withNumbers(value any) any {
 			v[i] = withNumbers(v[i])
 		}
 	case json.Number:
-		if n, err := v.Int64(); err == nil {
-			return int(n)
-		}
-		if f, err := v.Float64(); err == nil && (f == 0 || fmt.Sprint(f) == v.String()) {
+		f, err := v.Float64()
+		if err == nil && (strings.ContainsAny(v.String(), ".eE") || numberText(f) == v.String()) {
 			return f
 		}
 	}

@@ -80,6 +80,9 @@ func (t *teller) times(state string) (duration, since string) {
 		if from.IsZero() {
 			return "", ""
 		}
+		if t.in.Now.Sub(from) < time.Second {
+			return "just now", "since " + t.wall.timeZone(from)
+		}
 		return "for " + durationWords(t.in.Now.Sub(from)), "since " + t.wall.timeZone(from)
 	case string(group.Unseen):
 		if from.IsZero() {
@@ -94,8 +97,10 @@ func (t *teller) times(state string) (duration, since string) {
 	case from.IsZero() || from.After(over):
 		return "", t.words.resolved + " " + t.wall.timeZone(over)
 	}
-	return "after " + durationWords(over.Sub(from)),
-		t.words.began + " " + t.wall.time(from) + ", " + t.words.resolved + " " + t.wall.timeZone(over)
+	if over.Sub(from) >= time.Second {
+		duration = "after " + durationWords(over.Sub(from))
+	}
+	return duration, t.words.began + " " + t.wall.time(from) + ", " + t.words.resolved + " " + t.wall.timeZone(over)
 }
 
 // span is when it began and ended, and how long it took or takes.
@@ -202,7 +207,12 @@ func (t *teller) history() string {
 		if h.Count > 1 || h.Count == 1 && h.Rev == 0 && len(t.members) > 1 && h.Change != group.FirstFiring && h.Change != group.AllResolved {
 			word = strconv.Itoa(h.Count) + " " + word
 		}
-		lines = append(lines, t.wall.time(h.At)+" "+word)
+		line := t.wall.time(h.At) + " " + word
+		if h.Change == group.FirstFiring { // also where a deed was the first that was heard
+			lines = append([]string{line}, lines...)
+			continue
+		}
+		lines = append(lines, line)
 	}
 	if news == 0 {
 		return ""

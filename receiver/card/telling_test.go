@@ -142,7 +142,7 @@ func TestAStoryThatWasGivenUpSaysSo(t *testing.T) {
 func TestTheNumbersOfAnEventPrintAsTheyWereWritten(t *testing.T) {
 	in := story("app", now, firing(at(10, 2), map[string]string{"alertname": "A"}, nil))
 	in.Group.Alerts[0].Event = json.RawMessage(`{"id": 9007199254740993, "big": 12345678901234567890, "f": 1234567.5, "zero": 0, "list": [7]}`)
-	set := define(t, `{"type": "AdaptiveCard", "body": [{"type": "TextBlock", "text": "{{ .Event.id }} {{ .Event.big }} {{ .Event.f }} {{ if .Event.zero }}yes{{ else }}no{{ end }} {{ index .Event.list 0 }} {{ if gt .Event.id 5 }}more{{ end }}"}]}`)
+	set := define(t, `{"type": "AdaptiveCard", "body": [{"type": "TextBlock", "text": "{{ .Event.id }} {{ .Event.big }} {{ .Event.f }} {{ if .Event.zero }}yes{{ else }}no{{ end }} {{ index .Event.list 0 }} {{ if gt .Event.f 5.0 }}more{{ end }}"}]}`)
 	message := set.Render("mine", in, WorkflowLimit)
 	require.NoError(t, message.Fault)
 	require.Contains(t, string(message.Card), `"9007199254740993 12345678901234567890 1234567.5 no 7 more"`)
