@@ -99,7 +99,7 @@ var presetStories = map[string]story{
 	"a group of Grafana": {"grafana", []told{
 		{
 			body:  "firing",
-			words: []string{"Disk is filling", "The disk of db1 is 92 % full", "It will be full in **4 hours**", "Dashboard", "Panel", "Silence"},
+			words: []string{"Disk is filling", "The disk of db1 is 92 % full", "91.72", "It will be full in **4 hours**", "Dashboard", "Panel", "Silence"},
 			links: []string{
 				"https://images.nordwind.example/grafana/k1.png", "https://grafana.nordwind.example/d/ece9fb32?orgId=1",
 				"https://grafana.nordwind.example/d/ece9fb32?orgId=1&viewPanel=2", "https://grafana.nordwind.example/alerting/silence/new?alertmanager=grafana",
@@ -110,12 +110,13 @@ var presetStories = map[string]story{
 		{body: "firing", nothing: true},
 		{body: "resolved", words: []string{"esolved"}, not: []string{"silence/new"}},
 		{body: "no_alerts", nothing: true},
+		{body: "two_and_one_over", words: []string{"db1:9100", "db2:9100", "98.1", "The disk of db3 is 71 % full"}},
 	}},
 	"a rule of Grafana without data": {"grafana", []told{
 		{body: "no_data", words: []string{"Grafana got no data for “Disk is filling”"}, not: []string{"[no value]"}},
 	}},
 	"a rule of Grafana's old alerting": {"grafana", []told{
-		{body: "legacy_alerting", words: []string{"Queue length", "The queue is too long."}, links: []string{"https://images.nordwind.example/legacy.png"}},
+		{body: "legacy_alerting", words: []string{"Queue length", "The queue is too long.", "High value 100, Higher value 200"}, links: []string{"https://images.nordwind.example/legacy.png"}},
 		{body: "legacy_ok", words: []string{"Queue length", "esolved"}},
 	}},
 	"an issue of Sentry": {"sentry", []told{
