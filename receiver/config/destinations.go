@@ -51,6 +51,9 @@ func (d *document) destination(s *destinationSection, at string) Destination {
 		Pace:   d.pace(s.Pace, at+".pace"),
 		MaxAge: d.positive(s.MaxAge, deliver.DefaultMaxAge, at+".max_age"),
 	}
+	if len(s.GroupBy) > 0 && !slices.Equal(s.GroupBy, []string{"..."}) && !d.Faulty(at+".group_by") {
+		d.Wrong(at+".group_by", "a destination cannot group by labels", "write group_by: ['...'] for a card of each alert that is sent straight to it, or leave it out and take them as they come")
+	}
 	if s.Workflow == nil {
 		if !d.Faulty(at+".workflow") && !d.reachedLater(at) {
 			d.Wrong(at, "the destination "+yamlfile.Quote(s.Name)+" leads nowhere", "add workflow: {url_file: FILE} with the webhook's URL in the file")

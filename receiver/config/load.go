@@ -198,12 +198,13 @@ func (d *document) tree(f *file, cards []string) *route.Tree {
 	}
 	o := route.Options{
 		Route: *f.Route, TimeIntervals: f.TimeIntervals, InhibitRules: f.InhibitRules, Cards: cards,
-		DestinationCards: map[string]string{},
+		DestinationCards: map[string]string{}, Singly: map[string]bool{},
 	}
 	for i, destination := range f.Destinations {
 		if destination.Name != "" {
 			o.Destinations = append(o.Destinations, destination.Name)
 			o.DestinationCards[destination.Name] = destination.Card
+			o.Singly[destination.Name] = len(destination.GroupBy) > 0
 		}
 		at := fmt.Sprintf("destinations[%d].card", i)
 		if destination.Card != "" && !slices.Contains(cards, destination.Card) && !d.Faulty(at) {

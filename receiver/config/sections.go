@@ -96,6 +96,7 @@ type destinationSection struct {
 	MaxAge   *time.Duration   `yaml:"max_age"`
 	Paths    []string         `yaml:"paths"`
 	Card     string           `yaml:"card"`
+	GroupBy  []string         `yaml:"group_by"`
 }
 
 type workflowSection struct {

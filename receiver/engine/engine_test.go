@@ -38,9 +38,10 @@ type rig struct {
 	engine   *Engine
 	stop     func()
 	now      func() time.Time
-	skew     atomic.Int64 // of the wall clock
-	tolerant bool         // no inhibition rules
-	rules    string       // a rule file
+	skew     atomic.Int64    // of the wall clock
+	tolerant bool            // no inhibition rules
+	singly   map[string]bool // see route.Options
+	rules    string          // a rule file
 	mu       sync.Mutex
 	arrived  []string // "destination: summary"
 }
@@ -134,7 +135,7 @@ func (r *rig) config(routes string, names ...string) Config {
 	}
 	cards, problems := card.New(nil)
 	require.Empty(r.t, problems)
-	o := route.Options{Destinations: names, Cards: cards.Names()}
+	o := route.Options{Destinations: names, Cards: cards.Names(), Singly: r.singly}
 	require.NoError(r.t, yaml.Unmarshal([]byte(routes), &o.Route))
 	if !r.tolerant {
 		o.InhibitRules = []route.InhibitRule{{
@@ -282,6 +283,23 @@ func TestAlertmanagersGroups(t *testing.T) {
 		s.Destination = "sre"
 		require.NoError(r.t, r.engine.Snapshot(context.Background(), s))
 		r.expect("sre: DiskFull")
+	})
+	test(t, "are told alert by alert where a destination wants that", func(r *rig) {
+		r.singly = map[string]bool{"sre": true}
+		r.start(base)
+		defer r.stop()
+		one, two := labeled("DiskFull", "warning", "host", "db1"), labeled("DiskFull", "warning", "host", "db2")
+		straight := func(alerts ...alert.Alert) {
+			s := snapshot(alerts...)
+			s.Destination = "sre"
+			require.NoError(r.t, r.engine.Snapshot(context.Background(), s))
+		}
+		straight(one, two)
+		r.expect("sre: DiskFull db1 firing", "sre: DiskFull db2 firing")
+		straight(one, over(two))
+		r.expect("sre: DiskFull db2 resolved")
+		straight(over(one), over(two))
+		r.expect("sre: DiskFull db1 resolved")
 	})
 	test(t, "are not taken when the store refuses, and are when they are sent again", func(r *rig) {
 		r.start(base)

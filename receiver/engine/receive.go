@@ -86,7 +86,7 @@ func (c *compiled) assign(known []group.Group, s ingest.Snapshot) []part {
 			continue
 		}
 		for _, node := range c.nodes(s.Destination, a.Labels) {
-			key := node.Key(s.Origin)
+			key := node.Key(s.Origin, a.Fingerprint)
 			i, ok := byKey[key]
 			if !ok {
 				i = len(parts)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/alertmanager/pkg/labels"
 
+	"github.com/teamsrelay/teamsrelay/receiver/alert"
 	"github.com/teamsrelay/teamsrelay/receiver/group"
 )
 
@@ -27,6 +28,7 @@ type Node struct {
 	targets      []group.Target
 	mute, active []string
 	loudResolve  bool
+	singly       bool
 	routes       []*Node
 }
 
@@ -135,8 +137,14 @@ func (n *Node) Origin(groupLabels map[string]string) string {
 }
 
 // Key is the identity of a group: the part of what its origin brings that goes
-// through this route.
-func (n *Node) Key(origin string) string { return bounded(n.id + " < " + origin) }
+// through this route, or that alert of it where each is told by itself.
+func (n *Node) Key(origin string, a alert.Fingerprint) string {
+	key := bounded(n.id + " < " + origin)
+	if n.singly {
+		key += " " + a.String()
+	}
+	return key
+}
 
 // bounded keeps a key short enough for the index of any database (PostgreSQL
 // takes 2,704 bytes), whatever senders put into labels. A long key ends in its

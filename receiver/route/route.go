@@ -100,6 +100,9 @@ type Options struct {
 	// DestinationCards are the cards of destinations that have one of their
 	// own, for what no route names a card for.
 	DestinationCards map[string]string
+	// Singly are the destinations that get a card of each alert, of what is
+	// sent straight to them in groups.
+	Singly map[string]bool
 }
 
 // Problem is something wrong with the options.

@@ -244,11 +244,11 @@ func TestKeys(t *testing.T) {
 		one, other := node.Origin(labels("a", string(long)+"1")), node.Origin(labels("a", string(long)+"2"))
 		require.NotEqual(t, one, other)
 		require.LessOrEqual(t, len(one), 1024)
-		require.LessOrEqual(t, len(node.Key(one)), 1024)
-		require.NotEqual(t, node.Key(one), node.Key(other))
+		require.LessOrEqual(t, len(node.Key(one, 0)), 1024)
+		require.NotEqual(t, node.Key(one, 0), node.Key(other, 0))
 	})
 	t.Run("two routes that an origin's alerts go through make two groups", func(t *testing.T) {
-		require.NotEqual(t, node.Key("am"), made.Match(nil)[0].Key("am"))
+		require.NotEqual(t, node.Key("am", 0), made.Match(nil)[0].Key("am", 0))
 	})
 }
 

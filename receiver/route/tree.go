@@ -36,6 +36,7 @@ func New(o Options) (*Tree, []Problem) {
 	t.root.identify("", 0)
 	for _, name := range o.Destinations {
 		t.direct[name] = t.root.straightTo(name, o.DestinationCards[name])
+		t.direct[name].singly = o.Singly[name]
 	}
 	for i, r := range o.InhibitRules {
 		t.rules = append(t.rules, c.rule(r, fmt.Sprintf("inhibit_rules[%d]", i)))
