@@ -310,7 +310,7 @@ func (w *writer) channel(c channel, custom bool, seen map[string]bool, top *stri
 	}
 	w.card(c, custom)
 	if c.ungrouped {
-		w.comment("    ", "disable_grouping made one card of each alert. Alertmanager does that: group_by: ['...'] in its route to this receiver.", true)
+		w.line("    group_by: ['...'] # a card of each alert, as disable_grouping made")
 	}
 }
 

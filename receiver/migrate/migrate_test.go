@@ -120,7 +120,7 @@ func TestWhatIsLeftToDoIsSaidWhereItIs(t *testing.T) {
 		"below /alertmanager":                     {"connectors: [{alertmanager/sre: '" + hook + "'}]", nil, "name: sre", 0},
 		"a path that is there twice":              {"connectors: [{a: '" + hook + "'}, {/a: '" + hook + "'}]", nil, "twice", 1},
 		"one card for each alert": {"connectors_with_custom_templates: [{request_path: a, webhook_url: '" + hook + "', template_file: x.tmpl, disable_grouping: true}]",
-			[]string{"x.tmpl"}, "group_by: ['...']", 1},
+			[]string{"x.tmpl"}, "group_by: ['...']", 0},
 		"two template files of one name": {"connectors_with_custom_templates: [{request_path: a, webhook_url: '" + hook + "', template_file: a/x.tmpl}, {request_path: b, webhook_url: '" + hook + "', template_file: b/x.tmpl}]",
 			[]string{"a/x.tmpl"}, "Rename the file", 1},
 		"a template file called as a card of ours": {"connectors_with_custom_templates: [{request_path: a, webhook_url: '" + hook + "', template_file: alert.tmpl}]", nil, "Rename the file", 1},
