@@ -2,7 +2,7 @@ package events
 
 import (
 	"crypto/hmac"
-	"crypto/sha1" //nolint:gosec // what X-Hub-Signature was made with; as an HMAC it is not broken
+	"crypto/sha1" //nolint:gosec // its weakness is none of an HMAC's
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
@@ -81,7 +81,7 @@ func pair(user, password string) [sha256.Size]byte {
 // there: to say more would help those who guess.
 var errUnknown = errors.New("the credentials are not those of this source")
 
-// header looks at what stands in the headers alone.
+// headers looks at what stands in the headers alone.
 func (c *check) headers(r *http.Request) (err error, hint string) {
 	switch c.kind {
 	case bearer:
@@ -129,6 +129,8 @@ func (c *check) body(body []byte, headers http.Header) (err error, hint string) 
 	return errors.New("this source wants a signature"), hint
 }
 
+// verify compares a signature with ours: hexadecimal digits, behind the name of
+// the algorithm and = if it is not SHA-256.
 func (c *check) verify(body []byte, header, value string) bool {
 	algorithm, digits, named := strings.Cut(strings.TrimSpace(value), "=")
 	if !named {

@@ -94,13 +94,8 @@ func (c *compiler) all(field string, expressions map[string]string) []named {
 	var all []named
 	for _, name := range slices.Sorted(maps.Keys(expressions)) {
 		place := field + "." + name
-		switch {
-		case name == spread || field != "labels" || labelName.MatchString(name):
-		default:
-			c.problems = append(c.problems, Problem{
-				Field: "mapping." + place, What: fmt.Sprintf("%q cannot be the name of a label", clip(name)),
-				Do: "use letters, digits and _, and no digit in front: " + validName(name),
-			})
+		if what, do := wrongName(field, name); what != "" {
+			c.problems = append(c.problems, Problem{Field: "mapping." + place, What: what, Do: do})
 			continue
 		}
 		if x := c.expression(place, expressions[name]); x != nil {
@@ -113,6 +108,23 @@ func (c *compiler) all(field string, expressions map[string]string) []named {
 		})
 	}
 	return all
+}
+
+// wrongName says why something cannot have a name; "" if it can.
+func wrongName(field, name string) (what, do string) {
+	switch {
+	case field == "annotations" && name == alert.CardAnnotation:
+		return "this annotation is made of card", "write the expression under card:"
+	case field != "labels" || name == spread:
+		return "", ""
+	case name == alert.NameLabel:
+		return "this label is made of name", "write the expression under name:"
+	case name == sourceLabel:
+		return "this label is always the source's name", "choose another name"
+	case !labelName.MatchString(name):
+		return fmt.Sprintf("%q cannot be the name of a label", clip(name)), "use letters, digits and _, and no digit in front: " + validName(name)
+	}
+	return "", ""
 }
 
 // facts are what a mapping made of one event.

@@ -285,7 +285,7 @@ func TestAnObjectWithManyFieldsGivesNoMoreLabelsThanAnAlertCanHave(t *testing.T)
 }
 
 func TestNobodyCanPretendToBeAnotherSource(t *testing.T) {
-	s := source(t, Config{Mapping: Mapping{Labels: map[string]string{"*": ".", "event_source": `"x"`, "alertname": `"y"`}, Name: ".n"}})
+	s := source(t, Config{Mapping: Mapping{Labels: map[string]string{"*": "."}, Name: ".n"}})
 	got := one(t, s, `{"n":"N","event_source":"other","alertname":"other"}`).Alerts[0].Labels
 	require.Equal(t, "shop", got["event_source"], "routes trust this label")
 	require.Equal(t, "N", got["alertname"])
