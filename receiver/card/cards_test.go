@@ -342,3 +342,20 @@ func sampleNamed(t *testing.T, name string) Example {
 	require.GreaterOrEqual(t, at, 0, "there is no sample %q", name)
 	return samples[at]
 }
+
+// TestATrendIsTextWhereItsPictureDoesNotFit: pictures go first when a card is
+// too large, and people must still see where the value came from.
+func TestATrendIsTextWhereItsPictureDoesNotFit(t *testing.T) {
+	sample := sampleNamed(t, "threshold firing")
+	set := shippedSet(t)
+	whole := set.RenderExample(sample, WorkflowLimit)
+	require.Contains(t, string(whole.Card), "data:image/png;base64,")
+	require.Contains(t, string(whole.Card), `"altText":"temp_c rose from`)
+	require.NotContains(t, string(whole.Card), "▁")
+
+	small := set.RenderExample(sample, Limit{Bytes: 5 << 10, Overhead: WorkflowLimit.Overhead})
+	require.Equal(t, "pictures", small.Folded)
+	require.NotContains(t, string(small.Card), "data:image")
+	require.Contains(t, string(small.Card), "▁")
+	require.Contains(t, string(small.Card), `"text":"temp\\_c rose from`)
+}

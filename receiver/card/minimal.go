@@ -86,7 +86,7 @@ func minimal(texts []minimalText, preview string, limit Limit) Message {
 	for _, runes := range minimalRunes {
 		card := minimalCard{
 			Type: "AdaptiveCard", Schema: cardSchema, Version: "1.5",
-			FallbackText: shorten(preview, runes), Teams: teamsWidth{"Full"}, Body: []minimalBlock{},
+			FallbackText: plainText(shorten(preview, runes)), Teams: teamsWidth{"Full"}, Body: []minimalBlock{},
 		}
 		for _, t := range texts {
 			block := t.style
