@@ -98,7 +98,7 @@ connectorsWithCustomTemplates:
 		node, _ := made.Tree.To(made.PathDestination(path))
 		require.Equal(t, card, node.Spec("", true, nil).Targets[0].Card)
 	}
-	require.Equal(t, 3, result.Todo, result.Config)
+	require.Equal(t, 2, result.Todo, result.Config)
 	for _, words := range []string{":2100", "proxy_url", "The setting odd has no counterpart", "group_by: ['...']"} {
 		require.Contains(t, result.Config, words)
 	}
