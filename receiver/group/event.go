@@ -65,7 +65,11 @@ func (g *Group) record(e *Event, deed Change, now time.Time) {
 		g.Events = append(slices.Clip(g.Events), e.ID)
 		g.Events = g.Events[max(0, len(g.Events)-maxEvents):]
 	}
-	if deed == Nothing || deed == Reworded {
+	switch deed {
+	case Nothing: // what its alert is now may be news, and then it was they
+		g.Actor = cut(e.Who, maxTitle)
+		return
+	case Reworded:
 		return
 	}
 	g.addHistory(History{At: now, Change: deed, Count: 1, Who: cut(e.Who, maxTitle), Text: cut(e.Text, maxDeedRunes), Rev: g.Rev + 1})

@@ -145,14 +145,13 @@ func TestAStoryRemembersWhoDidWhatAndWhenItBegan(t *testing.T) {
 		{at: 0, status: alert.Firing, change: FirstFiring, loud: true, message: true, phase: Open},
 		{at: 1, status: alert.Firing, deed: Assigned, change: Assigned, loud: true, message: true, phase: Open},
 		{at: 2, status: alert.Firing, deed: Commented, text: "on it", change: Commented, message: true, phase: Open},
-		{at: 3, status: alert.Resolved, deed: Commented, text: "done", change: AllResolved, message: true, phase: Over},
+		{at: 3, status: alert.Resolved, change: AllResolved, message: true, phase: Over},
 	})
 	require.Equal(t, []History{
-		{At: minute(0), Change: FirstFiring, Count: 1},
+		{At: minute(0), Change: FirstFiring, Count: 1, Who: "Alice"},
 		{At: minute(1), Change: Assigned, Count: 1, Who: "Alice", Rev: 2},
 		{At: minute(2), Change: Commented, Count: 1, Who: "Alice", Text: "on it", Rev: 3},
-		{At: minute(3), Change: Commented, Count: 1, Who: "Alice", Text: "done", Rev: 4},
-		{At: minute(3), Change: AllResolved, Count: 1},
+		{At: minute(3), Change: AllResolved, Count: 1, Who: "Alice"},
 	}, g.History)
 	require.Equal(t, minute(0), g.Alerts[0].StartsAt, "the card would say that the ticket is as old as its last event")
 }

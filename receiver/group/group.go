@@ -70,6 +70,9 @@ type Group struct {
 	Remind bool `json:"rm,omitempty"`
 	// Deed is what an event said was done and nobody was told of yet.
 	Deed Change `json:"de,omitempty"`
+	// Actor is who brought about what nobody was told of yet, as far as an
+	// event says.
+	Actor string `json:"ac,omitempty"`
 	// Events are the ids of the latest events, to know those that come again.
 	Events []uint64 `json:"ev,omitempty"`
 	// Reminded is the latest telling that only repeated the one before.

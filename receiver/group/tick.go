@@ -182,7 +182,7 @@ func (g *Group) tell(change Change, count int, now time.Time) []Due {
 	if change != g.Deed { // a deed stands in the story already
 		g.remember(change, count, now)
 	}
-	g.Deed = Nothing
+	g.Deed, g.Actor = Nothing, ""
 	for i := range g.Alerts {
 		if m := &g.Alerts[i]; !m.Inhibited {
 			m.Told = m.State
@@ -207,7 +207,7 @@ func (g *Group) tell(change Change, count int, now time.Time) []Due {
 // remember adds a line to the story. Reminders are no part of it.
 func (g *Group) remember(change Change, count int, now time.Time) {
 	if change != Reminds {
-		g.addHistory(History{At: now, Change: change, Count: count})
+		g.addHistory(History{At: now, Change: change, Count: count, Who: g.Actor})
 	}
 }
 
