@@ -122,7 +122,8 @@ func (h *Handler) take(out answer.Writer, w http.ResponseWriter, r *http.Request
 	case failed != nil: // and sent again, those that were taken are known
 		out.Unavailable(w, r, failed)
 	case invalid != nil:
-		h.Logger.Debug("An event was not understood", "source", source.name, "err", invalid, "body", source.loggable(data))
+		h.Logger.Debug("An event was not understood", "source", source.name,
+			"err", source.loggable([]byte(invalid.Error())), "body", source.loggable(data))
 		hint := "correct the mapping of the source, or what is sent; the log has the event at --log.level=debug"
 		if taken > 0 {
 			hint = fmt.Sprintf("%d other events of this request were taken; %s", taken, hint)
@@ -146,19 +147,19 @@ func withoutEvent(err error) string {
 	return err.Error()
 }
 
-// loggable is a body for the log, without the source's own credentials,
-// should a sender have put them there.
-func (s *Source) loggable(body []byte) slog.LogValuer { return logged{s, body} }
+// loggable is text of an event for the log, without the source's own
+// credentials, should a sender have put them there.
+func (s *Source) loggable(text []byte) slog.LogValuer { return logged{s, text} }
 
 // logged makes the text only if somebody reads it.
 type logged struct {
 	source *Source
-	body   []byte
+	text   []byte
 }
 
 func (l logged) LogValue() slog.Value {
 	const most = 64 << 10
-	text := string(l.body)
+	text := string(l.text)
 	for _, secret := range l.source.secrets {
 		text = strings.ReplaceAll(text, secret, "…")
 	}

@@ -212,7 +212,7 @@ func TestOneEventThatFailsDoesNotCostTheOthersOfItsBody(t *testing.T) {
 
 func TestTheLogHasABodyAtDebugOnlyAndNoSecretEver(t *testing.T) {
 	b := newBench(t, Config{Token: "topsecret", Mapping: Mapping{Labels: map[string]string{"x": ".private.x"}}})
-	w := b.send("POST", "/events/shop?key=inquery", `{"private":"my card number","token":"topsecret"}`,
+	w := b.send("POST", "/events/shop?key=inquery", `{"private":"my card number topsecret","token":"topsecret"}`,
 		"Authorization", "Bearer topsecret", "X-Other", "my header")
 	require.Equal(t, http.StatusBadRequest, w.Code)
 	what, _ := explained(t, w)

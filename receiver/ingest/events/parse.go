@@ -48,13 +48,14 @@ func (s *Source) parse(data []byte, headers http.Header, now time.Time) ([]inges
 	var wrong []error
 	for i, e := range events {
 		snapshot, ok, err := s.one(ctx, e, safe, now)
-		switch {
-		case err != nil && len(events) > 1:
-			wrong = append(wrong, fmt.Errorf("event %d: %w", i, err))
-		case err != nil:
-			wrong = append(wrong, err)
-		case ok:
+		if ok {
 			snapshots = append(snapshots, snapshot)
+		}
+		if err != nil && len(events) > 1 {
+			err = fmt.Errorf("event %d: %w", i, err)
+		}
+		if err != nil {
+			wrong = append(wrong, err)
 		}
 	}
 	return snapshots, join(wrong)
@@ -69,10 +70,9 @@ func join(errs []error) error {
 	return errors.Join(errs...)
 }
 
-// one turns one event into a snapshot; ok is false if it tells nothing.
+// one turns one event into a snapshot; ok is false if it tells nothing. Of a
+// list of alerts both can be there, a snapshot and what is wrong with the rest.
 func (s *Source) one(ctx context.Context, e event, headers map[string]any, now time.Time) (_ ingest.Snapshot, ok bool, _ error) {
-	ctx, cancel := context.WithTimeout(ctx, eventTime)
-	defer cancel()
 	if c, is := readyCard(e.value); is {
 		return s.notice(c, e, now), true, nil
 	}
@@ -86,8 +86,10 @@ func (s *Source) one(ctx context.Context, e event, headers map[string]any, now t
 		return ingest.Snapshot{}, false, fmt.Errorf("it is %s; an event is an object", kindOf(e.value))
 	}
 	in := input{at: e.value, headers: headers, event: e.value}
+	own, cancel := context.WithTimeout(ctx, eventTime)
+	defer cancel()
 	if s.mapping.when != nil {
-		selected, err := s.mapping.when.first(ctx, in)
+		selected, err := s.mapping.when.first(own, in)
 		if err != nil {
 			return ingest.Snapshot{}, false, err
 		}
@@ -96,9 +98,9 @@ func (s *Source) one(ctx context.Context, e event, headers map[string]any, now t
 		}
 	}
 	if s.mapping.each != nil {
-		return s.alerts(ctx, e, in, now)
+		return s.alerts(ctx, in, now)
 	}
-	snapshot, err := s.story(ctx, e, in, now)
+	snapshot, err := s.story(own, e, in, now)
 	return snapshot, err == nil, err
 }
 
@@ -162,13 +164,16 @@ func (s *Source) snapshot(key string, a alert.Alert, told *group.Event) ingest.S
 	}
 }
 
-// alerts is a body that tells of several alerts of one story at once.
-func (s *Source) alerts(ctx context.Context, e event, in input, now time.Time) (_ ingest.Snapshot, ok bool, _ error) {
-	items, more, err := s.mapping.each.all(ctx, in, maxEvents)
+// alerts is a body that tells of several alerts of one story at once. Each of
+// them has a second, and so has what is said of all.
+func (s *Source) alerts(ctx context.Context, in input, now time.Time) (_ ingest.Snapshot, ok bool, _ error) {
+	own, cancel := context.WithTimeout(ctx, eventTime)
+	defer cancel()
+	items, more, err := s.mapping.each.all(own, in, maxEvents)
 	if err != nil {
 		return ingest.Snapshot{}, false, err
 	}
-	r := &reader{ctx: ctx, in: in}
+	r := &reader{ctx: own, in: in}
 	key := r.text(s.mapping.key)
 	if left, ok := asNumber(r.value(s.mapping.truncated)); ok && left > 0 {
 		more += int(min(left, 1e6))
@@ -182,11 +187,16 @@ func (s *Source) alerts(ctx context.Context, e event, in input, now time.Time) (
 		Event:  &group.Event{Expires: s.mapping.until(true)},
 		Sender: group.SenderDetails{Receiver: s.name},
 	}
+	var wrong []error
 	place := make(map[alert.Fingerprint]int, len(items))
 	for i, item := range items {
-		f, err := s.mapping.facts(ctx, input{at: item, headers: in.headers, event: in.event}, s.name, now)
+		own, cancel := context.WithTimeout(ctx, eventTime)
+		f, err := s.mapping.facts(own, input{at: item, headers: in.headers, event: in.event}, s.name, now)
+		cancel()
 		if err != nil {
-			return ingest.Snapshot{}, false, fmt.Errorf("item %d of each: %w", i, err)
+			wrong = append(wrong, fmt.Errorf("item %d of each: %w", i, err))
+			snapshot.Truncated++ // it may fire, and nobody may think that it is gone
+			continue
 		}
 		a := f.alert
 		a.Event = keep(event{encode(item), item})
@@ -198,7 +208,7 @@ func (s *Source) alerts(ctx context.Context, e event, in input, now time.Time) (
 			snapshot.Alerts[j] = a
 		}
 	}
-	return snapshot, len(snapshot.Alerts) > 0, nil
+	return snapshot, len(snapshot.Alerts) > 0, join(wrong)
 }
 
 // hash64 is never 0, which stands for no hash.

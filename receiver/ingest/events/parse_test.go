@@ -367,8 +367,10 @@ func TestEachMakesABodyTheAlertsOfOneStory(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, got, "no alerts are nothing to do, as with Alertmanager")
 
-	_, err = s.Parse([]byte(`{"alerts":[{"name":"A"},{"name":"B","state":"odd"}]}`), http.Header{}, now)
+	got, err = s.Parse([]byte(`{"group":"g1","alerts":[{"name":"A"},{"name":"B","state":"odd"},{"name":"C"}]}`), http.Header{}, now)
 	require.ErrorContains(t, err, "item 1 of each: mapping.status")
+	require.Len(t, got[0].Alerts, 2, "one that is not understood does not cost the others")
+	require.Equal(t, 1, got[0].Truncated, "and it does not count as gone")
 }
 
 func TestMoreAlertsThanAStoryCanHaveAreCounted(t *testing.T) {
