@@ -139,6 +139,9 @@ func (c *checker) object(at int, elsewise string) (keep bool) {
 			}
 		}
 	}
+	if kind == "CodeBlock" && c.tree.member(at, "fallback") == 0 {
+		c.tree.addFallback(at)
+	}
 	for child := range c.tree.children(at) {
 		name := c.tree.nodes[child].name
 		c.path = append(c.path, pathStep{name: name})
@@ -224,7 +227,8 @@ func (c *checker) array(kind, name string, at int) {
 			if elements && elsewise == "" && c.tree.member(child, "type") == 0 {
 				c.wrong("type", "missing")
 			}
-			n.gone = !c.object(child, elsewise)
+			keep := c.object(child, elsewise) // which may add nodes: n is not to be trusted any more
+			c.tree.nodes[child].gone = !keep
 		case elements && !(name == "inlines" && n.kind == '"'):
 			c.wrong("", "%s, not an element", kindWord(n))
 		}

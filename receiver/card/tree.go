@@ -127,3 +127,18 @@ func (t *tree) count(at int) (n int) {
 	}
 	return n
 }
+
+// addFallback gives a block of code what is shown where Teams knows no such
+// block; without it nothing would be (teams-platform §7.2).
+func (t *tree) addFallback(block int) {
+	code := t.member(block, "codeSnippet")
+	if code == 0 || t.nodes[code].kind != '"' || len(t.nodes[code].raw) == 0 {
+		return
+	}
+	text := t.add(block, node{kind: '{', name: []byte("fallback")})
+	t.string(text, "type", "TextBlock")
+	t.setText(text, "text", escapeMarkdown(unquote(t.nodes[code].raw)))
+	t.string(text, "fontType", "Monospace")
+	t.string(text, "size", "Small")
+	t.literal(text, "wrap", "true")
+}

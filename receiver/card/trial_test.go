@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -91,4 +92,12 @@ func TestTheShippedCardsUseAdaptiveCards15Only(t *testing.T) {
 		})
 		require.NoError(t, schema.Validate(value), "%s", message.Card)
 	}
+}
+
+func TestABlockOfCodeIsShownWhereTeamsKnowsNone(t *testing.T) {
+	set := define(t, block(`{"type": "CodeBlock", "codeSnippet": "a_b\n<c>"}, {"type": "CodeBlock", "codeSnippet": "x", "fallback": "drop"}, {"type": "CodeBlock", "codeSnippet": ""}`))
+	message := set.Render("mine", Sample(now), WorkflowLimit)
+	require.NoError(t, message.Fault)
+	require.Equal(t, 1, strings.Count(string(message.Card), `"fontType":"Monospace"`), "one has a fallback of its own, one says nothing: %s", message.Card)
+	require.Contains(t, string(message.Card), `"text":"a\\_b\n\n&lt;c>"`, "the script log would be missing")
 }
