@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -361,5 +362,36 @@ func TestCredentialsThatMakeNoSenseAreReported(t *testing.T) {
 	}
 	for _, c := range []Config{{Token: "t"}, {HMACSecret: "s"}, {BasicUser: "u", BasicPassword: "p"}} {
 		require.True(t, source(t, c).Authenticated())
+	}
+}
+
+func TestManySendersAtOnce(t *testing.T) {
+	b := newBench(t, Config{Preset: "butler", Token: "t"})
+	var mu sync.Mutex
+	origins := map[string]int{}
+	b.Snapshot = func(_ context.Context, s ingest.Snapshot) error {
+		mu.Lock()
+		defer mu.Unlock()
+		origins[s.Origin]++
+		return nil
+	}
+	var senders sync.WaitGroup
+	for range 8 {
+		senders.Go(func() {
+			for _, body := range []string{
+				`{"event":"Qlik Sense reload failed","taskName":"t"}`, // known by nothing but itself
+				`{"event":"Windows service monitor","host":"h","serviceName":"s","serviceStatus":"STOPPED"}`,
+				`{"@type":"MessageCard","text":"x"}`,
+			} {
+				if w := b.send("POST", "/events/shop", body, "Authorization", "Bearer t"); w.Code != http.StatusOK {
+					t.Errorf("%d: %s", w.Code, w.Body)
+				}
+			}
+		})
+	}
+	senders.Wait()
+	require.Len(t, origins, 3, "eight who tell the same tell one story")
+	for origin, times := range origins {
+		require.Equal(t, 8, times, origin)
 	}
 }
