@@ -57,7 +57,7 @@ func TestEveryMistakeOfAMappingIsReportedAtOnce(t *testing.T) {
 
 func TestAnUnquotedTextIsExplained(t *testing.T) {
 	_, problems := New(Config{Name: "x", Mapping: Mapping{Card: "alert"}})
-	require.Contains(t, problems[0].Do, `write .alert for a field of the event, "alert" for a text`)
+	require.Contains(t, problems[0].Do, `write .alert for a field of the event, '"alert"' for a text`)
 }
 
 func TestAMappingChangesItsPreset(t *testing.T) {

@@ -156,7 +156,7 @@ func unknown(text string, err error) (what, do string) {
 		what = fmt.Sprintf("jq has no function %s with %s arguments", called, arguments)
 		if arguments == "0" {
 			what = "jq has no function " + called + " without arguments"
-			do = fmt.Sprintf("write .%s for a field of the event, %q for a text, or define it under functions; ", called, called)
+			do = fmt.Sprintf("write .%s for a field of the event, '%q' for a text (jq wants the inner quotes), or define it under functions; ", called, called)
 		}
 		if at := strings.Index(text, called); at >= 0 {
 			what += ", at " + place(text, at)
