@@ -133,13 +133,18 @@ func reload(now time.Time, card, name, severity string, labels map[string]string
 // of its head and of its tail, each long.
 func longestLog(in Input) Input {
 	in = copied(in)
-	var lines []string
-	for i := range 15 {
-		lines = append(lines, fmt.Sprintf(`2026-11-21 04:04:%02d %04d  LOAD CustomerID, "Större kund", Region FROM [lib://Försäljning\\\\2026\\\\Q%d\\\\orders_%d.qvd] (qvd) WHERE Amount > 0`, i, i, i%4, i))
+	lines := func(part, last string) string {
+		var lines []string
+		for i := range 14 {
+			lines = append(lines, fmt.Sprintf(`2026-11-21 04:04:%02d %04d  LOAD CustomerID, "Större kund", Region FROM [lib://Försäljning\\\\2026\\\\%s\\\\orders_%d.qvd] (qvd) WHERE Amount > 0`, i, i, part, i))
+		}
+		return strings.ReplaceAll(strings.Join(append(lines, last), `\\n`), `"`, `\"`)
 	}
-	log := strings.ReplaceAll(strings.Join(lines, `\\n`), `"`, `\"`)
 	body := string(in.Group.Alerts[0].Event)
-	for _, name := range []string{"scriptLogHead", "scriptLogTail"} {
+	for name, log := range map[string]string{
+		"scriptLogHead": lines("Q1", "2026-11-21 04:04:14 0014  STORE orders INTO orders.qvd"),
+		"scriptLogTail": lines("Q4", "2026-11-21 04:04:17      Error: Cannot open file: 'orders_14.qvd'"),
+	} {
 		before, after, _ := strings.Cut(body, `"`+name+`": "`)
 		_, after, _ = strings.Cut(after, "\",\n")
 		body = before + `"` + name + `": "` + log + "\",\n" + after
