@@ -2,6 +2,7 @@ package card
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -13,15 +14,18 @@ import (
 // reader takes template files into a set.
 type reader struct {
 	set      *Set
-	owners   map[string]string // which user's file defines a name
-	oldFiles []string          // the names of the cards in files for prometheus-msteams
-	shipped  map[string]*parse.Tree
+	owners   map[string]string      // which user's file defines a name
+	oldFiles []string               // those for prometheus-msteams
+	shipped  map[string]*parse.Tree // what comes with the program, by name
+	funcs    template.FuncMap       // to parse with; a render has its own
 	problems []Problem
 }
 
 func newReader() *reader {
-	return &reader{owners: map[string]string{}, shipped: map[string]*parse.Tree{}, set: &Set{
-		templates: template.New("").Option("missingkey=zero").Funcs(sharedFuncs()).Funcs((&render{}).funcs()),
+	funcs := sharedFuncs()
+	maps.Copy(funcs, (&render{}).funcs())
+	return &reader{owners: map[string]string{}, shipped: map[string]*parse.Tree{}, funcs: funcs, set: &Set{
+		templates: template.New("").Option("missingkey=zero").Funcs(funcs),
 		places:    map[*byte]place{}, defined: map[string]int{}, old: map[string]bool{}, everyday: Default,
 	}}
 }
@@ -56,7 +60,7 @@ func (r *reader) add(file Source, users bool) {
 // parse reads a file. The template is nil when it cannot be read; the text of
 // the file is the one that was parsed.
 func (r *reader) parse(file Source) (*template.Template, Source) {
-	parsed := template.New(file.Name).Funcs(sharedFuncs()).Funcs((&render{}).funcs())
+	parsed := template.New(file.Name).Funcs(r.funcs)
 	if isHandlebars(file.Name) {
 		translated, problems := translateHandlebars(file)
 		r.problems = append(r.problems, problems...)
@@ -163,7 +167,7 @@ func (r *reader) keepCards() {
 		if t.Tree == tree || strings.HasPrefix(name, "_") || !writesText(set, t) {
 			continue
 		}
-		own := template.Must(template.New(name).Funcs(sharedFuncs()).Funcs((&render{}).funcs()).AddParseTree(name, tree))
+		own := template.Must(template.New(name).Funcs(r.funcs).AddParseTree(name, tree))
 		if writesText(set, own) {
 			continue // Alertmanager's texts are there to be replaced
 		}

@@ -152,12 +152,13 @@ func environment(node *yaml.Node, set map[string]string) {
 // channels are all the channels, in the order of the file.
 func (w *writer) channels(from *theirs) ([]channel, error) {
 	var found []channel
-	for _, node := range from.Connectors.Content {
+	for _, entry := range from.Connectors.Content {
+		node := resolve(entry)
 		if node.Kind != yaml.MappingNode {
 			return nil, fmt.Errorf("line %d: connectors is a list of PATH: URL", node.Line)
 		}
 		for i := 0; i+1 < len(node.Content); i += 2 {
-			found = append(found, channel{path: node.Content[i].Value, url: node.Content[i+1].Value, file: w.everybody, ungrouped: w.ungrouped})
+			found = append(found, channel{path: node.Content[i].Value, url: resolve(node.Content[i+1]).Value, file: w.everybody, ungrouped: w.ungrouped})
 		}
 	}
 	if w.flagPath != "" && w.flagURL != "" {
@@ -174,6 +175,14 @@ func (w *writer) channels(from *theirs) ([]channel, error) {
 		return nil, errors.New("there are no connectors in this file; give the file that prometheus-msteams is started with (-config-file), or the values of its Helm chart")
 	}
 	return found, nil
+}
+
+// resolve follows an alias to what it stands for.
+func resolve(node *yaml.Node) *yaml.Node {
+	if node.Kind == yaml.AliasNode {
+		return node.Alias
+	}
+	return node
 }
 
 // inline takes a template that stands in the configuration and returns the

@@ -67,6 +67,11 @@ connectors_with_custom_templates:
 	require.Contains(t, result.Config, "--web.listen-address=:2000", "Alertmanager's URLs have prometheus-msteams' port")
 }
 
+func TestAliasesAreFollowed(t *testing.T) {
+	_, made, _ := load(t, "x: &hook '"+hook+"'\nconnectors: [{ops: *hook}]")
+	require.Equal(t, hook, made.Destinations[0].URL.Reveal())
+}
+
 func TestAConfigurationWithoutTemplatesGetsTheCardsThatSuit(t *testing.T) {
 	result, made, problems := load(t, "connectors: [{ops: '"+hook+"'}]")
 	require.Empty(t, problems)
