@@ -100,11 +100,14 @@ func oldFuncs() template.FuncMap {
 // oldData is what a template for prometheus-msteams sees.
 func oldData(data *Data) *Data {
 	made := *data
+	made.event = original{read: hideIn(data.Event())}
+	made.ExternalURL = hideBackslash(data.ExternalURL)
 	made.GroupLabels, made.CommonLabels, made.CommonAnnotations = hideBackslashes(data.GroupLabels), hideBackslashes(data.CommonLabels), hideBackslashes(data.CommonAnnotations)
 	made.Alerts = slices.Clone(data.Alerts)
 	for i := range made.Alerts {
 		a := &made.Alerts[i]
 		a.Labels, a.Annotations = hideBackslashes(a.Labels), hideBackslashes(a.Annotations)
+		a.GeneratorURL = hideBackslash(a.GeneratorURL)
 	}
 	if len(made.Alerts) > 0 {
 		made.Alert = &made.Alerts[0]
@@ -116,9 +119,34 @@ func oldData(data *Data) *Data {
 func hideBackslashes(set KV) KV {
 	made := maps.Clone(set)
 	for name, value := range made {
-		made[name] = strings.ReplaceAll(strings.ReplaceAll(value, backslash, "\uFFFD"), `\`, backslash)
+		made[name] = hideBackslash(value)
 	}
 	return made
+}
+
+func hideBackslash(text string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(text, backslash, "\uFFFD"), `\`, backslash)
+}
+
+// hideIn is decoded JSON in which texts have what stands for a backslash.
+func hideIn(value any) any {
+	switch v := value.(type) {
+	case string:
+		return hideBackslash(v)
+	case map[string]any:
+		made := make(map[string]any, len(v))
+		for name, member := range v {
+			made[name] = hideIn(member)
+		}
+		return made
+	case []any:
+		made := make([]any, len(v))
+		for i, element := range v {
+			made[i] = hideIn(element)
+		}
+		return made
+	}
+	return value
 }
 
 // showBackslashes puts back the backslashes of values that were printed as

@@ -147,6 +147,13 @@ func TestAnOldTemplateMayEscapeItsValuesOrNot(t *testing.T) {
 	}
 }
 
+func TestAnOldTemplateMayShowAnEvent(t *testing.T) {
+	set, _ := New([]Source{{Name: "x.tmpl", Text: `{{ define "teams.card" }}{"@type": "MessageCard", "text": "{{ .Event.path }} {{ index .Event.list 0 }} {{ hostName }}"}{{ end }}`}})
+	message := set.Render(oldCard, ofEvent(`{"path": "C:\\new", "list": ["a\\b"], "hostName": "Q1"}`, nil), WorkflowLimit)
+	require.NoError(t, message.Fault)
+	require.Contains(t, string(message.Card), `C:\\\\new a\\\\b Q1`, "a path is no line break")
+}
+
 func TestEachChannelsTemplateIsACardOfItsOwn(t *testing.T) {
 	file := func(word string) string {
 		return `{{ define "word" }}` + word + `{{ end }}{{ define "teams.card" }}{"@type": "MessageCard", "text": "{{ template "word" . }}"}{{ end }}`
