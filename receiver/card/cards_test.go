@@ -146,7 +146,7 @@ func TestHostileTextComesThroughAsItselfInEveryCard(t *testing.T) {
 			var s spoil
 			sample.Input = s.input(t, sample.Input)
 			limit := Limit{Bytes: 1 << 20}
-			message := set.RenderExample(sample, limit)
+			message := set.RenderSample(sample, limit)
 			require.NoError(t, message.Fault, "people would get the minimal card")
 			require.Empty(t, message.Folded)
 			require.Empty(t, teamsSchema().faults(message.Card))
@@ -230,7 +230,7 @@ func TestEveryCardCanBeReadByEverybody(t *testing.T) {
 			continue
 		}
 		t.Run(sample.Name, func(t *testing.T) {
-			message := set.RenderExample(sample, WorkflowLimit)
+			message := set.RenderSample(sample, WorkflowLimit)
 			require.NoError(t, message.Fault)
 			root := read(t, message)
 			preview, _ := root["fallbackText"].(string)
@@ -269,7 +269,7 @@ func TestEveryCardCanBeReadByEverybody(t *testing.T) {
 func TestEverySampleFits(t *testing.T) {
 	set := shippedSet(t)
 	for _, sample := range Samples(now) {
-		message := set.RenderExample(sample, WorkflowLimit)
+		message := set.RenderSample(sample, WorkflowLimit)
 		require.Empty(t, message.Folded, sample.Name)
 	}
 }
@@ -279,7 +279,7 @@ func TestEverySampleFits(t *testing.T) {
 func TestAReloadWithoutALogIsToldWithoutOne(t *testing.T) {
 	set := shippedSet(t)
 	for _, name := range []string{"reload-failed without a log and with dates of 1753", "reload-failed of which nothing is known"} {
-		message := set.RenderExample(sampleNamed(t, name), WorkflowLimit)
+		message := set.RenderSample(sampleNamed(t, name), WorkflowLimit)
 		require.NoError(t, message.Fault)
 		require.NotContains(t, string(message.Card), "CodeBlock", "an empty block")
 		require.NotContains(t, string(message.Card), "script log")
@@ -307,7 +307,7 @@ func TestALinkThatIsMissingLeavesNothingBehind(t *testing.T) {
 			text, err := json.Marshal(event)
 			require.NoError(t, err)
 			sample.Input.Group.Alerts[0].Event = text
-			message := set.RenderExample(sample, WorkflowLimit)
+			message := set.RenderSample(sample, WorkflowLimit)
 			require.NoError(t, message.Fault)
 			var titles []string
 			for _, action := range read(t, message)["actions"].([]any) {
@@ -319,7 +319,7 @@ func TestALinkThatIsMissingLeavesNothingBehind(t *testing.T) {
 }
 
 func TestTheLinesOfAScriptLogAreLines(t *testing.T) {
-	message := shippedSet(t).RenderExample(sampleNamed(t, "reload-failed firing"), WorkflowLimit)
+	message := shippedSet(t).RenderSample(sampleNamed(t, "reload-failed firing"), WorkflowLimit)
 	found := false
 	elements(read(t, message), func(element map[string]any) {
 		text, _ := element["codeSnippet"].(string)
@@ -335,10 +335,10 @@ func TestTheLinesOfAScriptLogAreLines(t *testing.T) {
 	require.True(t, found)
 }
 
-func sampleNamed(t *testing.T, name string) Example {
+func sampleNamed(t *testing.T, name string) Sample {
 	t.Helper()
 	samples := Samples(now)
-	at := slices.IndexFunc(samples, func(e Example) bool { return e.Name == name })
+	at := slices.IndexFunc(samples, func(e Sample) bool { return e.Name == name })
 	require.GreaterOrEqual(t, at, 0, "there is no sample %q", name)
 	return samples[at]
 }
@@ -348,12 +348,12 @@ func sampleNamed(t *testing.T, name string) Example {
 func TestATrendIsTextWhereItsPictureDoesNotFit(t *testing.T) {
 	sample := sampleNamed(t, "threshold firing")
 	set := shippedSet(t)
-	whole := set.RenderExample(sample, WorkflowLimit)
+	whole := set.RenderSample(sample, WorkflowLimit)
 	require.Contains(t, string(whole.Card), "data:image/png;base64,")
 	require.Contains(t, string(whole.Card), `"altText":"temp_c rose from`)
 	require.NotContains(t, string(whole.Card), "▁")
 
-	small := set.RenderExample(sample, Limit{Bytes: 5 << 10, Overhead: WorkflowLimit.Overhead})
+	small := set.RenderSample(sample, Limit{Bytes: 5 << 10, Overhead: WorkflowLimit.Overhead})
 	require.Equal(t, "pictures", small.Folded)
 	require.NotContains(t, string(small.Card), "data:image")
 	require.Contains(t, string(small.Card), "▁")

@@ -178,7 +178,7 @@ func TestTemplatesSeeNeitherTheMachineNorTheNetwork(t *testing.T) {
 }
 
 func TestAlertmanagersDataAndFunctionsMeanWhatTheyMeanThere(t *testing.T) {
-	in := Sample(now)
+	in := hotRoom(now)
 	in.Group.Sender.RouteLabels = map[string]string{"team": "ops"}
 	for template, want := range map[string]string{
 		`{{ .Status }} {{ .Alerts.Firing | len }} {{ .Alerts.Resolved | len }} {{ .Receiver }}`:                                               "firing 1 1 teams",

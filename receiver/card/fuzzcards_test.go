@@ -24,7 +24,7 @@ func FuzzShippedCards(f *testing.F) {
 	}
 	set, problems := New(nil)
 	require.Empty(f, problems)
-	var samples []Example
+	var samples []Sample
 	for _, sample := range Samples(now) {
 		if sample.Digest == nil && sample.Card != payloadCard {
 			samples = append(samples, sample)
@@ -48,7 +48,7 @@ func FuzzShippedCards(f *testing.F) {
 			in.Group.History[i].Who, in.Group.History[i].Text = text, text
 		}
 		sample.Input = in
-		message := set.RenderExample(sample, Limit{Bytes: 1 << 20})
+		message := set.RenderSample(sample, Limit{Bytes: 1 << 20})
 		require.NoError(t, message.Fault, "people would get the minimal card")
 		elements(read(t, message), func(element map[string]any) {
 			for name, member := range element {

@@ -44,7 +44,7 @@ func firing(starts time.Time, labels, annotations map[string]string) group.Membe
 
 // hot is a group of n hot racks, which started a minute apart.
 func hot(n int) Input {
-	in := Sample(now)
+	in := hotRoom(now)
 	in.Group.Alerts, in.Group.History = nil, nil
 	for i := range n {
 		value := 33 + float64(i%20)/10
@@ -109,7 +109,7 @@ func goldenCases() map[string]Input {
 		"firing one":       single,
 		"firing many":      hot(4),
 		"own values":       measured,
-		"partly resolved":  Sample(now),
+		"partly resolved":  hotRoom(now),
 		"resolved after":   resolved,
 		"resolved merged":  merged,
 		"late":             late,
@@ -154,7 +154,7 @@ func TestEverySampleLooksAsItDidBefore(t *testing.T) {
 		require.False(t, names[sample.Name], "two samples have the name %q, so one has no golden file", sample.Name)
 		names[sample.Name] = true
 		t.Run(sample.Name, func(t *testing.T) {
-			message := set.RenderExample(sample, WorkflowLimit)
+			message := set.RenderSample(sample, WorkflowLimit)
 			require.NoError(t, message.Fault, "people would get the minimal card")
 			compare(t, filepath.Join("samples", strings.ReplaceAll(sample.Name, ",", "")), message)
 		})
@@ -193,7 +193,7 @@ func TestTheDigestLooksAsItDidBefore(t *testing.T) {
 }
 
 func TestTheMinimalCardLooksAsItDidBefore(t *testing.T) {
-	compare(t, "minimal", Minimal(Sample(now), WorkflowLimit))
+	compare(t, "minimal", Minimal(hotRoom(now), WorkflowLimit))
 }
 
 // drawnPicture is a chart in a card; how it looks is for package chart to test.

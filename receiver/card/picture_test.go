@@ -22,7 +22,7 @@ func TestAChartIsAPictureInTheCard(t *testing.T) {
 		"without quotes": strings.ReplaceAll(pictureOrText, `"{{ . }}"`, `{{ . }}`),
 	} {
 		t.Run(name, func(t *testing.T) {
-			element := first(t, define(t, block(template)).Render("mine", Sample(now), WorkflowLimit))
+			element := first(t, define(t, block(template)).Render("mine", hotRoom(now), WorkflowLimit))
 			require.Equal(t, "temp_c rose from 30.1 to 33.1 within an hour; critical is 32, warning is 27", element["altText"])
 			data, ok := strings.CutPrefix(element["url"].(string), "data:image/png;base64,")
 			require.True(t, ok, "%.40s", element["url"])
@@ -37,13 +37,13 @@ func TestAChartIsAPictureInTheCard(t *testing.T) {
 // TestAPictureGoesFirst would fail for who is told of a hundred hot racks: for
 // the sake of a picture they would not read which.
 func TestAPictureGoesFirst(t *testing.T) {
-	message := define(t, block(pictureOrText)).Render("mine", Sample(now), Limit{Bytes: 3000})
+	message := define(t, block(pictureOrText)).Render("mine", hotRoom(now), Limit{Bytes: 3000})
 	require.Equal(t, "pictures", message.Folded)
 	require.Equal(t, "▁▁▁▂▂▂▂▃▃▃▃▄▄▄▄▅▅▅▅▆▆▆▆▇▇▇▇███", first(t, message)["text"])
 }
 
 func TestWithoutAPastThereIsNoPicture(t *testing.T) {
-	in := Sample(now)
+	in := hotRoom(now)
 	for name, chart := range map[string]*alert.Chart{"no chart": nil, "only thresholds": {Field: "temp_c", Thresholds: []alert.Threshold{{Value: 1}}}} {
 		t.Run(name, func(t *testing.T) {
 			for i := range in.Group.Alerts {
@@ -59,7 +59,7 @@ func TestWithoutAPastThereIsNoPicture(t *testing.T) {
 // can write a label: a data URI shows what its author likes. What a template
 // makes of our picture is a text like others.
 func TestOnlyOurOwnPicturesStandInACard(t *testing.T) {
-	in := Sample(now)
+	in := hotRoom(now)
 	in.Group.Alerts[0].Labels["png"] = "data:image/png;base64,AAAA"
 	in.Group.Alerts[0].Annotations["png"] = "data:image/png;base64,AAAA"
 	for _, template := range []string{
@@ -84,7 +84,7 @@ func TestNoNumberMakesAPictureFail(t *testing.T) {
 		`{"p": [1e308, -1e308, 1e-308], "d": 9223372036854775807, "s": "9999-12-31T23:59:59Z"}`,
 		`{"p": [null, null]}`, `{"p": [5]}`, `{"p": [0, 0, null], "d": -1, "t": [{"v": 1e308}, {"v": 0, "s": "\u202e\n{{"}], "f": "\"}],{{DATE(x)}}<at>"}`,
 	} {
-		in := Sample(now)
+		in := hotRoom(now)
 		in.Group.Alerts = in.Group.Alerts[:1]
 		in.Group.Alerts[0].Chart = &alert.Chart{}
 		require.NoError(t, json.Unmarshal([]byte(text), in.Group.Alerts[0].Chart), text)

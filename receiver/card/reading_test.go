@@ -82,6 +82,6 @@ func TestAReadingIsOfWhatTheLimitIsOf(t *testing.T) {
 
 func TestEveryAlertHasItsOwnReading(t *testing.T) {
 	set := define(t, block(`{"type": "TextBlock", "text": "{{ range .Alerts }}{{ with reading . }}{{ .Value }} is {{ .Words }}; {{ end }}{{ end }}{{ (reading .Alert).Name }}"}`))
-	message := set.Render("mine", Sample(now), WorkflowLimit)
+	message := set.Render("mine", hotRoom(now), WorkflowLimit)
 	require.Equal(t, `33.1 is 1.1 above critical 32; 32.4 is 0.4 above 32; temp\_c`, first(t, message)["text"])
 }

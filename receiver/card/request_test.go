@@ -11,7 +11,7 @@ import (
 
 // aStory is an alert whose ticket carries this text.
 func aStory(ticket string) Input {
-	in := Sample(time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC))
+	in := hotRoom(time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC))
 	in.Group.Alerts = in.Group.Alerts[:1]
 	in.Group.Alerts[0].Labels = KV{"alertname": "Ticket", "ticket": ticket}
 	in.Group.Alerts[0].Event = json.RawMessage(`{"issue":{"id":17,"link":"https://jira.example/17"}}`)

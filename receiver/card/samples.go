@@ -11,8 +11,8 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/group"
 )
 
-// Example is a card with something that it may have to tell.
-type Example struct {
+// Sample is a card with something that it may have to tell.
+type Sample struct {
 	Name  string // "reload-failed resolved"
 	Card  string
 	Input Input
@@ -20,12 +20,12 @@ type Example struct {
 	Digest *DigestInput
 }
 
-// MinimalCard is the name under which examples ask for the card that is built
+// MinimalCard is the name under which samples ask for the card that is built
 // in. No template has this name.
 const MinimalCard = "minimal"
 
-// RenderExample makes the card of an example.
-func (s *Set) RenderExample(e Example, limit Limit) Message {
+// RenderSample makes the card of a sample.
+func (s *Set) RenderSample(e Sample, limit Limit) Message {
 	switch {
 	case e.Digest != nil:
 		return s.Digest(*e.Digest, limit)
@@ -38,9 +38,9 @@ func (s *Set) RenderExample(e Example, limit Limit) Message {
 // Samples is every shipped card in every state that it may have to tell: what
 // check-config tries, and what people look at who change a card. now is when
 // they are told.
-func Samples(now time.Time) []Example {
-	var list []Example
-	for _, kind := range []func(time.Time) []Example{alertSamples, serviceSamples, reloadSamples, configSamples, ticketSamples, payloadSamples, digestSamples} {
+func Samples(now time.Time) []Sample {
+	var list []Sample
+	for _, kind := range []func(time.Time) []Sample{alertSamples, serviceSamples, reloadSamples, configSamples, ticketSamples, payloadSamples, digestSamples} {
 		list = append(list, kind(now)...)
 	}
 	return list
@@ -48,12 +48,12 @@ func Samples(now time.Time) []Example {
 
 // SampleFor is the first of the samples of a card; for a card that does not
 // ship one of a group of alerts.
-func SampleFor(card string, now time.Time) Example {
+func SampleFor(card string, now time.Time) Sample {
 	samples := Samples(now)
-	if i := slices.IndexFunc(samples, func(e Example) bool { return e.Card == card }); i >= 0 {
+	if i := slices.IndexFunc(samples, func(e Sample) bool { return e.Card == card }); i >= 0 {
 		return samples[i]
 	}
-	return Example{Name: card, Card: card, Input: Sample(now)}
+	return Sample{Name: card, Card: card, Input: hotRoom(now)}
 }
 
 // sampleTime is when the samples happen that check-config tries: no clock may
@@ -72,9 +72,9 @@ func sampleEvent(name string) []byte {
 	return body
 }
 
-// Sample is the group that cards are tried with when there is no real one: two
+// hotRoom is the group that cards are tried with when there is no real one: two
 // hot racks, one of which is fine again.
-func Sample(now time.Time) Input {
+func hotRoom(now time.Time) Input {
 	g := group.Group{
 		ID: 42, Rev: 1, Phase: group.Open, OpenedAt: now.Add(-12 * time.Minute), HeardAt: now,
 		Spec: group.Spec{
@@ -212,9 +212,9 @@ func late(in Input) Input {
 	return in
 }
 
-// states is one group in every state, as examples of a card.
-func states(card string, in Input) []Example {
-	return []Example{
+// states is one group in every state, as samples of a card.
+func states(card string, in Input) []Sample {
+	return []Sample{
 		{Name: card + " firing", Card: card, Input: in},
 		{Name: card + " resolved", Card: card, Input: over(in)},
 		{Name: card + " no news", Card: card, Input: given(in)},
@@ -224,7 +224,7 @@ func states(card string, in Input) []Example {
 	}
 }
 
-// example is one more example of a card.
-func example(card, what string, in Input) Example {
-	return Example{Name: fmt.Sprintf("%s %s", card, what), Card: card, Input: in}
+// sampleOf is one more sample of a card.
+func sampleOf(card, what string, in Input) Sample {
+	return Sample{Name: fmt.Sprintf("%s %s", card, what), Card: card, Input: in}
 }

@@ -13,8 +13,8 @@ import (
 
 // alertSamples are those of the cards for any alert: alert, threshold and
 // minimal.
-func alertSamples(now time.Time) []Example {
-	several := Sample(now)
+func alertSamples(now time.Time) []Sample {
+	several := hotRoom(now)
 	one := copied(several)
 	one.Group.Alerts, one.Group.History = one.Group.Alerts[:1], one.Group.History[:1]
 	disk := copied(one)
@@ -23,11 +23,11 @@ func alertSamples(now time.Time) []Example {
 	bare := Input{Now: now, Group: group.Group{Alerts: []group.Member{{State: group.Firing, Alert: alert.Alert{Status: alert.Firing}}}}}
 	list := states("alert", one)
 	list = append(list,
-		example("alert", "several", several),
-		example("alert", "with picture and links", disk),
-		example("alert", "with comments", commented(disk)),
-		example("alert", "of hostile data", hostileSample(now)),
-		example("alert", "that says nothing", bare))
+		sampleOf("alert", "several", several),
+		sampleOf("alert", "with picture and links", disk),
+		sampleOf("alert", "with comments", commented(disk)),
+		sampleOf("alert", "of hostile data", hostileSample(now)),
+		sampleOf("alert", "that says nothing", bare))
 	hot, racks := heating(one), heating(hotRacks(now, 4))
 	for _, e := range states(thresholdCard, hot) {
 		if e.Input.Group.Phase == group.Over {
@@ -36,19 +36,19 @@ func alertSamples(now time.Time) []Example {
 		list = append(list, e)
 	}
 	return append(list,
-		example(thresholdCard, "several", racks),
-		example(thresholdCard, "partly resolved", partlyOver(racks)),
-		example(thresholdCard, "of many", heating(hotRacks(now, 30))),
-		example(thresholdCard, "with gaps", withGaps(hot)),
-		example(thresholdCard, "without a chart", withoutChart(one)),
-		example(thresholdCard, "that says nothing", bare),
-		example(MinimalCard, "firing", one), example(MinimalCard, "several", several),
-		example(MinimalCard, "resolved", over(one)), example(MinimalCard, "that says nothing", bare))
+		sampleOf(thresholdCard, "several", racks),
+		sampleOf(thresholdCard, "partly resolved", partlyOver(racks)),
+		sampleOf(thresholdCard, "of many", heating(hotRacks(now, 30))),
+		sampleOf(thresholdCard, "with gaps", withGaps(hot)),
+		sampleOf(thresholdCard, "without a chart", withoutChart(one)),
+		sampleOf(thresholdCard, "that says nothing", bare),
+		sampleOf(MinimalCard, "firing", one), sampleOf(MinimalCard, "several", several),
+		sampleOf(MinimalCard, "resolved", over(one)), sampleOf(MinimalCard, "that says nothing", bare))
 }
 
 // hotRacks is a group of n hot racks.
 func hotRacks(now time.Time, n int) Input {
-	in := Sample(now)
+	in := hotRoom(now)
 	in.Group.Alerts = nil
 	for i := range n {
 		value := 35.4 - float64(i)/10
@@ -148,7 +148,7 @@ func commented(in Input) Input {
 
 // hostileSample is an alert whose values try to be something else.
 func hostileSample(now time.Time) Input {
-	in := Sample(now)
+	in := hotRoom(now)
 	labels, annotations := map[string]string{}, map[string]string{}
 	for name, value := range in.Group.Alerts[0].Labels {
 		labels[name] = value + hostile

@@ -18,7 +18,7 @@ const (
 	cloudReloadFailed = "cloud-reload-failed"
 )
 
-func serviceSamples(now time.Time) []Example {
+func serviceSamples(now time.Time) []Sample {
 	stopped := story("butler", now, serviceMember(now.Add(-12*time.Minute), serviceStopped))
 	started := over(stopped)
 	started.Group.Alerts[0].Annotations = serviceMember(now, serviceStarted).Annotations
@@ -29,16 +29,16 @@ func serviceSamples(now time.Time) []Example {
 	several := servicesOfTelegraf(now)
 	list := states(serviceStopped, stopped)
 	list = append(list,
-		example(serviceStopped, "several", several),
-		example(serviceStopped, "several of which one runs again", partlyOver(several)),
-		example(serviceStopped, "known by its labels only", bareService(now)))
+		sampleOf(serviceStopped, "several", several),
+		sampleOf(serviceStopped, "several of which one runs again", partlyOver(several)),
+		sampleOf(serviceStopped, "known by its labels only", bareService(now)))
 	return append(list,
-		example(serviceStarted, "resolved", started),
-		example(serviceStarted, "whose stop nobody saw", unseen),
-		example(serviceStarted, "firing", stopped),
-		example(serviceStarted, "no news", given(stopped)),
-		example(serviceStarted, "late", late(started)),
-		example(serviceStarted, "several", over(several)))
+		sampleOf(serviceStarted, "resolved", started),
+		sampleOf(serviceStarted, "whose stop nobody saw", unseen),
+		sampleOf(serviceStarted, "firing", stopped),
+		sampleOf(serviceStarted, "no news", given(stopped)),
+		sampleOf(serviceStarted, "late", late(started)),
+		sampleOf(serviceStarted, "several", over(several)))
 }
 
 func serviceMember(starts time.Time, card string) group.Member {
@@ -54,7 +54,7 @@ func serviceMember(starts time.Time, card string) group.Member {
 // servicesOfTelegraf is what a rule on Telegraf's win_services makes: no event,
 // and the start type as a number.
 func servicesOfTelegraf(now time.Time) Input {
-	in := Sample(now)
+	in := hotRoom(now)
 	in.Group.Alerts, in.Group.History, in.Group.Sender = nil, in.Group.History[:1], group.SenderDetails{}
 	in.Group.Spec.Source = "telegraf"
 	for i, name := range []string{"QlikSenseEngineService", "QlikSensePrintingService", "QlikSenseProxyService"} {
@@ -86,7 +86,7 @@ func partlyOver(in Input) Input {
 	return in
 }
 
-func reloadSamples(now time.Time) []Example {
+func reloadSamples(now time.Time) []Sample {
 	failed := reload(now, reloadFailed, "QlikReloadFailed", "critical", map[string]string{
 		"app": "Försäljning EMEA 2026", "task": "Reload of Försäljning EMEA", "host": "QLIKPROD01"})
 	aborted := reload(now, reloadAborted, "QlikReloadAborted", "warning", map[string]string{
@@ -109,10 +109,10 @@ func reloadSamples(now time.Time) []Example {
 	}
 	list := states(reloadFailed, failed)
 	list = append(list,
-		example(reloadFailed, "without a log and with dates of 1753", bare),
-		example(reloadFailed, "of which nothing is known", unknown),
-		example(reloadFailed, "with the longest log", longestLog(failed)),
-		example(reloadFailed, "several", several))
+		sampleOf(reloadFailed, "without a log and with dates of 1753", bare),
+		sampleOf(reloadFailed, "of which nothing is known", unknown),
+		sampleOf(reloadFailed, "with the longest log", longestLog(failed)),
+		sampleOf(reloadFailed, "several", several))
 	list = append(list, states(reloadAborted, aborted)...)
 	return append(list, states(cloudReloadFailed, cloud)...)
 }
@@ -154,8 +154,8 @@ func longestLog(in Input) Input {
 }
 
 // configSamples: a program goes on with its old configuration.
-func configSamples(now time.Time) []Example {
-	prometheus := Sample(now)
+func configSamples(now time.Time) []Sample {
+	prometheus := hotRoom(now)
 	prometheus.Group.Alerts, prometheus.Group.History = []group.Member{member(now.Add(-12*time.Minute), map[string]string{
 		"alertname": "PrometheusBadConfig", "severity": "critical", "job": "prometheus-k8s", "namespace": "monitoring",
 		"instance": "10.42.3.17:9090", "pod": "prometheus-k8s-0",
@@ -184,11 +184,11 @@ func configSamples(now time.Time) []Example {
 	several.Group.Alerts = append(several.Group.Alerts, other)
 	list := states(configCard, prometheus)
 	return append(list,
-		example(configCard, "of Alertmanager", alertmanager), example(configCard, "of Telegraf", telegraf),
-		example(configCard, "of teamsrelay", ourselves), example(configCard, "several", several))
+		sampleOf(configCard, "of Alertmanager", alertmanager), sampleOf(configCard, "of Telegraf", telegraf),
+		sampleOf(configCard, "of teamsrelay", ourselves), sampleOf(configCard, "several", several))
 }
 
-func digestSamples(now time.Time) []Example {
+func digestSamples(now time.Time) []Sample {
 	rows := []DigestRow{
 		{Title: "DatacenterTemperatureHigh fra1", Severity: "critical", Rank: int(alert.SeverityCritical), Firing: 14, Since: now.Add(-41 * time.Minute), ID: "k3f9"},
 		{Title: "QlikReloadFailed Försäljning EMEA", Severity: "critical", Rank: int(alert.SeverityCritical), Firing: 1, Since: now.Add(-40 * time.Minute), ID: "k3fa"},
@@ -201,7 +201,7 @@ func digestSamples(now time.Time) []Example {
 		row.Title = fmt.Sprintf("%s %d", row.Title, i)
 		storm.Rows = append(storm.Rows, row)
 	}
-	return []Example{
+	return []Sample{
 		{Name: "digest firing", Card: digestName, Digest: &DigestInput{Rows: rows, Now: now, Oldest: now.Add(-41 * time.Minute)}},
 		{Name: "digest resolved", Card: digestName, Digest: &DigestInput{Rows: rows[3:], Now: now, Oldest: now.Add(-36 * time.Minute)}},
 		{Name: "digest of a storm", Card: digestName, Digest: &storm},

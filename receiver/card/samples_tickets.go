@@ -17,7 +17,7 @@ const (
 	slaBreach      = "sla-breach"
 )
 
-func ticketSamples(now time.Time) []Example {
+func ticketSamples(now time.Time) []Sample {
 	deed := func(in Input, at time.Time, change group.Change, who, text string) Input {
 		in = copied(in)
 		in.Group.Rev++
@@ -45,12 +45,12 @@ func ticketSamples(now time.Time) []Example {
 	done.Group.Alerts[0].Annotations = with(done.Group.Alerts[0].Annotations, "status_from", "In Progress")
 
 	list := states(ticketCreated, created)
-	list = append(list, example(ticketCreated, "of which little is known", bare))
+	list = append(list, sampleOf(ticketCreated, "of which little is known", bare))
 	list = append(list, states(ticketAssigned, assigned)...)
 	list = append(list, states(ticketStatus, moved)...)
-	list = append(list, example(ticketStatus, "done", done))
+	list = append(list, sampleOf(ticketStatus, "done", done))
 	list = append(list, states(ticketComment, comment)...)
-	list = append(list, example(ticketComment, "of two people", comments))
+	list = append(list, sampleOf(ticketComment, "of two people", comments))
 	list = append(list, states(ticketOverdue, overdue)...)
 	return append(list, states(slaBreach, breach)...)
 }

@@ -23,44 +23,44 @@ func (r *render) tellingFuncs() template.FuncMap {
 }
 
 // tell is the same data with the group in other words. Names and values take
-// turns; the names are those of Story's fields, and besides "Firing",
-// "Began" and "Resolved", which are the words for these states: "stopped",
-// "running again", and "Ended", which is the last one in a row. They count in their order, and what is not named stays as it is. All
-// values are plain text, but what named made.
+// turns; the names are those of Story's fields, and besides "Firing", "Began"
+// and "Resolved", which are the words for these states ("stopped", "running
+// again"), and "Ended", which is the last one in a row. They count in their
+// order, and what is not named stays as it is. All values are plain text, but
+// what named made.
 func tell(data *Data, pairs ...any) (*Data, error) {
 	if data == nil || data.Card == nil {
 		return nil, fmt.Errorf("tell: there is no group to tell of")
 	}
 	told, story, t := *data, *data.Card, *data.teller
 	told.Card, told.teller = &story, &t
+	texts := map[string]*string{
+		"Severity": &story.Severity, "Word": &story.Word, "Style": &story.Style, "Color": &story.Color, "Status": &story.Status,
+		"Duration": &story.Duration, "Title": &story.Title, "Where": &story.Where, "Since": &story.Since,
+		"Summary": &story.Summary, "Description": &story.Description, "Preview": &story.Preview, "Picture": &story.Picture,
+		"Firing": &t.words.firing, "Began": &t.words.began, "Resolved": &t.words.resolved, "Ended": &t.words.ended,
+	}
 	err := eachPair("tell", pairs, func(name string, value any) error {
-		if list, ok := value.([]Fact); ok && name == "Facts" {
+		switch list := value.(type) {
+		case []Fact:
 			story.Facts = list
 			return nil
-		}
-		if list, ok := value.([]Row); ok && name == "Rows" {
+		case []Row:
 			story.Rows = list
 			return nil
-		}
-		if list, ok := value.([]Link); ok && name == "Links" {
+		case []Link:
 			story.Links = list
 			return nil
 		}
-		text := textOf(value)
-		place := map[string]*string{
-			"Severity": &story.Severity, "Word": &story.Word, "Style": &story.Style, "Color": &story.Color, "Status": &story.Status,
-			"Duration": &story.Duration, "Title": &story.Title, "Where": &story.Where, "Since": &story.Since,
-			"Summary": &story.Summary, "Description": &story.Description, "Preview": &story.Preview, "Picture": &story.Picture,
-			"Firing": &t.words.firing, "Began": &t.words.began, "Resolved": &t.words.resolved, "Ended": &t.words.ended,
-		}[name]
-		if place == nil {
+		text := texts[name]
+		if text == nil {
 			return fmt.Errorf("tell: a card has no %q", name)
 		}
-		*place = text
+		*text = textOf(value)
 		switch name {
 		case "Where", "Summary", "Description":
 			if _, ok := value.(markup); !ok {
-				*place = escapeMarkdown(text)
+				*text = escapeMarkdown(*text)
 			}
 		case "Severity":
 			story.Word = word(&story)

@@ -35,7 +35,7 @@ func TestATemplateCanTellAGroupInOtherWords(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			set := define(t, `{"type": "AdaptiveCard", "body": [{"type": "TextBlock", "text": "`+strings.ReplaceAll(test.action, "\n", " ")+`"}]}`)
-			message := set.Render("mine", Sample(now), WorkflowLimit)
+			message := set.Render("mine", hotRoom(now), WorkflowLimit)
 			require.NoError(t, message.Fault)
 			require.Equal(t, `{"type":"AdaptiveCard","body":[{"type":"TextBlock","text":"`+test.want+`"}]}`, strings.ReplaceAll(string(message.Card), "CRITICAL · ", "CRITICAL · "))
 		})
@@ -45,7 +45,7 @@ func TestATemplateCanTellAGroupInOtherWords(t *testing.T) {
 		{`{{ tell . "Title" }}`, "a name without a value"},
 		{`{{ facts 1 2 }}`, "1 is no name"},
 	} {
-		message := define(t, `{"type": "AdaptiveCard", "body": [`+test.action+`]}`).Render("mine", Sample(now), WorkflowLimit)
+		message := define(t, `{"type": "AdaptiveCard", "body": [`+test.action+`]}`).Render("mine", hotRoom(now), WorkflowLimit)
 		require.ErrorContains(t, message.Fault, test.fault, "its author looks for the mistake elsewhere")
 	}
 }
@@ -111,7 +111,7 @@ func TestALongLogIsCutWhereItMattersLeast(t *testing.T) {
 }
 
 func TestCommentsAreThoseThatAreNew(t *testing.T) {
-	in := commented(Sample(now))
+	in := commented(hotRoom(now))
 	in.Group.History = append(in.Group.History, group.History{At: at(10, 13), Change: group.Commented, Count: 1, Who: "Bob", Text: "Done.", Rev: 4})
 	said := func(shown int) (texts []string) {
 		in.Shown = shown
@@ -128,7 +128,7 @@ func TestCommentsAreThoseThatAreNew(t *testing.T) {
 }
 
 func TestAStoryNamesWhoDidWhat(t *testing.T) {
-	in := commented(Sample(now))
+	in := commented(hotRoom(now))
 	in.Group.History = append(in.Group.History[3:], group.History{At: at(10, 13), Change: group.Updated, Count: 1, Rev: 4})
 	require.Equal(t, "10:10 assigned by Bob · 10:12 comment by Alice Ó Briain · 10:13 changed", newTeller(in).history())
 }
@@ -149,7 +149,7 @@ func TestTheNumbersOfAnEventPrintAsTheyWereWritten(t *testing.T) {
 }
 
 func TestACardsOwnWordsAreThePreview(t *testing.T) {
-	in := Sample(now)
+	in := hotRoom(now)
 	for _, test := range []struct{ name, root, want string }{
 		{"its fallbackText", `"fallbackText": "{{ .CommonLabels.site }} is\n hot {{ "{{x}}" }}",`, "fra1 is hot {{x}}"},
 		{"none", ``, newTeller(in).story(0).Preview},

@@ -50,7 +50,7 @@ func TestAlertmanagersTextsWordTheShippedCard(t *testing.T) {
 	require.Equal(t, `teams.tmpl:10: warning: there is no template "somewhere.else"; define it or correct the name`, problems[0].String(),
 		"a text for Slack that no card uses stops nobody")
 
-	in := Sample(now)
+	in := hotRoom(now)
 	in.Group.Alerts[0].Labels = map[string]string{"alertname": "Hot_Rack", "rack": "r_1", "site": "*fra*", "severity": "critical"}
 	in.Group.Alerts[0].Annotations = map[string]string{"summary": "**33** °C <b>hot</b>"}
 	in.Group.Alerts = in.Group.Alerts[:1]
@@ -70,7 +70,7 @@ func TestAlertmanagersTextsWordTheShippedCard(t *testing.T) {
 
 func TestAlertmanagersOlderNamesWordTheCardToo(t *testing.T) {
 	set, _ := New([]Source{{Name: "teams.tmpl", Text: `{{ define "msteams.default.text" }}only text{{ end }}{{ define "msteams.default.summary" }}only summary{{ end }}`}})
-	message := set.Render(Default, Sample(now), WorkflowLimit)
+	message := set.Render(Default, hotRoom(now), WorkflowLimit)
 	require.Contains(t, blockTexts(t, message.Card), "only text")
 	require.Contains(t, blockTexts(t, message.Card), "Datacenter temperature high", "the title stays ours")
 	require.Equal(t, "only summary", message.Summary)
@@ -78,7 +78,7 @@ func TestAlertmanagersOlderNamesWordTheCardToo(t *testing.T) {
 
 func TestWithoutAUsersTextsTheCardKeepsItsOwnWords(t *testing.T) {
 	set, _ := New(nil)
-	message := set.Render(Default, Sample(now), WorkflowLimit)
+	message := set.Render(Default, hotRoom(now), WorkflowLimit)
 	require.NotContains(t, string(message.Card), "FIRING:", "Alertmanager's own texts are there to be called, no more")
 }
 
@@ -95,13 +95,13 @@ func TestATextCalledAsACardDoesNotTakeItsPlace(t *testing.T) {
 	set, problems := New([]Source{{Name: "slack.tmpl", Text: "{{ define \"__subject\" }}mine{{ end }}\n{{ define \"alert\" }}[{{ .Status }}]{{ end }}"}})
 	require.Len(t, problems, 1)
 	require.Equal(t, `slack.tmpl:2: error: "alert" is the name of a card, and this writes text; rename it; a card begins with {`, problems[0].String())
-	require.NoError(t, set.Render(Default, Sample(now), WorkflowLimit).Fault)
+	require.NoError(t, set.Render(Default, hotRoom(now), WorkflowLimit).Fault)
 }
 
 func TestATextThatFailsIsToldWithItsLine(t *testing.T) {
 	set, problems := New([]Source{{Name: "teams.tmpl", Text: "{{ define \"deep\" }}\n{{ fail \"no\" }}{{ end }}{{ define \"msteamsv2.default.title\" }}x {{ template \"deep\" . }}{{ end }}"}})
 	require.Empty(t, problems)
-	require.ErrorContains(t, set.Render(Default, Sample(now), WorkflowLimit).Fault, "teams.tmpl:2: error")
+	require.ErrorContains(t, set.Render(Default, hotRoom(now), WorkflowLimit).Fault, "teams.tmpl:2: error")
 }
 
 func TestATextMayBeCalledFromACard(t *testing.T) {

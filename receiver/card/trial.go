@@ -46,7 +46,7 @@ const statesTried = 2
 // happens.
 func (s *Set) trials(name string) func(yield func(Message) bool) {
 	samples := Samples(sampleTime)
-	shipped := slices.ContainsFunc(samples, func(e Example) bool { return e.Card == name })
+	shipped := slices.ContainsFunc(samples, func(e Sample) bool { return e.Card == name })
 	return func(yield func(Message) bool) {
 		tried := map[string]int{}
 		for _, sample := range samples {
@@ -61,7 +61,7 @@ func (s *Set) trials(name string) func(yield func(Message) bool) {
 				}
 				sample.Card = name
 			}
-			if !yield(s.RenderExample(sample, WorkflowLimit)) {
+			if !yield(s.RenderSample(sample, WorkflowLimit)) {
 				return
 			}
 		}

@@ -75,7 +75,7 @@ func TestTheShippedCardsUseAdaptiveCards15Only(t *testing.T) {
 	}
 	for _, sample := range Samples(now) {
 		if sample.Card != payloadCard {
-			messages = append(messages, set.RenderExample(sample, WorkflowLimit))
+			messages = append(messages, set.RenderSample(sample, WorkflowLimit))
 		}
 	}
 	for _, message := range messages {
@@ -96,7 +96,7 @@ func TestTheShippedCardsUseAdaptiveCards15Only(t *testing.T) {
 
 func TestABlockOfCodeIsShownWhereTeamsKnowsNone(t *testing.T) {
 	set := define(t, block(`{"type": "CodeBlock", "codeSnippet": "a_b\n<c>"}, {"type": "CodeBlock", "codeSnippet": "x", "fallback": "drop"}, {"type": "CodeBlock", "codeSnippet": ""}`))
-	message := set.Render("mine", Sample(now), WorkflowLimit)
+	message := set.Render("mine", hotRoom(now), WorkflowLimit)
 	require.NoError(t, message.Fault)
 	require.Equal(t, 1, strings.Count(string(message.Card), `"fontType":"Monospace"`), "one has a fallback of its own, one says nothing: %s", message.Card)
 	require.Contains(t, string(message.Card), `"text":"a\\_b\n\n&lt;c>"`, "the script log would be missing")

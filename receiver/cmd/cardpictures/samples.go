@@ -38,7 +38,7 @@ func samples(now time.Time, only string) ([]picture, error) {
 		if only != "" && only != example.Card {
 			continue
 		}
-		pictures = append(pictures, draw(example, set.RenderExample(example, card.WorkflowLimit)))
+		pictures = append(pictures, draw(example, set.RenderSample(example, card.WorkflowLimit)))
 	}
 	if len(pictures) == 0 {
 		return nil, fmt.Errorf("there is no card %q; use one of %s", only, strings.Join(names, ", "))
@@ -46,7 +46,7 @@ func samples(now time.Time, only string) ([]picture, error) {
 	return pictures, nil
 }
 
-func draw(e card.Example, m card.Message) picture {
+func draw(e card.Sample, m card.Message) picture {
 	p := picture{card: e.Card, state: strings.TrimSpace(strings.TrimPrefix(e.Name, e.Card)), fault: m.Fault}
 	p.shown = teamstest.ShownCard{
 		Name: e.Name, Card: m.Card, Summary: m.Summary,

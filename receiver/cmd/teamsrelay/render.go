@@ -80,7 +80,7 @@ func (r *rendering) run(now time.Time) error {
 	var shown []rendered
 	failed := false
 	for _, in := range inputs {
-		one := rendered{name: in.Name, message: c.Cards.RenderExample(in, way.limit)}
+		one := rendered{name: in.Name, message: c.Cards.RenderSample(in, way.limit)}
 		shown = append(shown, one)
 		if err := r.print(one.message); err != nil {
 			return err

@@ -21,7 +21,7 @@ import (
 
 // inputs are what the cards are made from: a sample, or the groups that the
 // payload would make if it were the first news of them.
-func (r *rendering) inputs(c *config.Config, now time.Time) ([]card.Example, error) {
+func (r *rendering) inputs(c *config.Config, now time.Time) ([]card.Sample, error) {
 	switch {
 	case r.data != "" && r.sample != "":
 		return nil, errors.New("--data and --sample are two things to show; leave one of them out")
@@ -31,7 +31,7 @@ func (r *rendering) inputs(c *config.Config, now time.Time) ([]card.Example, err
 	case r.sample != "":
 		return r.named(now)
 	default:
-		return []card.Example{r.local(card.SampleFor(r.card, now))}, nil
+		return []card.Sample{r.local(card.SampleFor(r.card, now))}, nil
 	}
 	body, err := r.payload()
 	if err != nil {
@@ -41,7 +41,7 @@ func (r *rendering) inputs(c *config.Config, now time.Time) ([]card.Example, err
 	if err != nil {
 		return nil, err
 	}
-	var list []card.Example
+	var list []card.Sample
 	for i, s := range snapshots {
 		list = append(list, r.first(c, s, int64(i+1), now))
 	}
@@ -50,11 +50,11 @@ func (r *rendering) inputs(c *config.Config, now time.Time) ([]card.Example, err
 
 // named is the sample that --sample names: by its own name, or the first of a
 // card. --card shows it with another card.
-func (r *rendering) named(now time.Time) ([]card.Example, error) {
+func (r *rendering) named(now time.Time) ([]card.Sample, error) {
 	samples := card.Samples(now)
-	i := slices.IndexFunc(samples, func(e card.Example) bool { return e.Name == r.sample })
+	i := slices.IndexFunc(samples, func(e card.Sample) bool { return e.Name == r.sample })
 	if i < 0 {
-		i = slices.IndexFunc(samples, func(e card.Example) bool { return e.Card == r.sample })
+		i = slices.IndexFunc(samples, func(e card.Sample) bool { return e.Card == r.sample })
 	}
 	if i < 0 {
 		return nil, fmt.Errorf("there is no sample %q; --sample=list prints those that there are", r.sample)
@@ -63,11 +63,11 @@ func (r *rendering) named(now time.Time) ([]card.Example, error) {
 	if r.card != "" && example.Digest == nil {
 		example.Card = r.card
 	}
-	return []card.Example{example}, nil
+	return []card.Sample{example}, nil
 }
 
 // local shows an example by this machine's clock.
-func (r *rendering) local(e card.Example) card.Example {
+func (r *rendering) local(e card.Sample) card.Sample {
 	e.Input.Location = time.Local
 	if e.Digest != nil {
 		digest := *e.Digest
@@ -123,7 +123,7 @@ func eventSource(c *config.Config, name string) (*events.Source, error) {
 }
 
 // first is the group that a snapshot makes if it is the first news of it.
-func (r *rendering) first(c *config.Config, s ingest.Snapshot, id int64, now time.Time) card.Example {
+func (r *rendering) first(c *config.Config, s ingest.Snapshot, id int64, now time.Time) card.Sample {
 	name := r.card
 	if name == "" {
 		name = routed(c, s.Alerts[0].Labels)
@@ -135,7 +135,7 @@ func (r *rendering) first(c *config.Config, s ingest.Snapshot, id int64, now tim
 	g, _ = group.Advance(g, group.Tick{}, now)
 	g.ID = id
 	shown := strings.TrimSpace(name + " " + filepath.Base(r.data))
-	return card.Example{Name: shown, Card: name, Input: card.Input{Group: g, Now: now, Location: time.Local}}
+	return card.Sample{Name: shown, Card: name, Input: card.Input{Group: g, Now: now, Location: time.Local}}
 }
 
 // payload reads what --data names.
