@@ -41,20 +41,21 @@ func tell(data *Data, pairs ...any) (*Data, error) {
 		"Firing": &t.words.firing, "Began": &t.words.began, "Resolved": &t.words.resolved, "Ended": &t.words.ended,
 	}
 	err := eachPair("tell", pairs, func(name string, value any) error {
-		switch list := value.(type) {
-		case []Fact:
-			story.Facts = list
-			return nil
-		case []Row:
-			story.Rows = list
-			return nil
-		case []Link:
-			story.Links = list
+		var fits bool
+		switch name {
+		case "Facts":
+			story.Facts, fits = value.([]Fact)
+		case "Rows":
+			story.Rows, fits = value.([]Row)
+		case "Links":
+			story.Links, fits = value.([]Link)
+		}
+		if fits {
 			return nil
 		}
 		text := texts[name]
 		if text == nil {
-			return fmt.Errorf("tell: a card has no %q", name)
+			return fmt.Errorf("tell: a card has no %q that is %T", name, value)
 		}
 		*text = textOf(value)
 		switch name {

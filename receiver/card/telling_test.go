@@ -42,6 +42,8 @@ func TestATemplateCanTellAGroupInOtherWords(t *testing.T) {
 	}
 	for _, test := range []struct{ action, fault string }{
 		{`{{ tell . "Titel" "x" }}`, `a card has no "Titel"`},
+		{`{{ tell . "Titel" (facts "a" "b") }}`, `a card has no "Titel"`},
+		{`{{ tell . "Facts" "b" }}`, `a card has no "Facts" that is string`},
 		{`{{ tell . "Title" }}`, "a name without a value"},
 		{`{{ facts 1 2 }}`, "1 is no name"},
 	} {
