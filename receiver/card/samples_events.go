@@ -31,6 +31,7 @@ func serviceSamples(now time.Time) []Sample {
 	list = append(list,
 		sampleOf(serviceStopped, "several", several),
 		sampleOf(serviceStopped, "several of which one runs again", partlyOver(several)),
+		sampleOf(serviceStopped, "of a rule with words", wordedService(now)),
 		sampleOf(serviceStopped, "known by its labels only", bareService(now)))
 	return append(list,
 		sampleOf(serviceStarted, "resolved", started),
@@ -65,6 +66,18 @@ func servicesOfTelegraf(now time.Time) Input {
 		m.Values = map[string]float64{"state": 1, "startup_mode": 2}
 		in.Group.Alerts = append(in.Group.Alerts, m)
 	}
+	return in
+}
+
+// wordedService is one of them whose rule says what to do.
+func wordedService(now time.Time) Input {
+	in := servicesOfTelegraf(now)
+	in.Group.Alerts = in.Group.Alerts[:1]
+	m := &in.Group.Alerts[0]
+	m.Annotations = with(m.Annotations,
+		"summary", "Qlik Sense Engine Service on QLIKPROD02 is stopped",
+		"description", "It starts by itself with Windows. See why in the Event Viewer; start it with sc start QlikSenseEngineService.",
+		"runbook_url", "https://runbooks.example.com/windows/services")
 	return in
 }
 
@@ -174,8 +187,10 @@ func configSamples(now time.Time) []Sample {
 		map[string]string{"description": "Configuration has failed to load for monitoring/alertmanager-main-0."})
 	telegraf := program("TelegrafConfigReloadFailed", map[string]string{"host": "edge-7"},
 		map[string]string{"error": `error loading config file /etc/telegraf/telegraf.conf: line 41: field "intervall" is unknown`})
-	ourselves := program("TeamsrelayConfigReloadFailed", map[string]string{"instance": "relay-1:9097"},
-		map[string]string{"error": "teamsrelay.yml:12: error: there is no destination \"facilites\"; did you mean \"facilities\"?"})
+	ourselves := program("TeamsrelayReloadFailed", map[string]string{"host": "relay-1"}, map[string]string{
+		"summary":     "teamsrelay on relay-1 could not reload its configuration",
+		"description": "teamsrelay.yml:12: error: there is no destination \"facilites\"; did you mean \"facilities\"?\nteamsrelay.yml:31: error: group_wait: \"10\" has no unit; write 10s",
+	})
 	several := copied(prometheus)
 	other := several.Group.Alerts[0]
 	other.Labels = with(other.Labels, "instance", "10.42.5.2:9090", "pod", "prometheus-k8s-1")
