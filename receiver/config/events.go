@@ -86,6 +86,9 @@ func (d *document) actions(sections map[string]action, at string) map[string]int
 		}
 		token, _ := d.secret(s.Token, s.TokenFile, at+".token")
 		c.Token = token.Reveal()
+		if s.BasicAuth == nil && d.Has(at+".basic_auth") && !d.Faulty(at+".basic_auth") {
+			d.Wrong(at+".basic_auth", "basic_auth is empty", "add a username and a password_file, or remove it")
+		}
 		if b := s.BasicAuth; b != nil {
 			password, _ := d.secret(b.Password, b.PasswordFile, at+".basic_auth.password")
 			c.Username, c.Password = b.Username, password.Reveal()
@@ -113,6 +116,11 @@ func (d *document) eventConfig(s *eventSection, at string) events.Config {
 	c := events.Config{Name: s.Name, Preset: s.Preset, Mapping: s.Mapping}
 	if token, ok := d.secret(s.Token, s.TokenFile, at+".token"); ok {
 		c.Token = token.Reveal()
+	}
+	for _, key := range []string{"basic_auth", "hmac"} { // empty, it would ask nobody
+		if place := at + "." + key; d.Has(place) && (key == "hmac" && s.HMAC == nil || key == "basic_auth" && s.BasicAuth == nil) && !d.Faulty(place) {
+			d.Wrong(place, key+" is empty, and anybody could send events", "write what it needs, or remove it")
+		}
 	}
 	if b := s.BasicAuth; b != nil {
 		c.BasicUser = b.Username

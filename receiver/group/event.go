@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/teamsrelay/teamsrelay/receiver/alert"
 )
 
 // maxEvents is how many events a story remembers to know them when they come
@@ -35,6 +37,28 @@ func (g *Group) happened(r Received, before []Member, now time.Time) bool {
 		g.Deed = deed
 	}
 	return true
+}
+
+// postscript says that an event is about a story that is over and stays so:
+// somebody comments on a ticket that is closed.
+func (g *Group) postscript(r Received) bool {
+	if r.Event == nil || r.Event.Deed == Nothing {
+		return false
+	}
+	known := g.index()
+	for _, a := range r.Alerts {
+		if _, ok := known[a.Fingerprint]; !ok || a.Status == alert.Firing {
+			return false
+		}
+	}
+	return true
+}
+
+// reminds says that a source repeats itself with other words, and that its
+// last message is old enough. was is the group before.
+func (g *Group) reminds(was Group, r Received, now time.Time) bool {
+	return g.Spec.Ready && r.Repeats && was.Phase == Open && !g.MessageAt.IsZero() && now.Sub(g.MessageAt) > reminderAge &&
+		!slices.ContainsFunc(g.Alerts, func(m Member) bool { return m.State != m.Told })
 }
 
 // difference is what changed in an alert whose state is the same.

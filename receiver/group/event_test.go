@@ -110,8 +110,29 @@ func TestStoriesOfEvents(t *testing.T) {
 		"a comment on a ticket that is closed is told": {story: []told{
 			{at: 0, status: alert.Firing, change: FirstFiring, loud: true, message: true, phase: Open},
 			{at: 1, status: alert.Resolved, change: AllResolved, message: true, phase: Over},
-			{at: 2, status: alert.Resolved, deed: Commented, text: "thanks", id: 9, change: AllResolved, message: true, phase: Over},
+			{at: 2, status: alert.Resolved, deed: Commented, text: "thanks", id: 9, change: Commented, message: true, phase: Over},
 			{at: 3, status: alert.Resolved, deed: Commented, text: "thanks", id: 9, phase: Over},
+			{at: 4, status: alert.Resolved, deed: Assigned, id: 10, change: Assigned, loud: true, message: true, phase: Over},
+			{at: 5, tick: true, phase: Over},
+			{at: 6, status: alert.Firing, change: FirstFiring, loud: true, message: true, phase: Open},
+		}},
+		"a comment is the first that is heard of a ticket that is closed": {story: []told{
+			{at: 0, status: alert.Resolved, deed: Commented, text: "thanks", change: Commented, message: true, phase: Over},
+			{at: 1, status: alert.Resolved, phase: Over},
+			{at: 2, status: alert.Resolved, deed: Commented, text: "bye", change: Commented, message: true, phase: Over},
+		}},
+		"a comment on a story that was given up is a comment": {expires: 24 * time.Hour, story: []told{
+			{at: 0, status: alert.Firing, change: FirstFiring, loud: true, message: true, phase: Open, next: day},
+			{at: day, tick: true, change: Vanishes, phase: Unheard},
+			{at: day + 1, status: alert.Firing, deed: Commented, text: "still there?", change: Commented, message: true, phase: Open, next: 2*day + 1},
+			{at: day + 2, status: alert.Resolved, change: AllResolved, message: true, phase: Over},
+		}},
+		"a severity that rose and fell while the route was muted must wake nobody": {story: []told{
+			{at: 0, status: alert.Firing, change: FirstFiring, loud: true, message: true, phase: Open},
+			{at: 1, status: alert.Firing, severity: "critical", muted: true, phase: Open, next: 2},
+			{at: 1.5, status: alert.Firing, severity: "info", muted: true, phase: Open, next: 2.5},
+			{at: 3, status: alert.Firing, change: Updated, message: true, phase: Open},
+			{at: 4, status: alert.Firing, severity: "critical", change: SeverityRises, loud: true, message: true, phase: Open},
 		}},
 		"a comment is the first that is heard of a ticket": {story: []told{
 			{at: 0, status: alert.Firing, deed: Commented, text: "hm", change: FirstFiring, loud: true, message: true, phase: Open},
@@ -138,6 +159,26 @@ func TestStoriesOfEvents(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { playEvents(t, c.expires, c.story) })
 	}
+}
+
+// TestAReminderIsOneThoughItsWordsHaveChanged is Grafana, whose annotations
+// hold the value: without it nobody would hear again of what goes on for days.
+func TestAReminderIsOneThoughItsWordsHaveChanged(t *testing.T) {
+	var g Group
+	spec := Spec{Source: "grafana", Ready: true, Targets: []Target{{Destination: "ops"}}}
+	var changes []Change
+	for i, at := range []float64{0, 1, 5, 240, 241, 480} {
+		a := named("a", alert.Firing, minute(0))
+		a.Annotations = map[string]string{"summary": fmt.Sprintf("CPU is at %d %%", 90+i)}
+		g, _ = Receive(g, Received{Spec: spec, Alerts: []alert.Alert{a}, Snapshot: true, Repeats: true, Event: &Event{}}, minute(at))
+		var due []Due
+		g, due = Advance(g, Tick{}, minute(at))
+		for _, d := range due {
+			changes = append(changes, d.Change)
+		}
+	}
+	require.Equal(t, []Change{FirstFiring, Reworded, Reworded, Reminds, Reworded, Reminds}, changes)
+	require.Contains(t, g.Alerts[0].Annotations["summary"], "95", "the card says what is so now")
 }
 
 func TestAStoryRemembersWhoDidWhatAndWhenItBegan(t *testing.T) {

@@ -70,6 +70,8 @@ type Group struct {
 	Remind bool `json:"rm,omitempty"`
 	// Deed is what an event said was done and nobody was told of yet.
 	Deed Change `json:"de,omitempty"`
+	// ToldSeverity is the worst severity in the latest telling.
+	ToldSeverity alert.Severity `json:"ts,omitempty"`
 	// Actor is who brought about what nobody was told of yet, as far as an
 	// event says.
 	Actor string `json:"ac,omitempty"`

@@ -53,7 +53,7 @@ func Receive(g Group, r Received, now time.Time) (Group, bool) {
 	if r.Event != nil && r.Event.ID != 0 && slices.Contains(g.Events, r.Event.ID) {
 		return g, false
 	}
-	if g.Phase == "" || g.Phase == Over && !g.endWaits() {
+	if g.Phase == "" || g.Phase == Over && !g.endWaits() && !g.postscript(r) {
 		return begin(g, r, now)
 	}
 	next := g
@@ -69,6 +69,9 @@ func Receive(g Group, r Received, now time.Time) (Group, bool) {
 	}
 	if r.Snapshot && r.Truncated == 0 && next.missing(r.Alerts) {
 		changed = true
+	}
+	if changed && g.Deed == Nothing && next.Deed == Reworded && next.reminds(g, r, now) {
+		next.Deed, next.Remind = Nothing, true // it reads otherwise, but what matters is that it goes on
 	}
 	if !changed {
 		if g.Spec.Ready && r.Repeats && g.Phase == Open && !g.ToldAt.IsZero() && now.Sub(g.ToldAt) > reminderAge {
@@ -133,6 +136,9 @@ func begin(last Group, r Received, now time.Time) (Group, bool) {
 	}
 	if r.Event != nil {
 		next.record(r.Event, deed, now)
+		if !firing { // else it is the news that it fires
+			next.Deed = deed
+		}
 	}
 	next.settle(now)
 	next.DueAt = next.due(now)
@@ -164,6 +170,10 @@ func (g *Group) merge(r Received, now time.Time) (changed bool) {
 		}
 		m := &g.Alerts[i]
 		if m.State == Resolved && a.Status == alert.Resolved {
+			if r.Event != nil && r.Event.Deed != Nothing { // it reads otherwise now
+				a.StartsAt, a.EndsAt = m.StartsAt, m.EndsAt
+				m.Alert = a
+			}
 			continue
 		}
 		if a.Labels == nil { // an end without words
@@ -233,7 +243,7 @@ func (g *Group) settle(now time.Time) {
 		g.Phase = Open
 	case unseen > 0:
 		g.Phase = Unheard
-	default:
+	case g.Phase != Over:
 		g.Phase = Over
 		g.OverAt = now
 	}

@@ -108,6 +108,8 @@ func (g *Group) change() (Change, int) {
 		}
 	}
 	switch {
+	case g.Deed != Nothing && g.Spec.Expires > 0 && firing > 0 && firing == back:
+		return g.deed(worst), 1 // it had been given up, and is alive
 	case firing > 0 && g.ToldAt.IsZero():
 		return FirstFiring, firing
 	case firing > 0 && (toldFiring == 0 || g.OverAt.After(g.ToldAt)):
@@ -116,6 +118,8 @@ func (g *Group) change() (Change, int) {
 		return SeverityRises, joined + back
 	case joined > 0 && toldWorst == alert.SeverityCritical && worst == alert.SeverityCritical:
 		return JoinsCritical, joined
+	case firing == 0 && g.ToldAt.IsZero() && g.Deed != Nothing:
+		return g.Deed, 1 // of what was over when it was first heard of
 	case firing == 0 && g.ToldAt.IsZero() && cameAndWent > 0:
 		return AllResolved, cameAndWent
 	case firing == 0 && resolved > 0 && g.quiet():
@@ -123,7 +127,7 @@ func (g *Group) change() (Change, int) {
 	case g.Phase == Over && !g.ToldAt.IsZero() && !g.endTold():
 		return AllResolved, 0 // the last ones were inhibited, and nobody knew of them
 	case g.Deed != Nothing:
-		return g.Deed, 1
+		return g.deed(worst), 1
 	case joined > 0 && resolved > 0 && worst < toldWorst:
 		return SeverityFalls, joined
 	case joined+back > 0:
@@ -139,10 +143,24 @@ func (g *Group) change() (Change, int) {
 // quiet says that nothing fires, inhibited alerts included.
 func (g *Group) quiet() bool { return g.Phase == Over || g.Phase == Unheard }
 
-// endTold says that the latest telling, reminders apart, was of an end.
+// deed is what an event said, compared with what was told: a severity that
+// rose and fell again is news, but none that must reach anybody.
+func (g *Group) deed(worst alert.Severity) Change {
+	if g.Deed == SeverityRises && worst <= g.ToldSeverity {
+		return Updated
+	}
+	return g.Deed
+}
+
+// endTold says that the latest telling, reminders and deeds apart, was of an
+// end, or that there was nothing to end.
 func (g *Group) endTold() bool {
-	n := len(g.History)
-	return n > 0 && g.History[n-1].Change == AllResolved
+	for _, h := range slices.Backward(g.History) {
+		if h.Rev == 0 {
+			return h.Change == AllResolved
+		}
+	}
+	return len(g.History) > 0
 }
 
 func (g *Group) reminderDue(now time.Time) bool {
@@ -183,6 +201,7 @@ func (g *Group) tell(change Change, count int, now time.Time) []Due {
 		g.remember(change, count, now)
 	}
 	g.Deed, g.Actor = Nothing, ""
+	g.ToldSeverity = g.Severity()
 	for i := range g.Alerts {
 		if m := &g.Alerts[i]; !m.Inhibited {
 			m.Told = m.State
