@@ -269,27 +269,25 @@ func (t *teller) smallPrint(s *Story) string {
 
 // preview is the text of the notification: how bad, what, and where.
 func (t *teller) preview(s *Story) string {
-	word := s.Severity
 	state := s.State
 	switch state {
 	case string(group.Resolved):
-		word, state = "resolved", s.Duration
+		state = s.Duration
 	case string(group.Unseen):
-		state = "no news"
-	case string(group.Firing):
-		if t.in.Reminder {
-			state = "still firing"
-		}
-	}
-	if word == "" {
-		word = "firing"
 		state = ""
+	case string(group.Firing):
+		switch {
+		case t.in.Reminder:
+			state = "still firing"
+		case s.Severity == "":
+			state = "" // the word says it
+		}
 	}
 	name := s.Name
 	if name == "" {
 		name = s.Title
 	}
-	text := "[" + strings.ToUpper(word) + "] " + shorten(oneLine(name), 60)
+	text := "[" + s.Word + "] " + shorten(oneLine(name), 60)
 	if state != "" {
 		text += " " + state
 	}
