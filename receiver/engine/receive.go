@@ -75,19 +75,23 @@ func (c *compiled) assign(known []group.Group, s ingest.Snapshot) []part {
 		}
 	}
 	for _, a := range s.Alerts {
-		member := false
+		member, escalates := false, false
 		for i := range members {
 			if _, here := members[i][a.Fingerprint]; here {
 				parts[i].alerts = append(parts[i].alerts, a)
 				member = true
+				escalates = escalates || s.Event != nil && worse(&parts[i].group, a)
 			}
 		}
-		if member {
+		if member && !escalates {
 			continue
 		}
 		for _, node := range c.nodes(s.Destination, a.Labels) {
 			key := node.Key(s.Origin, a.Fingerprint)
 			i, ok := byKey[key]
+			if ok && i < len(members) && has(members[i], a.Fingerprint) {
+				continue // it is there already
+			}
 			if !ok {
 				i = len(parts)
 				byKey[key] = i
@@ -98,6 +102,26 @@ func (c *compiled) assign(known []group.Group, s ingest.Snapshot) []part {
 		}
 	}
 	return parts
+}
+
+// worse says whether an event makes more of its alert than the group knew, or
+// whether the group's route tells nobody: then the routes are asked anew, for
+// others than those who know it already.
+func worse(g *group.Group, a alert.Alert) bool {
+	if len(g.Spec.Targets) == 0 {
+		return true
+	}
+	for i := range g.Alerts {
+		if m := &g.Alerts[i]; m.Fingerprint == a.Fingerprint {
+			return a.Severity() > m.Severity()
+		}
+	}
+	return false
+}
+
+func has(set map[alert.Fingerprint]struct{}, fp alert.Fingerprint) bool {
+	_, ok := set[fp]
+	return ok
 }
 
 // nodes are the routes of an alert: those that match, or the one straight to

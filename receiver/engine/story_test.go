@@ -55,3 +55,43 @@ func TestWhatAnEventMeansToAStoryThatIsKnown(t *testing.T) {
 	}
 	require.Equal(t, map[string]string{"status": "Doing"}, comment.Labels, "the source's own map must stay as it is")
 }
+
+func TestAnEventThatGetsWorseReachesThoseWhoOnlyWantTheWorst(t *testing.T) {
+	test(t, "beside those who know of it", func(r *rig) {
+		r.start(base)
+		defer r.stop()
+		send := func(severity string, status alert.Status) {
+			a := labeled("Ticket", severity)
+			a.Fingerprint, a.Status = 7, status
+			s := ingest.Snapshot{Source: "jira", Origin: "events jira OPS-1", Alerts: []alert.Alert{a}, Event: &group.Event{}}
+			require.NoError(r.t, r.engine.Snapshot(r.t.Context(), s))
+		}
+		send("warning", alert.Firing)
+		r.expect("ops: Ticket warning")
+		send("critical", alert.Firing)
+		r.expect("ops: Ticket critical", "sre: Ticket critical")
+		send("critical", alert.Firing)
+		r.expect()
+		send("warning", alert.Firing)
+		r.expect("ops: Ticket warning", "sre: Ticket warning")
+		send("warning", alert.Resolved)
+		r.expect("ops: Ticket resolved", "sre: Ticket resolved")
+	})
+	test(t, "though its route told nobody when it began", func(r *rig) {
+		r.start("destinations: [ops]\nroutes: [{matchers: [severity=critical], destinations: [sre]}, {matchers: [alertname=Ticket], destinations: []}]")
+		defer r.stop()
+		send := func(severity string) {
+			a := labeled("Ticket", severity)
+			a.Fingerprint = 7
+			s := ingest.Snapshot{Source: "jira", Origin: "events jira OPS-1", Alerts: []alert.Alert{a}, Event: &group.Event{}}
+			require.NoError(r.t, r.engine.Snapshot(r.t.Context(), s))
+		}
+		send("info")
+		send("warning")
+		r.expect()
+		send("critical")
+		r.expect("sre: Ticket critical")
+		send("info")
+		r.expect("sre: Ticket info")
+	})
+}
