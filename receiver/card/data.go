@@ -37,8 +37,7 @@ type Data struct {
 	// ID is the id that people type, "" before there is one.
 	ID string
 
-	event  original // of the first alert that has one; see Event
-	teller *teller  // for a card that tells the group in other words
+	event original // of the first alert that has one; see Event
 }
 
 // Alert is Alertmanager's alert, its numbers and what we know of it.
@@ -84,7 +83,6 @@ func dataOf(in Input, t *teller, story *Story) *Data {
 		RouteLabels:       KV(g.Sender.RouteLabels),
 		ExternalURL:       g.Sender.ExternalURL,
 		Card:              story,
-		teller:            t,
 	}
 	if in.Reminder {
 		data.NotificationReason = "repeat"

@@ -163,9 +163,9 @@ func (t *teller) apart(m *group.Member, differ []string) string {
 	return labelLine(facts)
 }
 
-// rows are the first n alerts with what sets them apart: the labels in which
-// they differ.
-func (t *teller) rows(differ []string, n int) []Row {
+// rows are the first n alerts with what sets them apart.
+func (t *teller) rows(n int) []Row {
+	differ := t.differing()
 	rows := make([]Row, 0, min(n, len(t.members)))
 	for _, m := range t.members[:min(n, len(t.members))] {
 		row := Row{State: string(m.State), Summary: t.ownSummary(m)}

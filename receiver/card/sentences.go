@@ -103,18 +103,16 @@ func (t *teller) times(state string) (duration, since string) {
 	return duration, t.words.began + " " + t.wall.time(from) + ", " + t.words.resolved + " " + t.wall.timeZone(over)
 }
 
-// span is when it began and ended, and how long it took or takes.
-func (t *teller) span(state string) (began, ended, took string) {
-	from, until := t.since, t.in.Now
-	began = t.wall.timeZone(from)
+// took is how long it took, or takes until now; "" when nobody knows.
+func (t *teller) took(state string) string {
+	until := t.in.Now
 	if state == string(group.Resolved) {
 		until = t.over()
-		ended = t.wall.timeZone(until)
 	}
-	if !from.IsZero() && from.Before(until) && state != string(group.Unseen) {
-		took = durationWords(until.Sub(from))
+	if t.since.IsZero() || !t.since.Before(until) || state == string(group.Unseen) {
+		return ""
 	}
-	return began, ended, took
+	return durationWords(until.Sub(t.since))
 }
 
 // over is when the last alert ended.

@@ -25,25 +25,48 @@ type Story struct {
 	Name        string // the alerts' common name, "" when they differ
 	Where       string // Markdown: the labels that say where, "site **fra1** · team **ops**"
 	Since       string // "since 10:02 UTC", "fired 10:02, resolved 10:05 UTC"
-	Began       string // "10:02 UTC"; "" when nobody knows
-	Ended       string // "10:05 UTC"; "" while it is not resolved
-	Took        string // from Began to Ended, or until now: "3 min"; "" when nobody knows
 	Summary     string // Markdown; "" when the alerts differ in it
 	Description string // Markdown; "" when the alerts differ in it
 	Notices     []string
 	Facts       []Fact // what else the alerts have in common
 	Rows        []Row  // one for each alert, worst first; none when there is one alert
-	Worst       string // Markdown: what sets the worst alert apart, "rack **r1**"; "" when there is one alert
 	Hidden      int    // how many alerts have no row; {{ more .Card.Hidden }} says so
 	History     string // "10:02 fired · 10:05 2 joined"; "" when there is little to tell
 	Comments    []Comment
-	Deed        Comment // what somebody did last; zero when nobody did anything
 	Links       []Link
 	Picture     string // the URL of a picture that the source made, "" without one
 	SmallPrint  string // "Alertmanager · DatacenterTemperature · #k3f9"
 	Preview     string // the text that a phone shows
 	Speak       string // the text that is read aloud
+
+	teller *teller // for what only some cards ask
 }
+
+// Began is when it began, "10:02 UTC"; "" when nobody knows.
+func (s *Story) Began() string { return s.teller.wall.timeZone(s.teller.since) }
+
+// Ended is when it was resolved, "10:05 UTC"; "" while it is not.
+func (s *Story) Ended() string {
+	if s.State != string(group.Resolved) {
+		return ""
+	}
+	return s.teller.wall.timeZone(s.teller.over())
+}
+
+// Took is how long it took, or takes until now: "3 min"; "" when nobody knows.
+func (s *Story) Took() string { return s.teller.took(s.State) }
+
+// Worst is what sets the worst alert apart from the others, as Markdown:
+// "rack **r1**"; "" when there is one alert.
+func (s *Story) Worst() string {
+	if len(s.teller.members) < 2 {
+		return ""
+	}
+	return s.teller.apart(s.teller.members[0], s.teller.differing())
+}
+
+// Deed is what somebody did last; zero when nobody did anything.
+func (s *Story) Deed() Comment { return s.teller.deed() }
 
 // Fact is a name with a value.
 type Fact struct {
@@ -115,10 +138,9 @@ var ofAlerts = stateWords{firing: "firing", began: "fired", resolved: "resolved"
 
 // story puts the group into words, with at most rows rows.
 func (t *teller) story(rows int) *Story {
-	s := &Story{State: t.state(), Severity: t.severityWord(), Name: t.name()}
+	s := &Story{State: t.state(), Severity: t.severityWord(), Name: t.name(), teller: t}
 	s.Style, s.Color = t.looks(s.State)
 	s.Duration, s.Since = t.times(s.State)
-	s.Began, s.Ended, s.Took = t.span(s.State)
 	s.Word = word(s)
 	s.Status = t.status(s)
 	s.Summary, s.Description = t.texts()
@@ -126,13 +148,11 @@ func (t *teller) story(rows int) *Story {
 	s.Where, s.Facts = t.facts()
 	s.Notices = t.notices()
 	if len(t.members) > 1 {
-		differ := t.differing()
-		s.Rows = t.rows(differ, min(rows, maxRows))
-		s.Worst = t.apart(t.members[0], differ)
+		s.Rows = t.rows(min(rows, maxRows))
 		s.Hidden = len(t.members) - len(s.Rows)
 	}
 	s.History = t.history()
-	s.Comments, s.Deed = t.comments(), t.deed()
+	s.Comments = t.comments()
 	s.Links, s.Picture = t.links(s.State), t.picture()
 	s.SmallPrint = t.smallPrint(s)
 	s.Preview = t.preview(s)

@@ -32,8 +32,8 @@ func tell(data *Data, pairs ...any) (*Data, error) {
 	if data == nil || data.Card == nil {
 		return nil, fmt.Errorf("tell: there is no group to tell of")
 	}
-	told, story, t := *data, *data.Card, *data.teller
-	told.Card, told.teller = &story, &t
+	told, story, t := *data, *data.Card, *data.Card.teller
+	told.Card, story.teller = &story, &t
 	texts := map[string]*string{
 		"Severity": &story.Severity, "Word": &story.Word, "Style": &story.Style, "Color": &story.Color, "Status": &story.Status,
 		"Duration": &story.Duration, "Title": &story.Title, "Where": &story.Where, "Since": &story.Since,
@@ -69,7 +69,7 @@ func tell(data *Data, pairs ...any) (*Data, error) {
 		case "Firing", "Began", "Resolved", "Ended":
 			story.Duration, story.Since = t.times(story.State)
 			story.Status = t.status(&story)
-			story.Rows = t.rows(t.differing(), len(story.Rows))
+			story.Rows = t.rows(len(story.Rows))
 			story.History = t.history()
 		}
 		return nil
@@ -130,10 +130,10 @@ func facts(pairs ...any) ([]Fact, error) {
 // others is the facts that the alerts have in common, apart from the labels
 // and annotations that are named.
 func others(data *Data, shown ...string) []Fact {
-	if data == nil || data.teller == nil {
+	if data == nil || data.Card == nil {
 		return nil
 	}
-	return data.teller.rest(shown)
+	return data.Card.teller.rest(shown)
 }
 
 // without is facts apart from those of these names.
@@ -144,10 +144,10 @@ func without(list []Fact, names ...string) []Fact {
 // rows is the rows of a group, each named by the first of these labels or
 // annotations that its alert has.
 func rows(data *Data, naming ...string) []Row {
-	if data == nil || data.teller == nil {
+	if data == nil || data.Card == nil {
 		return nil
 	}
-	return data.teller.rowsOf(data.Card.Rows, naming)
+	return data.Card.teller.rowsOf(data.Card.Rows, naming)
 }
 
 // links puts buttons before those of the group: titles and URLs take turns.
