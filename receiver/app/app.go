@@ -212,22 +212,15 @@ func (a *App) tryReload(ctx context.Context) error {
 		return err
 	}
 	if c.Public() { // before anything is changed: its port may be taken
-		if err := a.public.set(ctx, true); err != nil {
+		if err := a.public.set(true); err != nil {
 			return err
 		}
 	}
 	if err := a.engine.Reload(ctx, relay); err != nil {
-		return err
+		return errors.Join(err, a.public.set(a.live.Load().Public()))
 	}
 	a.live.Store(c)
-	if !c.Public() {
-		grace, cancel := context.WithTimeout(ctx, requestGrace)
-		defer cancel()
-		if err := a.public.set(grace, false); err != nil {
-			a.log.Warn("Events were cut off; their senders will try again", "err", err)
-		}
-	}
-	return nil
+	return a.public.set(c.Public())
 }
 
 // Run serves until ctx ends. Then it takes no more requests, answers those
@@ -238,7 +231,7 @@ func (a *App) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := a.public.set(ctx, a.live.Load().Public()); err != nil {
+	if err := a.public.set(a.live.Load().Public()); err != nil {
 		for _, listener := range listeners {
 			_ = listener.Close()
 		}
@@ -277,14 +270,13 @@ func (a *App) Run(ctx context.Context) (err error) {
 	a.log.Info("Stopping: requests and deliveries that are under way will end first")
 	grace, cancel := context.WithTimeout(context.Background(), requestGrace)
 	defer cancel()
-	shut := a.public.set(grace, false)
-	if main := a.server.Shutdown(grace); main != nil {
-		shut = main
+	var outside sync.WaitGroup
+	outside.Go(func() { _ = a.public.set(false) }) // closing has no error
+	if shut := a.server.Shutdown(grace); shut != nil {
+		a.log.Warn("Requests were cut off; their senders will try again", "err", shut)
 		_ = a.server.Close()
 	}
-	if shut != nil {
-		a.log.Warn("Requests were cut off; their senders will try again", "err", shut)
-	}
+	outside.Wait()
 	stop()
 	for ; running > 0; running-- {
 		err = errors.Join(err, <-done)

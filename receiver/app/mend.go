@@ -55,11 +55,14 @@ func (m *mend) tell() {
 // mended takes note of a configuration that is in force. What an earlier
 // process told is over too.
 func (m *mend) mended(ctx context.Context) {
+	m.mu.Lock()
+	over := m.alert(alert.Resolved)
+	m.mu.Unlock()
 	m.stop()
 	if !slices.ContainsFunc(m.engine.Reported(), func(a alert.Alert) bool { return a.Name() == reloadFailed }) {
 		return
 	}
-	if err := m.engine.Report(ctx, m.alert(alert.Resolved)); err != nil {
+	if err := m.engine.Report(ctx, over); err != nil {
 		m.log.Error("That the configuration is mended could not be stored; the next reload tells it", "err", err)
 	}
 }
@@ -77,6 +80,7 @@ func (m *mend) stop() {
 // reloadFailed is the name of the alert.
 const reloadFailed = "TeamsrelayReloadFailed"
 
+// alert is the alert about what is broken. The lock must be held.
 func (m *mend) alert(status alert.Status) alert.Alert {
 	host, err := os.Hostname()
 	if err != nil {

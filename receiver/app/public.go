@@ -8,6 +8,17 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"time"
+
+	"golang.org/x/net/netutil"
+)
+
+const (
+	// maxPublic is how many connections strangers may have open.
+	maxPublic = 500
+	// publicGrace is how long a request from outside may hold up the end of
+	// its listener. Its sender tries again.
+	publicGrace = 2 * time.Second
 )
 
 // public is the listener for those who cannot sign in to the main one:
@@ -25,8 +36,8 @@ type public struct {
 }
 
 // set opens or closes the listener. Closing answers the requests that are
-// under way, until ctx ends.
-func (p *public) set(ctx context.Context, wanted bool) error {
+// under way, for a short while.
+func (p *public) set(wanted bool) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
@@ -36,18 +47,21 @@ func (p *public) set(ctx context.Context, wanted bool) error {
 		p.log.Warn("The configuration has sources of events from outside, and --public.listen-address is empty: they can only post to the main listener")
 		return nil
 	case !wanted:
-		err := p.open.Shutdown(ctx)
-		if err != nil {
+		grace, cancel := context.WithTimeout(context.Background(), publicGrace)
+		defer cancel()
+		if err := p.open.Shutdown(grace); err != nil {
+			p.log.Warn("Events were cut off; their senders will try again", "err", err)
 			_ = p.open.Close()
 		}
 		p.open = nil
 		p.log.Info("The public listener is closed", "address", p.at.String())
-		return err
+		return nil
 	}
 	listener, err := net.Listen("tcp", p.address)
 	if err != nil {
 		return fmt.Errorf("%w; --public.listen-address must be HOST:PORT on this machine, and nothing else may listen there; events with a token need it, and --public.listen-address= turns it off", err)
 	}
+	listener = netutil.LimitListener(listener, maxPublic)
 	p.open, p.at = p.server(), listener.Addr()
 	p.log.Info("Taking events from outside", "address", p.at.String())
 	go func(server *http.Server) {

@@ -124,7 +124,7 @@ func New(o Options) (Handlers, error) {
 	mux.HandleFunc("GET /api/v1/destinations", s.destinations)
 	mux.Handle("POST /api/v1/destinations/{name}/test", s.admin(s.test))
 	outside := http.NewServeMux()
-	outside.Handle("/events/{source}", takes(true))
+	outside.Handle("/events/{source}", new(room).within(takes(true)))
 	return Handlers{Main: mux, Public: outside}, nil
 }
 

@@ -36,6 +36,9 @@ func (h *Handler) writer() answer.Writer {
 // Webhook takes POST /alertmanager and POST /alertmanager/{destination}.
 func (h *Handler) Webhook(w http.ResponseWriter, r *http.Request) {
 	out := h.writer()
+	if !out.Program(w, r) {
+		return
+	}
 	destination := ""
 	if name := r.PathValue("destination"); name != "" {
 		if destination = h.Destination(name); destination == "" {
@@ -73,6 +76,9 @@ func (h *Handler) Webhook(w http.ResponseWriter, r *http.Request) {
 // Alerts takes POST /api/v2/alerts.
 func (h *Handler) Alerts(w http.ResponseWriter, r *http.Request) {
 	out := h.writer()
+	if !out.Program(w, r) {
+		return
+	}
 	body, ok := out.Body(w, r, smaller)
 	if !ok {
 		return

@@ -15,6 +15,10 @@ import (
 // MaxBody is the largest body that is taken, in bytes (design §6).
 const MaxBody = 10 << 20
 
+// firstRead is how much room a body gets before any of it has come, in bytes:
+// enough for nearly all.
+const firstRead = 64 << 10
+
 // Writer reads requests and answers them.
 type Writer struct {
 	Logger *slog.Logger
@@ -30,7 +34,9 @@ func (a Writer) Body(w http.ResponseWriter, r *http.Request, smaller string) ([]
 		a.tooLarge(w, r, smaller)
 		return nil, false
 	}
-	body := make([]byte, 0, max(r.ContentLength+1, 512)) // one more, so that the end is seen without growing
+	// Memory is for what has come, not for what is announced. One more than
+	// that, so that the end is seen without growing.
+	body := make([]byte, 0, min(max(r.ContentLength+1, 512), firstRead))
 	reader := http.MaxBytesReader(w, r.Body, MaxBody)
 	for {
 		n, err := reader.Read(body[len(body):cap(body)])
@@ -53,6 +59,20 @@ func (a Writer) Body(w http.ResponseWriter, r *http.Request, smaller string) ([]
 			body = append(body, 0)[:len(body)]
 		}
 	}
+}
+
+// Program lets requests of programs through, and answers those of pages in a
+// browser: a page of another site could make its visitor's browser send
+// alerts. Browsers say who they are in headers that pages cannot change, in
+// some of them only to https and to localhost.
+func (a Writer) Program(w http.ResponseWriter, r *http.Request) bool {
+	agent := r.UserAgent()
+	page := r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != "" ||
+		strings.HasPrefix(agent, "Mozilla/") && !strings.Contains(agent, "PowerShell")
+	if page {
+		a.Refuse(w, r, http.StatusForbidden, errors.New("the request is from a browser"), "alerts and events are sent by programs; try it with curl")
+	}
+	return !page
 }
 
 func (a Writer) tooLarge(w http.ResponseWriter, r *http.Request, smaller string) {

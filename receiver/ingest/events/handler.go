@@ -40,20 +40,20 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		out.Refuse(w, r, http.StatusMethodNotAllowed, fmt.Errorf("events are not sent with %s", clip(r.Method)), "send them with POST, PUT or GET")
 		return
 	}
-	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" && site != "none" {
-		out.Refuse(w, r, http.StatusForbidden, errors.New("the request is from a page of another site"), "events are sent by programs, not by pages in a browser")
+	if !out.Program(w, r) {
 		return
 	}
 	name := r.PathValue("source")
 	source := h.Source(name)
+	if h.Public && (source == nil || !source.Authenticated()) { // nobody outside learns which of the two
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		out.Refuse(w, r, http.StatusUnauthorized, fmt.Errorf("no event source %q takes this from outside", clip(name)),
+			"only sources with a token, basic_auth or hmac in the configuration do; the others send to the main listener")
+		return
+	}
 	if source == nil {
 		out.Refuse(w, r, http.StatusNotFound, fmt.Errorf("there is no event source %q", clip(name)),
 			"add it under events: in the configuration, and reload")
-		return
-	}
-	if h.Public && !source.Authenticated() {
-		out.Refuse(w, r, http.StatusForbidden, errors.New("this source asks nobody who they are, so it takes no events from outside"),
-			"give it a token, basic_auth or hmac in the configuration, or send to the main listener")
 		return
 	}
 	if err, hint := source.check.headers(r); err != nil {

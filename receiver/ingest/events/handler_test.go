@@ -149,11 +149,27 @@ func (zeros) Read(p []byte) (int, error) {
 }
 
 func TestAPageInABrowserCannotSendEvents(t *testing.T) {
-	b := newBench(t, Config{Preset: "generic"})
-	require.Equal(t, http.StatusForbidden, b.send("GET", "/events/shop?a=b", "", "Sec-Fetch-Site", "cross-site").Code,
-		"an image in any page could make alerts on a receiver on the reader's machine")
-	require.Empty(t, b.taken)
-	require.Equal(t, http.StatusOK, b.send("GET", "/events/shop?a=b", "", "Sec-Fetch-Site", "none").Code, "somebody tries the URL")
+	const browser = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0 Safari/537.36"
+	for name, c := range map[string]struct {
+		method string
+		header []string
+		status int
+	}{
+		"an image in a page of another site":             {"GET", []string{"Sec-Fetch-Site", "cross-site"}, http.StatusForbidden},
+		"a link in a mail":                               {"GET", []string{"Sec-Fetch-Site", "none", "Sec-Fetch-Mode", "navigate"}, http.StatusForbidden},
+		"a form":                                         {"POST", []string{"Origin", "http://evil.example"}, http.StatusForbidden},
+		"a page without an origin":                       {"POST", []string{"Origin", "null"}, http.StatusForbidden},
+		"a page whose name was pointed at this machine":  {"POST", []string{"Origin", "http://shop.example", "Sec-Fetch-Site", "same-origin"}, http.StatusForbidden},
+		"an image, where the browser says only its name": {"GET", []string{"User-Agent", browser}, http.StatusForbidden},
+		"a program":                                      {"GET", []string{"User-Agent", "curl/8.14.1"}, http.StatusOK},
+		"a script in PowerShell":                         {"GET", []string{"User-Agent", "Mozilla/5.0 (Windows NT; Windows NT 10.0; en-US) WindowsPowerShell/5.1.20348.2849"}, http.StatusOK},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, Config{Preset: "generic"})
+			require.Equal(t, c.status, b.send(c.method, "/events/shop?a=b", `{"a":"b"}`, c.header...).Code)
+			require.Equal(t, c.status == http.StatusOK, len(b.taken) > 0)
+		})
+	}
 }
 
 func TestASelectionThatTellsNothingIsTaken(t *testing.T) {
@@ -328,9 +344,9 @@ func TestAPublicListenerTakesNothingOfSourcesThatAskNobody(t *testing.T) {
 	b := newBench(t, Config{Preset: "generic"})
 	b.Public = true
 	w := b.send("POST", "/events/shop", `{"a":"b"}`)
-	require.Equal(t, http.StatusForbidden, w.Code)
+	require.Equal(t, http.StatusUnauthorized, w.Code)
 	_, hint := explained(t, w)
-	require.Contains(t, hint, "give it a token")
+	require.Contains(t, hint, "only sources with a token")
 	require.Empty(t, b.taken)
 
 	b = newBench(t, Config{Preset: "generic", Token: "t"})

@@ -183,7 +183,7 @@ func TestStoriesOfThePresets(t *testing.T) {
 			"cloud_priority: severity_rose loudly",
 			"cloud_resolved: resolved",
 			"cloud_resolved: nothing",
-			"cloud_comment_when_done: resolved",
+			"cloud_comment_when_done: commented",
 			"cloud_comment_when_done: nothing",
 			"cloud_reopened: fired loudly",
 			"cloud_deleted: resolved",
