@@ -58,7 +58,7 @@ func (d *Deliverer) render(a *attempt, g group.Group) card.Message {
 	now := d.now()
 	in := card.Input{
 		Group: g, Now: now, Location: d.location,
-		Reminder: reminder(&a.post, &g), Shown: a.post.Shown,
+		Reminder: reminder(&a.post, &g), Shown: a.post.Carded,
 	}
 	if late := now.Sub(a.post.Since); late > lateAfter {
 		in.Late = late

@@ -223,7 +223,7 @@ func (t *turn) cover(a *attempt, posts []covered) error {
 		if a.outcome.Kind == teams.Delivered {
 			// The digest is no card of this post that could be edited.
 			t.observeDelay(p.Since)
-			p.Delivered(c.rev, "", false, t.now)
+			p.Digested(c.rev, t.now)
 		} else {
 			t.giveUp(&p, a.outcome.Reason, a.outcome.Message)
 		}

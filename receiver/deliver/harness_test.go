@@ -30,6 +30,7 @@ type message struct {
 	Groups   []string
 	Rev      int
 	Reminder bool
+	Shown    int // what the card takes for known
 	Late     time.Duration
 	Bytes    int
 
@@ -139,7 +140,7 @@ func testCard(m message) card.Message {
 
 func fromInput(kind string, in card.Input, limit card.Limit) card.Message {
 	return testCard(message{Kind: kind, Groups: []string{in.Group.Key}, Rev: in.Group.Rev,
-		Reminder: in.Reminder, Late: in.Late, Bytes: limit.Bytes})
+		Reminder: in.Reminder, Shown: in.Shown, Late: in.Late, Bytes: limit.Bytes})
 }
 
 var testCards = Cards{

@@ -168,6 +168,14 @@ func TestWhatComesWhileADigestIsUnderWayStaysDue(t *testing.T) {
 		require.Equal(t, 2, told["g1"], "its second change is told after the digest")
 		require.Equal(t, 1, told["g2"])
 		require.Equal(t, 2, o.post("g1").Shown)
+		again := 0
+		for _, m := range o.channel.messages() {
+			if m.Kind == "card" && m.Rev == 2 {
+				again++
+				require.Zero(t, m.Shown, "a digest quotes nobody, so what people wrote before it is news to this card")
+			}
+		}
+		require.Equal(t, 1, again)
 	})
 }
 

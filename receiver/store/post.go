@@ -29,9 +29,12 @@ type Post struct {
 	Title       string // a few words for lists and the log: what it is about
 
 	State State
-	Want  int  // revision of the group that should be there
-	Shown int  // revision that is there; 0: nothing yet
-	Loud  bool // what is wanted must reach somebody's attention
+	Want  int // revision of the group that should be there
+	Shown int // revision that is there; 0: nothing yet
+	// Carded is the revision that a card of its own showed last. After a
+	// digest it is behind Shown: a digest counts, and quotes nobody.
+	Carded int
+	Loud   bool // what is wanted must reach somebody's attention
 	// Rank orders the posts of an address, a higher one goes first:
 	// RankLoudCritical, RankLoud, RankQuiet.
 	Rank int
@@ -83,10 +86,18 @@ func (p *Post) Begin(now time.Time) {
 	p.UpdatedAt = now
 }
 
-// Delivered records that revision rev is there. editable says whether the
-// message can be changed later, which is what tells shown from accepted.
+// Digested records that a digest told of revision rev.
+func (p *Post) Digested(rev int, now time.Time) {
+	carded := p.Carded
+	p.Delivered(rev, "", false, now)
+	p.Carded = carded
+}
+
+// Delivered records that a card with revision rev is there. editable says
+// whether the message can be changed later, which is what tells shown from
+// accepted.
 func (p *Post) Delivered(rev int, messageID string, editable bool, now time.Time) {
-	p.Shown = rev
+	p.Shown, p.Carded = rev, rev
 	p.State = Accepted
 	if editable {
 		p.State = Shown

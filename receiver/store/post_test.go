@@ -149,12 +149,21 @@ func TestBeginCountsTheAttempt(t *testing.T) {
 	require.Equal(t, earlier, p.Since, "how late it is counts from the change, not from the attempt")
 }
 
+func TestDigested(t *testing.T) {
+	p := in(store.Sending)
+	p.Carded = 1
+	p.Digested(3, now)
+	require.Equal(t, 3, p.Shown)
+	require.Equal(t, 1, p.Carded, "what people wrote since has not been on a card, and the next one would not quote it")
+	require.Equal(t, store.Accepted, p.State)
+}
+
 func TestDelivered(t *testing.T) {
 	t.Run("what is there is there, and no old reason stays", func(t *testing.T) {
 		p := in(store.Sending)
 		p.Delivered(3, "m2", true, now)
 		require.Equal(t, store.Post{
-			State: store.Shown, Want: 3, Shown: 3, MessageID: "m2",
+			State: store.Shown, Want: 3, Shown: 3, Carded: 3, MessageID: "m2",
 			Since: earlier, NotBefore: earlier, UpdatedAt: now,
 		}, p)
 	})

@@ -9,7 +9,7 @@ import (
 )
 
 const postColumns = `id, group_id, address, destination, card, title, state, want, shown, loud, rank,
-	since, not_before, attempts, message_id, reason, message, dead_letter, updated_at, sending_loud, sending_rank`
+	since, not_before, attempts, message_id, reason, message, dead_letter, updated_at, sending_loud, sending_rank, carded`
 
 // queued are the posts that wait to be sent, sending those under way. The
 // words are those of the partial indices, or SQLite would not use them.
@@ -41,6 +41,7 @@ func scanPost(row []driver.Value) store.Post {
 		UpdatedAt:   moment(row[18]),
 		SendingLoud: row[19].(int64) != 0,
 		SendingRank: int(row[20].(int64)),
+		Carded:      int(row[21].(int64)),
 	}
 }
 
@@ -78,23 +79,23 @@ func (t *tx) Post(id int64) (store.Post, error) {
 func (t *tx) SavePost(p *store.Post) (err error) {
 	if p.ID == 0 {
 		p.ID, err = t.insert(`INSERT INTO posts (group_id, address, destination, card, title, state, want, shown, loud, rank,
-			since, not_before, attempts, message_id, reason, message, dead_letter, updated_at, sending_loud, sending_rank)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			since, not_before, attempts, message_id, reason, message, dead_letter, updated_at, sending_loud, sending_rank, carded)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			p.GroupID, p.Address, p.Destination, p.Card, p.Title, string(p.State),
 			int64(p.Want), int64(p.Shown), flag(p.Loud), int64(p.Rank),
 			nanos(p.Since), nanos(p.NotBefore), int64(p.Attempts), p.MessageID,
-			p.Reason, p.Message, flag(p.DeadLetter), nanos(p.UpdatedAt), flag(p.SendingLoud), int64(p.SendingRank))
+			p.Reason, p.Message, flag(p.DeadLetter), nanos(p.UpdatedAt), flag(p.SendingLoud), int64(p.SendingRank), int64(p.Carded))
 		return err
 	}
 	return t.update(`UPDATE posts SET group_id = ?, address = ?, destination = ?, card = ?, title = ?, state = ?,
 		want = ?, shown = ?, loud = ?, rank = ?, since = ?, not_before = ?, attempts = ?, message_id = ?,
 		reason = ?, message = ?, dead_letter = ?, updated_at = ?,
-		sending_loud = ?, sending_rank = ? WHERE id = ?`,
+		sending_loud = ?, sending_rank = ?, carded = ? WHERE id = ?`,
 		p.GroupID, p.Address, p.Destination, p.Card, p.Title, string(p.State),
 		int64(p.Want), int64(p.Shown), flag(p.Loud), int64(p.Rank),
 		nanos(p.Since), nanos(p.NotBefore), int64(p.Attempts), p.MessageID,
 		p.Reason, p.Message, flag(p.DeadLetter), nanos(p.UpdatedAt),
-		flag(p.SendingLoud), int64(p.SendingRank), p.ID)
+		flag(p.SendingLoud), int64(p.SendingRank), int64(p.Carded), p.ID)
 }
 
 // ready are the posts of an address that may be sent at a time. A post without

@@ -1,0 +1,6 @@
+-- +goose Up
+
+-- The revision that a card of the post's own showed last: after a digest it is
+-- behind shown.
+ALTER TABLE posts ADD COLUMN carded INTEGER NOT NULL DEFAULT 0;
+UPDATE posts SET carded = shown;
