@@ -75,8 +75,8 @@ func TestOnlySourcesWithCredentialsAreTakenFromOutside(t *testing.T) {
 		header []string
 		status int
 	}{
-		"a source without credentials, from outside":       {public + "/events/inside", nil, http.StatusForbidden},
-		"a source that does not exist":                     {public + "/events/nobody", nil, http.StatusNotFound},
+		"a source without credentials, from outside":       {public + "/events/inside", nil, http.StatusUnauthorized},
+		"a source that does not exist":                     {public + "/events/nobody", nil, http.StatusUnauthorized},
 		"nothing but events is outside":                    {public + "/metrics", nil, http.StatusNotFound},
 		"no API outside":                                   {public + "/api/v1/alerts", nil, http.StatusNotFound},
 		"no token":                                         {public + "/events/guarded", nil, http.StatusUnauthorized},
