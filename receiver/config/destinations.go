@@ -28,21 +28,26 @@ func (d *document) destinations(sections []destinationSection, paths map[string]
 	made := make([]Destination, len(sections))
 	for i := range sections {
 		s, at := &sections[i], fmt.Sprintf("destinations[%d]", i)
-		switch {
-		case s.Name == "":
-			if !d.Faulty(at + ".name") {
-				d.Wrong(at, "the destination has no name", "add name:, which routes and people call it by")
-			}
-		case seen[s.Name]:
-			d.Wrong(at+".name", "there are two destinations "+yamlfile.Quote(s.Name), "rename one of them")
-		case !plainName.MatchString(s.Name):
-			d.Wrong(at+".name", "a destination cannot be called "+yamlfile.Quote(s.Name), "use up to 63 letters, digits, -, _ and ., beginning with a letter or digit")
-		}
-		seen[s.Name] = true
+		d.name(s.Name, at, "destination", "which routes and people call it by", seen)
 		made[i] = d.destination(s, at)
 		made[i].Paths = d.paths(s.Paths, at, "the destination "+yamlfile.Quote(s.Name), paths)
 	}
 	return made
+}
+
+// name checks the name of one of several things; seen holds those before.
+func (d *document) name(name, at, thing, use string, seen map[string]bool) {
+	switch {
+	case name == "":
+		if !d.Faulty(at + ".name") {
+			d.Wrong(at, "the "+thing+" has no name", "add name:, "+use)
+		}
+	case seen[name]:
+		d.Wrong(at+".name", "there are two "+thing+"s "+yamlfile.Quote(name), "rename one of them")
+	case !plainName.MatchString(name):
+		d.Wrong(at+".name", "no "+thing+" can be called "+yamlfile.Quote(name), "use up to 63 letters, digits, -, _ and ., beginning with a letter or digit")
+	}
+	seen[name] = true
 }
 
 func (d *document) destination(s *destinationSection, at string) Destination {

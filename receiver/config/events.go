@@ -30,20 +30,10 @@ func (d *document) events(sections []eventSection, paths map[string]string) []Ev
 	seen := make(map[string]bool)
 	for i := range sections {
 		s, at := &sections[i], fmt.Sprintf("events[%d]", i)
-		switch {
-		case s.Name == "":
-			if !d.Faulty(at + ".name") {
-				d.Wrong(at, "the event source has no name", "add name:, which stands in its URL: /events/NAME")
-			}
-		case seen[s.Name]:
-			d.Wrong(at+".name", "there are two event sources "+yamlfile.Quote(s.Name), "rename one of them")
-		case !plainName.MatchString(s.Name):
-			d.Wrong(at+".name", "an event source cannot be called "+yamlfile.Quote(s.Name), "use up to 63 letters, digits, -, _ and ., beginning with a letter or digit")
-		}
+		d.name(s.Name, at, "event source", "which stands in its URL: /events/NAME", seen)
 		if slices.Contains(taken, s.Name) {
 			d.Wrong(at+".name", "the source "+yamlfile.Quote(s.Name)+" is there already, and is no event source", "rename this one")
 		}
-		seen[s.Name] = true
 		source, problems := events.New(d.eventConfig(s, at))
 		for _, p := range problems {
 			place := at
