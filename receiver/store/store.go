@@ -170,8 +170,9 @@ type LogTx interface {
 	Deliveries(f DeliveryFilter) ([]Delivery, error)
 	// Prune deletes, of what has not changed since before, up to limit rows
 	// of each kind: episodes that are finished or were given up by their
-	// source together with their posts, and deliveries. It reports whether
-	// anything is left to prune.
+	// source together with their posts and intents, and deliveries. An episode
+	// stays as long as something is to be sent or done for it. It reports
+	// whether anything is left to prune.
 	Prune(before time.Time, limit int) (more bool, err error)
 }
 

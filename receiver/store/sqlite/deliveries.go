@@ -98,7 +98,8 @@ func (t *tx) Prune(before time.Time, limit int) (more bool, err error) {
 		SELECT g.id FROM groups AS g
 		WHERE g.phase IN ('over', 'unheard') AND g.changed_at < ? AND NOT EXISTS (
 			SELECT 1 FROM posts AS p WHERE p.group_id = g.id AND (p.`+queued+` OR p.`+sending+` OR p.updated_at >= ?))
-		ORDER BY g.changed_at LIMIT ?)`, nanos(before), nanos(before), int64(limit))
+			AND NOT EXISTS (SELECT 1 FROM intents AS i WHERE i.group_id = g.id AND (i.state = 'requested' OR i.done_at >= ?))
+		ORDER BY g.changed_at LIMIT ?)`, nanos(before), nanos(before), nanos(before), int64(limit))
 	if err != nil {
 		return false, err
 	}
