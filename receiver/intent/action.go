@@ -91,14 +91,7 @@ func secretsOf(cfg Config) outbound.Secrets {
 			all = append(all, value)
 		}
 	}
-	// Keys of some systems stand in the query of the URL.
-	if _, query, ok := strings.Cut(cfg.URL, "?"); ok {
-		for pair := range strings.SplitSeq(query, "&") {
-			if _, value, _ := strings.Cut(pair, "="); !strings.Contains(value, "{{") && !outbound.IsWeak(value) {
-				all = append(all, value)
-			}
-		}
-	}
+	all = append(append(all, keysOfURL(cfg.URL)...), keysOfBody(cfg.Body)...)
 	return outbound.Hide(append(all, outbound.ProxySignIn(cfg.ProxyURL, cfg.URL)...))
 }
 
@@ -117,7 +110,7 @@ func isSecret(name, value string) bool {
 
 // outcome is what came of one attempt.
 type outcome struct {
-	kind   string // done, retry or failed: a closed set, for metrics
+	kind   string // done, retry or failed: a closed set, for metrics; or absent
 	reason string // in words, "" when it is done
 	wait   time.Duration
 }
@@ -127,6 +120,7 @@ const (
 	done   = "active"
 	retry  = "retry"
 	failed = "failed"
+	absent = "absent" // there was no attempt, as there is no action
 )
 
 // do makes one attempt. It always comes back within the timeout. key is the

@@ -16,6 +16,7 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/alert"
 	"github.com/teamsrelay/teamsrelay/receiver/card"
 	"github.com/teamsrelay/teamsrelay/receiver/group"
+	"github.com/teamsrelay/teamsrelay/receiver/outbound"
 )
 
 // roundTrip answers requests without a network.
@@ -305,4 +306,42 @@ func TestAKeyInTheAddressIsASecret(t *testing.T) {
 	text, err := json.Marshal(a)
 	require.NoError(t, err)
 	require.NotContains(t, string(text), "geheim")
+}
+
+// Systems take their keys in many places, and repeat what they do not like.
+// What they say goes to the log, to cards and to whoever reads the API.
+func TestAKeyInATemplateIsNotQuoted(t *testing.T) {
+	for name, c := range map[string]struct {
+		url, body string
+		said      string
+		want      string
+	}{
+		"a step of the path":            {"https://hooks.example/services/T0AB12CD3/k", "", "no service T0AB12CD3, sorry", "no service <secret>, sorry"},
+		"without a digit, but long":     {"https://hooks.example/x/AbcdefghijKlmnopqrstuv", "", "AbcdefghijKlmnopqrstuv?", "<secret>?"},
+		"next to a value":               {"https://hooks.example/bot12345678:{{ .Verb }}/x", "", "bot12345678:resolve is no bot", "<secret>resolve"},
+		"escaped by the author":         {"https://hooks.example/a%2Bb%3D12345678/x", "", "no a+b=12345678", "no <secret>"},
+		"escaped by the system":         {"https://hooks.example/a+b=12345678/x", "", "no a%2Bb%3D12345678", "no <secret>"},
+		"in the query":                  {"https://hooks.example/x?k=a%2Bgeheim", "", "no a+geheim", "no <secret>"},
+		"in the query, next to a value": {"https://hooks.example/x?k=geheim-{{ .Verb }}", "", "no geheim-resolve", "no <secret>resolve"},
+		"all of the query":              {"https://hooks.example/x?geheim", "", "no geheim", "no <secret>"},
+		"in a placeholder of the URL":   {`https://hooks.example/{{ "geheim-123" }}/x`, "", "no geheim-123", "no <secret>"},
+		"a text of the body":            {"", `{"password": "geheimniskram", "text": {{ .Text }}}`, `{"bad": "geheimniskram"}`, `{"bad": "<secret>"}`},
+		"its name is none":              {"", `{"transition": {"id": "31"}, "text": "{{ .Text }}"}`, `{"transition": "is required"}`, `{"transition": "is required"}`},
+		"a number of the body":          {"", `{"account": 1234567890, "text": {{ .Text }}}`, "no 1234567890", "no <secret>"},
+		"after a condition":             {"", `{"a": {{ if .Text }}"x{{ else }}"y{{ end }}", "password": "geheimniskram"}`, "no geheimniskram", "no <secret>"},
+		"escaped in the body":           {"", `{"password": "ge\"heim\u006eiskram"}`, `no ge"heimniskram`, "no <secret>"},
+		"JSON in the body":              {"", `{"payload": "{\"key\": \"geheim-123\"}"}`, "no geheim-123", "no <secret>"},
+		"a part of a text":              {"", `{"authorization": "Bearer geheim-123"}`, "no geheim-123", "no <secret>"},
+		"in a placeholder of the body":  {"", "{\"a\": {{ `geheim-123` }}}", "no geheim-123", "no <secret>"},
+		"a body full of texts":          {"", `{"a": "` + strings.Repeat("geheim 12345 ", 1000) + `"}`, "no geheim 12345", outbound.NotQuoted},
+		"words of the path":             {"https://jira.example/rest/api/2/comments/transitions", "", "comments and transitions are off in api 2", "comments and transitions are off in api 2"},
+		"what people wrote":             {"", `{"name": {{ .Text }}}`, "there is no alice.example2", "there is no alice.example2"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := action(t, Config{URL: c.url, Body: c.body, Transport: answering(400, c.said)}).
+				do(t.Context(), about(map[string]string{"ticket": "OPS-1"}), card.Press{Verb: Resolve, Text: "alice.example2"}, "k")
+			require.Contains(t, o.reason, c.want)
+			require.NotContains(t, o.reason, "geheim")
+		})
+	}
 }

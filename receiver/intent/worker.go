@@ -21,14 +21,27 @@ import (
 )
 
 const (
-	// giveUpAfter is how long an intent is tried.
-	giveUpAfter = 24 * time.Hour
+	// giveUpAfter is how long an intent is tried, and tryAtLeast how much of
+	// that by a process that was there all the time: after a weekend during
+	// which nothing ran, a day is over before the first attempt.
+	giveUpAfter, tryAtLeast = 24 * time.Hour, time.Hour
+	// lookAgain is how often we look into the store at least: timers move with
+	// the clock, and nobody tells us.
+	lookAgain = time.Minute
+	// away is how long we have not looked when we were not there: the machine
+	// slept, or the clock was set.
+	away = 5 * lookAgain
 	// An intent that was not taken is tried again after about a second, then
 	// after twice as long each time.
 	firstWait, longestWait = time.Second, 5 * time.Minute
 	// longestPause is how long a source that does not answer is left alone
 	// between the intents of different alerts.
 	longestPause = time.Minute
+	// absentWait is how long an intent waits whose action is not there.
+	absentWait = time.Minute
+	// farthest is how far ahead the time of an attempt can be; later ones were
+	// stored while the clock was ahead, and are not waited for.
+	farthest = maxRetryAfter + time.Minute
 	// notNow is how long we wait when the store cannot be used.
 	notNow = 5 * time.Second
 
@@ -57,6 +70,8 @@ type Worker struct {
 
 	mu      sync.Mutex
 	sources map[string]*state
+	// seen is when we were last there, and since from when on without a gap.
+	seen, since time.Time
 }
 
 // state is what is known of a source while we run.
@@ -87,7 +102,23 @@ var (
 
 // Request stores what somebody wants done about an alert, and returns after
 // the commit. store.ErrNotFound: there is no such group.
-func (w *Worker) Request(ctx context.Context, groupID int64, verb, who, text string) (store.Intent, error) {
+func (w *Worker) Request(ctx context.Context, groupID int64, verb, who, text string) (made store.Intent, err error) {
+	now, release := w.Clock.Hold()
+	defer release()
+	err = w.Store.Update(ctx, func(tx store.Tx) (err error) {
+		made, err = w.Add(tx, now, groupID, verb, who, text)
+		return err
+	})
+	if err != nil {
+		return store.Intent{}, err
+	}
+	w.Wake()
+	return made, nil
+}
+
+// Add is Request inside a transaction of the caller, who holds the clock until
+// the commit and calls Wake after it.
+func (w *Worker) Add(tx store.Tx, now time.Time, groupID int64, verb, who, text string) (store.Intent, error) {
 	text = strings.ToValidUTF8(text, "\uFFFD")
 	switch {
 	case !slices.Contains(Verbs, verb):
@@ -95,34 +126,25 @@ func (w *Worker) Request(ctx context.Context, groupID int64, verb, who, text str
 	case utf8.RuneCountInString(text) > maxText, verb != Resolve && strings.TrimSpace(text) == "":
 		return store.Intent{}, ErrText
 	}
-	if runes := []rune(strings.ToValidUTF8(who, "\uFFFD")); len(runes) > maxWho {
+	who = strings.ToValidUTF8(who, "\uFFFD")
+	if runes := []rune(who); len(runes) > maxWho {
 		who = string(runes[:maxWho])
 	}
-	now, release := w.Clock.Hold()
-	defer release()
-	var made store.Intent
-	err := w.Store.Update(ctx, func(tx store.Tx) error {
-		g, err := tx.Group(groupID)
-		if err != nil {
-			return err
-		}
-		if w.action(g.Spec.Source, verb) == nil {
-			return ErrAction
-		}
-		made = store.Intent{
-			GroupID: groupID, Source: g.Spec.Source, Verb: verb, Who: who, Text: text,
-			State: store.IntentRequested, NotBefore: now, RequestedAt: now,
-		}
-		return tx.SaveIntent(&made)
-	})
+	g, err := tx.Group(groupID)
 	if err != nil {
 		return store.Intent{}, err
 	}
-	for _, kind := range []string{done, retry, failed} { // from the start, so that the first one is seen to rise
-		w.total.WithLabelValues(made.Source, verb, kind)
+	if w.action(g.Spec.Source, verb) == nil {
+		return store.Intent{}, ErrAction
 	}
-	w.Wake()
-	return made, nil
+	for _, kind := range []string{done, retry, failed} { // from the start, so that the first one is seen to rise
+		w.total.WithLabelValues(g.Spec.Source, verb, kind)
+	}
+	made := store.Intent{
+		GroupID: groupID, Source: g.Spec.Source, Verb: verb, Who: who, Text: text,
+		State: store.IntentRequested, NotBefore: now, RequestedAt: now,
+	}
+	return made, tx.SaveIntent(&made)
 }
 
 func (w *Worker) action(source, verb string) *Action { return w.Actions(source)[verb] }
@@ -156,10 +178,11 @@ func (w *Worker) Run(ctx context.Context) error {
 // start puts every source to work that has something to do, and says when to
 // look again.
 func (w *Worker) start(ctx context.Context, work *sync.WaitGroup) (wait time.Duration) {
-	const lookAgain = time.Minute // timers move with the clock, and nobody tells us
+	now := w.Clock.Now()
+	w.present(now)
 	var queues []store.IntentQueue
 	err := w.Store.View(ctx, func(tx store.Tx) (err error) {
-		queues, err = tx.IntentQueues()
+		queues, err = tx.IntentQueues(now, now.Add(farthest))
 		return err
 	})
 	if err != nil {
@@ -170,7 +193,6 @@ func (w *Worker) start(ctx context.Context, work *sync.WaitGroup) (wait time.Dur
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	now := w.Clock.Now()
 	wait = lookAgain
 	for _, q := range queues {
 		s := w.sources[q.Source]
@@ -207,7 +229,7 @@ func (w *Worker) work(ctx context.Context, source string) {
 			return
 		case err != nil:
 			if ctx.Err() == nil {
-				w.Logger.Error("An intent cannot be read; trying again", "source", source, "err", err)
+				w.Logger.Error("An intent cannot be read; trying again", "event_source", source, "err", err)
 				w.pause(source, notNow)
 			}
 			return
@@ -217,10 +239,11 @@ func (w *Worker) work(ctx context.Context, source string) {
 			// A stop lets the request end, so that what came of it is known.
 			o = action.do(context.WithoutCancel(ctx), in, card.Press{Verb: i.Verb, Who: i.Who, Text: i.Text, Key: storyKey(&in.Group)}, key)
 		} else {
-			o = outcome{kind: failed, reason: fmt.Sprintf("the configuration has no action %s for the source %s any more", i.Verb, source)}
+			o = outcome{kind: absent, wait: absentWait, reason: fmt.Sprintf(
+				"the configuration has no action %s for the source %s any more; it is done once there is one again", i.Verb, source)}
 		}
 		if err := w.record(context.WithoutCancel(ctx), i, o); err != nil {
-			w.Logger.Error("What came of an intent could not be stored; it is tried again", "source", source, "intent", i.ID, "err", err)
+			w.Logger.Error("What came of an intent could not be stored; it is tried again", "event_source", source, "intent", i.ID, "err", err)
 			w.pause(source, notNow)
 			return
 		}
@@ -234,7 +257,7 @@ func (w *Worker) work(ctx context.Context, source string) {
 func (w *Worker) next(ctx context.Context, source string) (i store.Intent, in card.Input, key string, err error) {
 	now := w.Clock.Now()
 	err = w.Store.View(ctx, func(tx store.Tx) (err error) {
-		if i, err = tx.NextIntent(source, now); err != nil {
+		if i, err = tx.NextIntent(source, now, now.Add(farthest)); err != nil {
 			return err
 		}
 		in = card.Input{Now: now, Location: w.Location}
@@ -251,9 +274,12 @@ func (w *Worker) record(ctx context.Context, i store.Intent, o outcome) error {
 	defer cancel()
 	now, release := w.Clock.Hold()
 	defer release()
-	i.Attempts++
+	known := o.reason == i.Reason
 	i.Reason = o.reason
-	if o.kind == retry && now.Sub(i.RequestedAt) >= giveUpAfter {
+	if o.kind != absent {
+		i.Attempts++
+	}
+	if (o.kind == retry || o.kind == absent) && w.isLate(i, now) {
 		o.kind, i.Reason = failed, "given up after a day: "+o.reason
 	}
 	switch o.kind {
@@ -268,23 +294,48 @@ func (w *Worker) record(ctx context.Context, i store.Intent, o outcome) error {
 		}
 	}
 	err := w.Store.Update(ctx, func(tx store.Tx) error { return tx.SaveIntent(&i) })
-	if errors.Is(err, store.ErrNotFound) {
-		err = nil // its group was deleted meanwhile
-	}
 	if err != nil {
 		return err
 	}
-	w.total.WithLabelValues(i.Source, i.Verb, o.kind).Inc()
-	log := w.Logger.With("source", i.Source, "verb", i.Verb, "intent", i.ID, "attempt", i.Attempts)
+	if o.kind != absent {
+		w.total.WithLabelValues(i.Source, i.Verb, o.kind).Inc()
+	}
+	log := w.Logger.With("event_source", i.Source, "verb", i.Verb, "intent", i.ID, "attempt", i.Attempts)
 	switch o.kind {
 	case done:
 		log.Info("Done in the system that the alert came from")
+	case absent:
+		if !known { // it stays the same until somebody changes the configuration
+			log.Warn("An action is gone from the configuration; what is wanted waits for it", "reason", i.Reason)
+		}
 	case failed:
 		log.Error("Could not be done in the system that the alert came from", "reason", i.Reason)
 	default:
 		log.Warn("Not done yet in the system that the alert came from; trying again", "reason", i.Reason, "at", i.NotBefore)
 	}
 	return nil
+}
+
+// isLate says whether an intent that was not taken is given up: a day after it
+// was requested, and an hour after we began to be there.
+func (w *Worker) isLate(i store.Intent, now time.Time) bool {
+	since := w.present(now)
+	requested := i.RequestedAt
+	if requested.After(now) { // the clock was ahead
+		requested = since
+	}
+	return now.Sub(requested) >= giveUpAfter && now.Sub(since) >= tryAtLeast
+}
+
+// present notes that we are there, and says from when on without a gap.
+func (w *Worker) present(now time.Time) time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if gap := now.Sub(w.seen); gap < 0 || gap > away {
+		w.since = now
+	}
+	w.seen = now
+	return w.since
 }
 
 // rest leaves a source alone that did not take an intent, and reports whether

@@ -1,12 +1,14 @@
 package intent
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/prometheus/common/promslog"
 	"github.com/stretchr/testify/require"
 
 	"github.com/teamsrelay/teamsrelay/receiver/clock"
@@ -69,6 +72,8 @@ type desk struct {
 	mu       sync.Mutex
 	actions  map[string]Actions
 	stop     context.CancelFunc
+	ahead    time.Duration // of the wall clock
+	log      bytes.Buffer  // read it when the worker is at rest
 	stopped  chan struct{}
 }
 
@@ -80,14 +85,16 @@ func inBubble(t *testing.T, test func(d *desk, jira *tracker)) {
 		})
 		require.NoError(t, err)
 		d := &desk{
-			T: t, path: filepath.Join(t.TempDir(), "intents.db"), clock: clock.New(nil, nil),
-			actions: map[string]Actions{"jira": {Resolve: made, Comment: made, Assign: made}},
+			T: t, path: filepath.Join(t.TempDir(), "intents.db"), actions: map[string]Actions{"jira": {Resolve: made, Comment: made, Assign: made}},
 		}
+		d.clock = clock.New(d.wall, nil)
 		d.start()
 		test(d, jira)
 		d.end()
 	})
 }
+
+func (d *desk) wall() time.Time { return time.Now().Round(0).Add(d.ahead) }
 
 // start begins as a process does.
 func (d *desk) start() {
@@ -97,7 +104,7 @@ func (d *desk) start() {
 	require.NoError(d, err)
 	d.registry = prometheus.NewRegistry()
 	d.worker, err = New(Options{
-		Store: d.store, Logger: slog.New(slog.DiscardHandler), Registerer: d.registry, Clock: d.clock,
+		Store: d.store, Logger: promslog.New(&promslog.Config{Writer: &d.log}), Registerer: d.registry, Clock: d.clock,
 		Actions: func(source string) Actions {
 			d.mu.Lock()
 			defer d.mu.Unlock()
@@ -340,17 +347,150 @@ func TestAStopLetsARequestEnd(t *testing.T) {
 	})
 }
 
-func TestAnActionThatIsGoneIsAReason(t *testing.T) {
+// Files are edited: a source is renamed, an action is taken out and put back.
+func TestWhatIsWantedWaitsForAnActionThatIsGone(t *testing.T) {
+	inBubble(t, func(d *desk, jira *tracker) {
+		jira.answer = func(n int, r *http.Request) (*http.Response, error) {
+			if n == 1 {
+				return answering(503, "")(r)
+			}
+			return answering(204, "")(r)
+		}
+		i := d.request(d.ticket("jira", "OPS-1"), Comment, "a")
+		synctest.Wait()
+		d.mu.Lock()
+		before := d.actions["jira"]
+		d.actions["jira"] = Actions{Resolve: before[Resolve]} // a reload
+		d.mu.Unlock()
+		time.Sleep(20 * time.Hour)
+		now := d.now(i.ID)
+		require.Equal(t, store.IntentRequested, now.State, "one slip in a file must not cost what people were promised")
+		require.Contains(t, now.Reason, "no action comment for the source jira any more")
+		require.Equal(t, 1, now.Attempts, "nothing was attempted since")
+		resolve := d.request(d.ticket("jira", "OPS-2"), Resolve, "")
+		time.Sleep(time.Second)
+		require.Equal(t, store.IntentActive, d.now(resolve.ID).State, "the other actions of the source go on")
+
+		d.mu.Lock()
+		d.actions["jira"] = before
+		d.mu.Unlock()
+		time.Sleep(2 * time.Minute)
+		require.Equal(t, store.IntentActive, d.now(i.ID).State)
+		synctest.Wait()
+		require.Equal(t, 1, strings.Count(d.log.String(), "An action is gone"), "once, not each minute")
+	})
+}
+
+func TestAnActionThatStaysAwayIsGivenUpAfterADay(t *testing.T) {
 	inBubble(t, func(d *desk, jira *tracker) {
 		jira.answer = func(_ int, r *http.Request) (*http.Response, error) { return answering(503, "")(r) }
 		i := d.request(d.ticket("jira", "OPS-1"), Comment, "a")
 		synctest.Wait()
 		d.mu.Lock()
-		delete(d.actions, "jira") // a reload
+		delete(d.actions, "jira")
 		d.mu.Unlock()
-		time.Sleep(time.Minute)
+		time.Sleep(25 * time.Hour)
 		now := d.now(i.ID)
 		require.Equal(t, store.IntentFailed, now.State)
-		require.Contains(t, now.Reason, "no action comment for the source jira any more")
+		require.Contains(t, now.Reason, "given up after a day: the configuration has no action comment")
+	})
+}
+
+// setClock sets the wall clock under a running process, whose engine moves the
+// timers with it.
+func (d *desk) setClock(by time.Duration) {
+	d.Helper()
+	d.ahead += by
+	jump := d.clock.Jump()
+	require.Equal(d, by, jump)
+	require.NoError(d, d.clock.Move(jump, func() error {
+		return d.store.Update(context.Background(), func(tx store.Tx) error { return tx.ShiftTimers(jump) })
+	}))
+}
+
+// On Monday the day is over before the first attempt, and the network of a
+// machine that wakes up is often the last to come.
+func TestADayInWhichNobodyWasThereDoesNotCount(t *testing.T) {
+	const weekend = 60 * time.Hour
+	for name, sleep := range map[string]func(d *desk){
+		"the process was stopped": func(d *desk) {
+			d.end()
+			time.Sleep(weekend)
+			d.start()
+		},
+		"the machine slept": func(d *desk) { d.setClock(weekend) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(d *desk, jira *tracker) {
+				jira.answer = func(_ int, r *http.Request) (*http.Response, error) { return answering(503, "")(r) }
+				i := d.request(d.ticket("jira", "OPS-1"), Comment, "a")
+				time.Sleep(2 * time.Hour)
+				sleep(d)
+				before := d.now(i.ID).Attempts
+				time.Sleep(50 * time.Minute)
+				now := d.now(i.ID)
+				require.Equal(t, store.IntentRequested, now.State, now.Reason)
+				require.Greater(t, now.Attempts, before+5)
+				time.Sleep(20 * time.Minute)
+				require.Equal(t, store.IntentFailed, d.now(i.ID).State, "but not tried for ever")
+			})
+		})
+	}
+}
+
+// A clock that was years ahead when the intent was stored must neither have it
+// wait for years nor tried for years.
+func TestWhatWasRequestedInTheFutureIsTriedForADay(t *testing.T) {
+	inBubble(t, func(d *desk, jira *tracker) {
+		jira.answer = func(_ int, r *http.Request) (*http.Response, error) { return answering(503, "")(r) }
+		d.setClock(1000 * 24 * time.Hour)
+		i := d.request(d.ticket("jira", "OPS-1"), Comment, "a")
+		synctest.Wait()
+		d.end()
+		d.ahead = 0
+		d.clock = clock.New(d.wall, nil)
+		d.start()
+		time.Sleep(10 * time.Minute)
+		require.Greater(t, len(jira.requests()), 5)
+		require.Equal(t, jira.requests()[0], jira.requests()[1], "it is the same request")
+		time.Sleep(23 * time.Hour)
+		require.Equal(t, store.IntentRequested, d.now(i.ID).State)
+		time.Sleep(time.Hour)
+		require.Equal(t, store.IntentFailed, d.now(i.ID).State)
+	})
+}
+
+// The handler of our logs has a source of its own, the line of the code, and
+// would rename ours.
+func TestALogNamesTheEventSource(t *testing.T) {
+	inBubble(t, func(d *desk, jira *tracker) {
+		d.request(d.ticket("jira", "OPS-1"), Comment, "a")
+		synctest.Wait()
+		require.Contains(t, d.log.String(), " event_source=jira ")
+		require.NotContains(t, d.log.String(), " logged_source=")
+	})
+}
+
+// A press changes its alert and asks for something in one step: both or none.
+func TestWhatIsAddedCountsOnceItsTransactionDoes(t *testing.T) {
+	inBubble(t, func(d *desk, jira *tracker) {
+		id := d.ticket("jira", "OPS-1")
+		undone := errors.New("undone")
+		for _, result := range []error{undone, nil} {
+			now, release := d.clock.Hold()
+			err := d.store.Update(context.Background(), func(tx store.Tx) error {
+				_, err := d.worker.Add(tx, now, id, Comment, "Alice", "a")
+				require.NoError(t, err)
+				return result
+			})
+			release()
+			require.ErrorIs(t, err, result)
+			d.worker.Wake()
+			synctest.Wait()
+			if result != nil {
+				require.Empty(t, jira.requests())
+			}
+		}
+		require.Len(t, jira.requests(), 1)
 	})
 }

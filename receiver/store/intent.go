@@ -41,7 +41,7 @@ type IntentQueue struct {
 
 // IntentTx keeps intents. Those of one alert are worked in the order in which
 // they were requested: each waits until those before it are settled. They are
-// deleted together with their group.
+// deleted together with their group, which stays until they are settled.
 type IntentTx interface {
 	// SaveIntent stores an intent; ID 0 inserts it and sets ID.
 	SaveIntent(i *Intent) error
@@ -51,8 +51,10 @@ type IntentTx interface {
 	Intents(groupIDs []int64) ([]Intent, error)
 	// NextIntent returns the requested intent of a source that is to be tried
 	// now: the one that was requested first; ErrNotFound when none may be.
-	NextIntent(source string, now time.Time) (Intent, error)
+	// One whose time is later than farthest does not wait for it: the clock
+	// was ahead when that was stored.
+	NextIntent(source string, now, farthest time.Time) (Intent, error)
 	// IntentQueues returns each source that has requested intents, with the
-	// earliest time at which one of them may be tried.
-	IntentQueues() ([]IntentQueue, error)
+	// earliest time at which one of them may be tried; zero when that is now.
+	IntentQueues(now, farthest time.Time) ([]IntentQueue, error)
 }

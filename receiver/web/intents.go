@@ -97,7 +97,7 @@ func (s *server) act(w http.ResponseWriter, r *http.Request) {
 	made, err := s.Engine.Request(r.Context(), id, r.PathValue("verb"), asked.Who, asked.Text)
 	switch {
 	case err == nil:
-		s.Logger.Info("Requested in the system that an alert came from", "alert", alert.ShortID(id), "source", made.Source, "verb", made.Verb, "intent", made.ID)
+		s.Logger.Info("Requested in the system that an alert came from", "alert", alert.ShortID(id), "event_source", made.Source, "verb", made.Verb, "intent", made.ID)
 		answer(w, http.StatusAccepted, intentOf(&made))
 	case errors.Is(err, intent.ErrVerb):
 		refuse(w, http.StatusNotFound, "there is no verb "+strconv.Quote(r.PathValue("verb")), "use one of "+strings.Join(intent.Verbs, ", "))

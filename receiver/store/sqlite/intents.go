@@ -67,9 +67,10 @@ func (t *tx) Intents(groupIDs []int64) ([]store.Intent, error) {
 }
 
 // NextIntent implements store.IntentTx.
-func (t *tx) NextIntent(source string, now time.Time) (store.Intent, error) {
+func (t *tx) NextIntent(source string, now, farthest time.Time) (store.Intent, error) {
 	return one(t.intents(`SELECT `+intentColumns+` FROM intents
-		WHERE id IN (`+headIntents+`) AND source = ? AND (not_before IS NULL OR not_before <= ?) ORDER BY id LIMIT 1`, source, bound(now)))
+		WHERE id IN (`+headIntents+`) AND source = ? AND (not_before IS NULL OR not_before <= ? OR not_before > ?)
+		ORDER BY id LIMIT 1`, source, bound(now), bound(farthest)))
 }
 
 // one is the only element of a list; ErrNotFound when there is none.
@@ -84,9 +85,9 @@ func one(intents []store.Intent, err error) (store.Intent, error) {
 }
 
 // IntentQueues implements store.IntentTx.
-func (t *tx) IntentQueues() ([]store.IntentQueue, error) {
+func (t *tx) IntentQueues(now, farthest time.Time) ([]store.IntentQueue, error) {
 	var queues []store.IntentQueue
-	err := t.conn.query(`SELECT source, min(coalesce(not_before, 0)) FROM intents
+	err := t.conn.query(`SELECT source, min(CASE WHEN not_before > ? AND not_before <= ? THEN not_before ELSE 0 END) FROM intents
 		WHERE id IN (`+headIntents+`) GROUP BY source ORDER BY source`, func(row []driver.Value) error {
 		queue := store.IntentQueue{Source: row[0].(string)}
 		if at := row[1].(int64); at != 0 {
@@ -94,6 +95,6 @@ func (t *tx) IntentQueues() ([]store.IntentQueue, error) {
 		}
 		queues = append(queues, queue)
 		return nil
-	})
+	}, bound(now), bound(farthest))
 	return queues, err
 }

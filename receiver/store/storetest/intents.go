@@ -26,13 +26,13 @@ func testIntents(k *kit) {
 	next := func(k *kit, source string, now time.Time) store.Intent {
 		k.Helper()
 		var found store.Intent
-		k.lasting(func(tx store.Tx) { found = must[store.Intent](k)(tx.NextIntent(source, now)) })
+		k.lasting(func(tx store.Tx) { found = must[store.Intent](k)(tx.NextIntent(source, now, at(100))) })
 		return found
 	}
 	nothing := func(k *kit, source string, now time.Time) {
 		k.Helper()
 		k.lasting(func(tx store.Tx) {
-			_, err := tx.NextIntent(source, now)
+			_, err := tx.NextIntent(source, now, at(100))
 			require.ErrorIs(k, err, store.ErrNotFound)
 		})
 	}
@@ -81,7 +81,7 @@ func testIntents(k *kit) {
 	})
 
 	k.run("each source has a time at which it has something to do", func(k *kit) {
-		k.lasting(func(tx store.Tx) { require.Empty(k, must[[]store.IntentQueue](k)(tx.IntentQueues())) })
+		k.lasting(func(tx store.Tx) { require.Empty(k, must[[]store.IntentQueue](k)(tx.IntentQueues(at(0), at(100)))) })
 		a, b, c := k.saveGroup(anEpisode("a", "o", 1)), k.saveGroup(anEpisode("b", "o", 1)), k.saveGroup(anEpisode("c", "o", 1))
 		request(k, a, "jira", at(10))
 		request(k, a, "jira", at(0)) // behind the first
@@ -89,7 +89,7 @@ func testIntents(k *kit) {
 		request(k, c, "github", at(3))
 		k.lasting(func(tx store.Tx) {
 			require.Equal(k, []store.IntentQueue{{Source: "github", NotBefore: at(3)}, {Source: "jira", NotBefore: at(7)}},
-				must[[]store.IntentQueue](k)(tx.IntentQueues()))
+				must[[]store.IntentQueue](k)(tx.IntentQueues(at(0), at(100))))
 		})
 		nothing(k, "github", at(2))
 		nothing(k, "nobody", at(99))
@@ -98,19 +98,42 @@ func testIntents(k *kit) {
 		require.Equal(k, at(4), next(k, "github", at(4)).NotBefore, "the clock was set, and the wait with it")
 	})
 
-	k.run("they go with their group", func(k *kit) {
+	k.run("a time that no wait can lead to is not waited for", func(k *kit) {
+		a, b := k.saveGroup(anEpisode("a", "o", 1)), k.saveGroup(anEpisode("b", "o", 1))
+		request(k, a, "jira", at(100))
+		nothing(k, "jira", at(99))
+		ahead := request(k, b, "jira", at(101))
+		require.Equal(k, ahead, next(k, "jira", at(99)), "stored while the clock was ahead, it would wait for ever")
+		k.lasting(func(tx store.Tx) {
+			require.Equal(k, []store.IntentQueue{{Source: "jira"}}, must[[]store.IntentQueue](k)(tx.IntentQueues(at(99), at(100))))
+		})
+	})
+
+	k.run("they go with their group, which stays until they are settled and old", func(k *kit) {
 		g := anEpisode("k", "o", 1)
 		g.Phase = group.Over
 		g = k.saveGroup(g)
 		i := request(k, g, "jira", at(0))
-		k.update(func(tx store.Tx) error {
-			_, err := tx.Prune(at(1), 10)
-			return err
+		prune := func(before time.Time) {
+			k.Helper()
+			k.update(func(tx store.Tx) error {
+				_, err := tx.Prune(before, 10)
+				return err
+			})
+		}
+		prune(at(1))
+		require.Equal(k, i, next(k, "jira", at(0)), "somebody was told that it will be done")
+		i.State, i.NotBefore, i.DoneAt = store.IntentFailed, time.Time{}, at(1)
+		k.update(func(tx store.Tx) error { return tx.SaveIntent(&i) })
+		prune(at(1))
+		k.lasting(func(tx store.Tx) {
+			require.Equal(k, i, must[store.Intent](k)(tx.Intent(i.ID)), "who asked for it has not seen yet that it failed")
 		})
+		prune(at(2))
 		k.lasting(func(tx store.Tx) {
 			_, err := tx.Intent(i.ID)
 			require.ErrorIs(k, err, store.ErrNotFound, fmt.Sprint("of group ", g.ID))
-			require.Empty(k, must[[]store.IntentQueue](k)(tx.IntentQueues()))
+			require.Empty(k, must[[]store.IntentQueue](k)(tx.IntentQueues(at(0), at(100))))
 		})
 	})
 }
