@@ -122,7 +122,7 @@ func (h *Handler) take(out answer.Writer, w http.ResponseWriter, r *http.Request
 	case failed != nil: // and sent again, those that were taken are known
 		out.Unavailable(w, r, failed)
 	case invalid != nil:
-		h.Logger.Debug("An event was not understood", "source", source.name,
+		h.Logger.Debug("An event was not understood", "event_source", source.name,
 			"err", source.loggable([]byte(invalid.Error())), "body", source.loggable(data))
 		hint := "correct the mapping of the source, or what is sent; the log has the event at --log.level=debug"
 		if taken > 0 {
@@ -131,7 +131,7 @@ func (h *Handler) take(out answer.Writer, w http.ResponseWriter, r *http.Request
 		out.RefuseQuietly(w, r, http.StatusBadRequest, invalid, hint, withoutEvent(invalid))
 	default:
 		if len(snapshots) == 0 {
-			h.Logger.Debug("Nothing in a request is to be told", "source", source.name, "body", source.loggable(data))
+			h.Logger.Debug("Nothing in a request is to be told", "event_source", source.name, "body", source.loggable(data))
 		}
 		out.Accepted(w)
 	}
