@@ -44,6 +44,9 @@ type Alert struct {
 	// Chart is the recent past of one of them, and its thresholds; nil where
 	// the source knows neither.
 	Chart *Chart `json:"c,omitempty"`
+	// Momentary: its source says that it happened, and nothing of a state that
+	// goes on and ends.
+	Momentary bool `json:"m,omitempty"`
 	// Event is what an event source sent, as JSON, made smaller where it was
 	// large; nil where the source sends no events. Templates see it as .Event.
 	Event json.RawMessage `json:"ev,omitempty"`
