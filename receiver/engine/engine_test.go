@@ -44,6 +44,7 @@ type rig struct {
 	rules    string          // a rule file
 	mu       sync.Mutex
 	arrived  []string // "destination: summary"
+	throttle int      // how many of the next messages Teams refuses
 }
 
 // counting counts transactions, and refuses them when told to.
@@ -159,6 +160,10 @@ func (r *rig) config(routes string, names ...string) Config {
 			Send: func(_ context.Context, m card.Message) teams.Outcome {
 				r.mu.Lock()
 				defer r.mu.Unlock()
+				if r.throttle > 0 {
+					r.throttle--
+					return teams.Outcome{Kind: teams.Retry, Reason: teams.Throttled, Status: 429, After: 5 * time.Second}
+				}
 				r.arrived = append(r.arrived, name+": "+m.Summary)
 				return teams.Outcome{Kind: teams.Delivered, Status: 202}
 			},

@@ -41,7 +41,7 @@ func (e *Engine) Snapshot(ctx context.Context, s ingest.Snapshot) error {
 			if !changed {
 				continue
 			}
-			if err := e.save(tx, next, now, &done); err != nil {
+			if err := e.save(tx, next, p.group.ID, now, &done); err != nil {
 				return err
 			}
 		}
@@ -231,7 +231,7 @@ func (e *Engine) receivePart(tx store.Tx, p part, now time.Time, done *after) er
 	if !changed {
 		return nil
 	}
-	return e.save(tx, next, now, done)
+	return e.save(tx, next, p.group.ID, now, done)
 }
 
 func firing(alerts []alert.Alert) bool {
@@ -286,7 +286,11 @@ func (e *Engine) follow(done after) {
 // save tells what is due now, and stores the group and its posts. It takes the
 // configuration inside the transaction: after a reload nothing may be stored
 // for an address whose posts were moved already.
-func (e *Engine) save(tx store.Tx, g group.Group, now time.Time, done *after) error {
+// before is the group as it was stored: itself, or the episode before it.
+func (e *Engine) save(tx store.Tx, g group.Group, before int64, now time.Time, done *after) error {
+	if g.ID == before {
+		before = 0
+	}
 	c := e.current.Load()
 	g, due := group.Advance(g, group.Tick{
 		Muted:     c.Routes.Muted(g.Spec, now),
@@ -296,7 +300,7 @@ func (e *Engine) save(tx store.Tx, g group.Group, now time.Time, done *after) er
 		return err
 	}
 	for _, d := range due {
-		if err := c.raise(tx, &g, d, now, done); err != nil {
+		if err := c.raise(tx, &g, before, d, now, done); err != nil {
 			return err
 		}
 	}
@@ -307,7 +311,8 @@ func (e *Engine) save(tx store.Tx, g group.Group, now time.Time, done *after) er
 }
 
 // raise makes what is due the wanted state of every post of a destination.
-func (c *compiled) raise(tx store.Tx, g *group.Group, due group.Due, now time.Time, done *after) error {
+// before is the episode before, 0 where there is none or the post may exist.
+func (c *compiled) raise(tx store.Tx, g *group.Group, before int64, due group.Due, now time.Time, done *after) error {
 	addresses, known := c.destinations[due.Target.Destination]
 	if !known {
 		return lostDestination(tx, g, due, now)
@@ -323,6 +328,14 @@ func (c *compiled) raise(tx store.Tx, g *group.Group, due group.Due, now time.Ti
 			case err == nil:
 				post = there
 			case !errors.Is(err, store.ErrNotFound):
+				return err
+			}
+		}
+		if before != 0 && post.ID == 0 {
+			switch last, err := tx.PostOf(before, a.ID); {
+			case err == nil && last.Unsent():
+				post.Follows = last.ID
+			case err != nil && !errors.Is(err, store.ErrNotFound):
 				return err
 			}
 		}

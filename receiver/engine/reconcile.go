@@ -168,7 +168,7 @@ func (e *Engine) end(ctx context.Context, id int64, fps []alert.Fingerprint) err
 		if !changed {
 			return nil
 		}
-		return e.save(tx, next, now, &done)
+		return e.save(tx, next, next.ID, now, &done)
 	})
 	if err == nil {
 		e.log.Info("Ended alerts that Alertmanager does not have any more", "alert", alert.ShortID(id), "count", len(fps))

@@ -56,6 +56,24 @@ func TestWhatAnEventMeansToAStoryThatIsKnown(t *testing.T) {
 	require.Equal(t, map[string]string{"status": "Doing"}, comment.Labels, "the source's own map must stay as it is")
 }
 
+func TestWhatPeopleReadLastIsWhatIsSo(t *testing.T) {
+	test(t, "though Teams refused the first of many changes", func(r *rig) {
+		r.start(base)
+		defer r.stop()
+		r.throttle = 1
+		for _, status := range []alert.Status{alert.Firing, alert.Resolved, alert.Firing, alert.Resolved, alert.Firing} {
+			a := labeled("ServiceStopped", "warning")
+			a.Fingerprint, a.Status = 7, status
+			s := ingest.Snapshot{Source: "butler", Origin: "events butler H1", Alerts: []alert.Alert{a}, Event: &group.Event{}}
+			require.NoError(r.t, r.engine.Snapshot(r.t.Context(), s))
+		}
+		time.Sleep(10 * time.Minute)
+		arrived := r.messages()
+		require.NotEmpty(r.t, arrived)
+		require.Contains(r.t, arrived[len(arrived)-1], "[WARNING]", "the channel ends with a service that runs, and it is stopped: %q", arrived)
+	})
+}
+
 func TestAnEventThatGetsWorseReachesThoseWhoOnlyWantTheWorst(t *testing.T) {
 	test(t, "beside those who know of it", func(r *rig) {
 		r.start(base)

@@ -118,7 +118,7 @@ func (e *Engine) tick(ctx context.Context) (more bool, next time.Time, err error
 				continue
 			}
 			worked++
-			if err := e.save(tx, g, now, &done); err != nil {
+			if err := e.save(tx, g, g.ID, now, &done); err != nil {
 				return err
 			}
 		}

@@ -28,6 +28,11 @@ type Post struct {
 	Card        string // the template's name
 	Title       string // a few words for lists and the log: what it is about
 
+	// Follows is the post of the episode before at the same address, if that
+	// was still to be sent when this one began: it goes first, or the last
+	// that people read would be old. 0: none.
+	Follows int64
+
 	State State
 	Want  int // revision of the group that should be there
 	Shown int // revision that is there; 0: nothing yet
@@ -76,6 +81,9 @@ func (p *Post) Raise(rev int, due group.Due, rank int, now time.Time) {
 	p.Rank = max(p.Rank, rank)
 	p.UpdatedAt = now
 }
+
+// Unsent says that what is wanted is still to be sent, or under way.
+func (p *Post) Unsent() bool { return p.State == Due || p.State == Waiting || p.State == Sending }
 
 // Begin records that an attempt starts.
 func (p *Post) Begin(now time.Time) {

@@ -75,7 +75,8 @@ type PostTx interface {
 	Post(id int64) (Post, error)
 	// SavePost stores a post; ID 0 inserts it and sets ID.
 	SavePost(p *Post) error
-	// ReadyPosts returns up to limit posts of an address in state due or
+	// ReadyPosts returns, of the posts that do not follow one that is still to
+	// be sent, up to limit posts of an address in state due or
 	// waiting with NotBefore not after now: higher rank first, then the one
 	// that has waited longest (Since, then id).
 	ReadyPosts(address string, now time.Time, limit int) ([]Post, error)

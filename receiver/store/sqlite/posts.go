@@ -9,7 +9,7 @@ import (
 )
 
 const postColumns = `id, group_id, address, destination, card, title, state, want, shown, loud, rank,
-	since, not_before, attempts, message_id, reason, message, dead_letter, updated_at, sending_loud, sending_rank, carded`
+	since, not_before, attempts, message_id, reason, message, dead_letter, updated_at, sending_loud, sending_rank, carded, follows`
 
 // queued are the posts that wait to be sent, sending those under way. The
 // words are those of the partial indices, or SQLite would not use them.
@@ -42,6 +42,7 @@ func scanPost(row []driver.Value) store.Post {
 		SendingLoud: row[19].(int64) != 0,
 		SendingRank: int(row[20].(int64)),
 		Carded:      int(row[21].(int64)),
+		Follows:     row[22].(int64),
 	}
 }
 
@@ -79,32 +80,36 @@ func (t *tx) Post(id int64) (store.Post, error) {
 func (t *tx) SavePost(p *store.Post) (err error) {
 	if p.ID == 0 {
 		p.ID, err = t.insert(`INSERT INTO posts (group_id, address, destination, card, title, state, want, shown, loud, rank,
-			since, not_before, attempts, message_id, reason, message, dead_letter, updated_at, sending_loud, sending_rank, carded)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			since, not_before, attempts, message_id, reason, message, dead_letter, updated_at, sending_loud, sending_rank, carded, follows)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			p.GroupID, p.Address, p.Destination, p.Card, p.Title, string(p.State),
 			int64(p.Want), int64(p.Shown), flag(p.Loud), int64(p.Rank),
 			nanos(p.Since), nanos(p.NotBefore), int64(p.Attempts), p.MessageID,
-			p.Reason, p.Message, flag(p.DeadLetter), nanos(p.UpdatedAt), flag(p.SendingLoud), int64(p.SendingRank), int64(p.Carded))
+			p.Reason, p.Message, flag(p.DeadLetter), nanos(p.UpdatedAt), flag(p.SendingLoud), int64(p.SendingRank), int64(p.Carded), p.Follows)
 		return err
 	}
 	return t.update(`UPDATE posts SET group_id = ?, address = ?, destination = ?, card = ?, title = ?, state = ?,
 		want = ?, shown = ?, loud = ?, rank = ?, since = ?, not_before = ?, attempts = ?, message_id = ?,
 		reason = ?, message = ?, dead_letter = ?, updated_at = ?,
-		sending_loud = ?, sending_rank = ?, carded = ? WHERE id = ?`,
+		sending_loud = ?, sending_rank = ?, carded = ?, follows = ? WHERE id = ?`,
 		p.GroupID, p.Address, p.Destination, p.Card, p.Title, string(p.State),
 		int64(p.Want), int64(p.Shown), flag(p.Loud), int64(p.Rank),
 		nanos(p.Since), nanos(p.NotBefore), int64(p.Attempts), p.MessageID,
 		p.Reason, p.Message, flag(p.DeadLetter), nanos(p.UpdatedAt),
-		flag(p.SendingLoud), int64(p.SendingRank), int64(p.Carded), p.ID)
+		flag(p.SendingLoud), int64(p.SendingRank), int64(p.Carded), p.Follows, p.ID)
 }
 
 // ready are the posts of an address that may be sent at a time. A post without
 // a NotBefore may always be.
 const ready = `address = ? AND ` + queued + ` AND (not_before IS NULL OR not_before <= ?)`
 
+// first are the posts before which no other of their story is to be sent.
+const first = `(follows = 0 OR NOT EXISTS (SELECT 1 FROM posts AS before WHERE before.id = posts.follows
+	AND before.state IN ('due', 'waiting', 'sending')))`
+
 // ReadyPosts implements store.PostTx.
 func (t *tx) ReadyPosts(address string, now time.Time, limit int) ([]store.Post, error) {
-	return t.posts(`SELECT `+postColumns+` FROM posts WHERE `+ready+`
+	return t.posts(`SELECT `+postColumns+` FROM posts WHERE `+ready+` AND `+first+`
 		ORDER BY rank DESC, since, id LIMIT ?`, address, nanos(now), int64(limit))
 }
 
@@ -119,7 +124,8 @@ func (t *tx) Backlog(address string, now time.Time, most int) (int, error) {
 
 // NextPost implements store.PostTx.
 func (t *tx) NextPost(address string) (time.Time, error) {
-	v, err := t.number(`SELECT min(not_before) FROM posts WHERE address = ? AND `+queued, address)
+	v, err := t.number(`SELECT (SELECT not_before FROM posts WHERE address = ? AND not_before IS NOT NULL AND `+queued+` AND `+first+`
+		ORDER BY not_before LIMIT 1)`, address)
 	return moment(v), err
 }
 

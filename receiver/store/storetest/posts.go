@@ -19,7 +19,7 @@ func testPosts(k *kit) {
 			"with nothing set": {Address: "zero"},
 			"with everything set": {
 				Address: "workflow:ümlaut 🔥", Destination: "ops", Card: "alert", Title: "Down \x00 \" '",
-				State: store.Waiting, Want: 7, Shown: 5, Carded: 4, Loud: true, Rank: store.RankLoudCritical,
+				State: store.Waiting, Want: 7, Shown: 5, Carded: 4, Follows: 3, Loud: true, Rank: store.RankLoudCritical,
 				Since: at(1), NotBefore: at(2), Attempts: 3, MessageID: "1234;messageid=5",
 				Reason: "throttled", Message: "Teams asked for patience", DeadLetter: true, UpdatedAt: at(3),
 			},
@@ -117,6 +117,36 @@ func testPosts(k *kit) {
 			require.Equal(k, at(5), must[time.Time](k)(tx.NextPost("a")))
 			require.Len(k, must[[]store.Post](k)(tx.ReadyPosts("b", at(5), 100)), 1)
 		})
+	})
+
+	k.run("a post that follows another is not sent before it", func(k *kit) {
+		first := k.savePost(aPost(k.saveGroup(anEpisode("k", "o", 1)), "a"))
+		first.NotBefore = at(5)
+		first.State = store.Waiting
+		first = k.savePost(first)
+		second := aPost(k.saveGroup(anEpisode("k", "o", 2)), "a")
+		second.Follows, second.Rank = first.ID, store.RankLoudCritical
+		second = k.savePost(second)
+		for _, state := range []store.State{store.Due, store.Waiting, store.Sending} {
+			first.State = state
+			first = k.savePost(first)
+			k.lasting(func(tx store.Tx) {
+				for _, p := range must[[]store.Post](k)(tx.ReadyPosts("a", at(9), 10)) {
+					require.NotEqual(k, second.ID, p.ID, "people would read old news last, while the first is %s", state)
+				}
+				if state != store.Sending {
+					require.Equal(k, at(5), must[time.Time](k)(tx.NextPost("a")), "nothing can be sent before that")
+				}
+			})
+		}
+		for _, state := range []store.State{store.Shown, store.Accepted, store.Dead} {
+			first.State = state
+			first = k.savePost(first)
+			k.lasting(func(tx store.Tx) {
+				require.Equal(k, []store.Post{second}, must[[]store.Post](k)(tx.ReadyPosts("a", at(9), 10)), state)
+				require.Equal(k, second.NotBefore, must[time.Time](k)(tx.NextPost("a")))
+			})
+		}
 	})
 
 	k.run("an address is busy as long as there is something to do or under way", func(k *kit) {
