@@ -20,6 +20,19 @@ const (
 	maxEvents = 1000    // of one body that is an array, and of one story's alerts
 )
 
+// maxString is how many bytes of a text expressions see. jq's functions for
+// patterns take a time that grows with the square of the text, and match, which
+// is in all of them, cannot be stopped: with this it takes a second at most.
+// What is shown of a text is shorter still.
+const maxString = 16 << 10
+
+// limitError is a body with more in it than is taken.
+type limitError struct{ what string }
+
+func (e *limitError) Error() string { return e.what }
+
+func tooMuch(format string, args ...any) error { return &limitError{fmt.Sprintf(format, args...)} }
+
 // event is one event of a body.
 type event struct {
 	raw   []byte // as it was sent: valid JSON, but perhaps not UTF-8
@@ -97,17 +110,43 @@ func split(body []byte, whole bool) ([]event, error) {
 		return nil, answer.Explain(body, err)
 	}
 	if len(items) > maxEvents {
-		return nil, fmt.Errorf("%d events in one body; at most %d are taken at once", len(items), maxEvents)
+		return nil, tooMuch("%d events in one body; at most %d are taken at once", len(items), maxEvents)
 	}
-	events := make([]event, len(items))
-	for i, item := range items {
+	events := make([]event, 0, len(items))
+	for _, item := range items {
 		value, err := decode(item)
 		if err != nil {
 			return nil, answer.Explain(item, err)
 		}
-		events[i] = event{item, value}
+		cards, err := apart(event{item, value})
+		if err != nil {
+			return nil, err
+		}
+		for i := range cards {
+			cards[i].value = shorten(cards[i].value)
+		}
+		if events = append(events, cards...); len(events) > maxEvents {
+			return nil, tooMuch("more than %d events and cards in one body; no more are taken at once", maxEvents)
+		}
 	}
 	return events, nil
+}
+
+// shorten cuts the texts in a value to maxString, in place.
+func shorten(value any) any {
+	switch v := value.(type) {
+	case string:
+		return cut(v, maxString)
+	case []any:
+		for i, item := range v {
+			v[i] = shorten(item)
+		}
+	case map[string]any:
+		for name, item := range v {
+			v[name] = shorten(item)
+		}
+	}
+	return value
 }
 
 // decode reads one JSON value, keeping every digit of its numbers.
@@ -131,7 +170,7 @@ func measure(body []byte) error {
 		c := body[i]
 		if '0' <= c && c <= '9' {
 			if digits++; digits > maxDigits {
-				return fmt.Errorf("a number in the body has more than %d digits", maxDigits)
+				return tooMuch("a number in the body has more than %d digits", maxDigits)
 			}
 			continue
 		}
@@ -145,7 +184,7 @@ func measure(body []byte) error {
 			}
 		case '{', '[':
 			if depth++; depth > maxDepth {
-				return fmt.Errorf("objects and arrays in the body are more than %d deep in each other", maxDepth)
+				return tooMuch("objects and arrays in the body are more than %d deep in each other", maxDepth)
 			}
 			values++
 		case '}', ']':
@@ -155,7 +194,7 @@ func measure(body []byte) error {
 		}
 	}
 	if values > maxValues {
-		return fmt.Errorf("the body has more than %d values", maxValues)
+		return tooMuch("the body has more than %d values", maxValues)
 	}
 	return nil
 }

@@ -32,8 +32,11 @@ type fieldError struct {
 }
 
 func (e *fieldError) Error() string {
-	if errors.Is(e.err, context.DeadlineExceeded) {
+	switch {
+	case errors.Is(e.err, context.DeadlineExceeded):
 		return e.field + ": it took longer than " + eventTime.String()
+	case errors.Is(e.err, context.Canceled):
+		return e.field + ": the sender did not wait for it"
 	}
 	return e.field + ": " + e.err.Error()
 }

@@ -30,7 +30,8 @@ type Handler struct {
 }
 
 // smaller is what to do about a body that is too large.
-const smaller = "send less of it, or fewer events at once"
+var smaller = fmt.Sprintf("send fewer events at once, or less of each: at most %d MiB, %d values and %d events are taken in one body",
+	answer.MaxBody>>20, maxValues, maxEvents)
 
 // ServeHTTP takes one request; the path's last part is its value "source".
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -108,7 +109,7 @@ func (h *Handler) body(out answer.Writer, w http.ResponseWriter, r *http.Request
 // take hands the events of a body on. What fails of some of them does not
 // cost the others: they are stored, and the answer tells of the failure.
 func (h *Handler) take(out answer.Writer, w http.ResponseWriter, r *http.Request, source *Source, data []byte) {
-	snapshots, invalid := source.parse(data, r.Header, h.Now())
+	snapshots, invalid := source.parse(r.Context(), data, r.Header, h.Now())
 	taken := 0
 	var failed error
 	for _, snapshot := range snapshots {
@@ -121,10 +122,18 @@ func (h *Handler) take(out answer.Writer, w http.ResponseWriter, r *http.Request
 	switch {
 	case failed != nil: // and sent again, those that were taken are known
 		out.Unavailable(w, r, failed)
+	case late(invalid): // nothing is wrong with the event that we know of
+		w.Header().Set("Retry-After", "30")
+		out.RefuseQuietly(w, r, http.StatusServiceUnavailable, invalid,
+			"send it again; if it never passes, simplify the source's mapping or send less", withoutEvent(invalid))
 	case invalid != nil:
 		h.Logger.Debug("An event was not understood", "event_source", source.name,
 			"err", source.loggable([]byte(invalid.Error())), "body", source.loggable(data))
 		hint := "correct the mapping of the source, or what is sent; the log has the event at --log.level=debug"
+		var limit *limitError
+		if errors.As(invalid, &limit) {
+			hint = smaller
+		}
 		if taken > 0 {
 			hint = fmt.Sprintf("%d other events of this request were taken; %s", taken, hint)
 		}
@@ -141,7 +150,10 @@ func (h *Handler) take(out answer.Writer, w http.ResponseWriter, r *http.Request
 // which field of the mapping failed, but nothing that came out of it.
 func withoutEvent(err error) string {
 	var failed *fieldError
-	if errors.As(err, &failed) {
+	switch is := errors.As(err, &failed); {
+	case is && late(failed):
+		return failed.Error()
+	case is:
 		return failed.field + " failed on an event; --log.level=debug shows it"
 	}
 	return err.Error()

@@ -15,8 +15,7 @@ import (
 // Limits of what becomes of an event, in bytes where it is text. What is
 // longer is cut, visibly.
 const (
-	maxLabels     = 60  // and as many annotations and values
-	maxSpread     = 256 // fields of an object that * spreads: more is a mistake
+	maxLabels     = 60 // and as many annotations and values
 	maxLabel      = 1 << 10
 	maxAnnotation = 8 << 10
 	maxText       = 8 << 10
@@ -135,6 +134,7 @@ type facts struct {
 	// stateless: somebody did something, and whether it still fires was not
 	// said.
 	stateless bool
+	left      map[string]string // labels that the alert is left without, there are too many
 }
 
 // facts runs the expressions of one alert.
@@ -142,8 +142,8 @@ func (m *mapping) facts(ctx context.Context, in input, source string, now time.T
 	r := &reader{ctx: ctx, in: in}
 	f := facts{}
 	a := &f.alert
-	a.Labels = r.texts(m.labels, maxLabel, validName)
-	a.Annotations = r.texts(m.annotations, maxAnnotation, plainName)
+	a.Labels, f.left = r.texts(m.labels, maxLabel, validName)
+	a.Annotations, _ = r.texts(m.annotations, maxAnnotation, plainName)
 	a.Values = r.numbers(m.values)
 	a.Labels[sourceLabel] = source
 	a.Labels[alert.NameLabel] = either(cut(r.text(m.name), maxLabel), source)
@@ -263,37 +263,41 @@ func (r *reader) entries(all []named, rename func(string) string, set func(name 
 		switch object := r.value(n.expression).(type) {
 		case nil, bool:
 		case map[string]any:
-			if len(object) > maxSpread {
-				r.fail(n, fmt.Errorf("%d fields; at most %d are taken", len(object), maxSpread))
-				return
-			}
 			for _, name := range slices.Sorted(maps.Keys(object)) {
-				set(rename(name), object[name])
+				if as := rename(name); !slices.Contains(ours, as) {
+					set(as, object[name])
+				}
 			}
 		default:
-			r.fail(n, fmt.Errorf("it yields %s, and * wants an object", kindOf(object)))
+			if r.err == nil {
+				r.err = &fieldError{n.expression.field, fmt.Errorf("it yields %s, and * wants an object", kindOf(object))}
+			}
 			return
 		}
 	}
 }
 
-func (r *reader) fail(n named, err error) {
-	if r.err == nil {
-		r.err = &fieldError{n.expression.field, err}
-	}
-}
+// ours are names that a mapping must write to have them: no object of an
+// event brings them in.
+var ours = []string{alert.CardAnnotation, alert.NameLabel, sourceLabel}
 
-// texts are labels or annotations; what is empty is left out.
-func (r *reader) texts(all []named, most int, rename func(string) string) map[string]string {
-	texts := make(map[string]string, len(all)+2)
+// texts are labels or annotations; what is empty is left out. left are those
+// that are too many: an alert is told however much there is to show of it.
+func (r *reader) texts(all []named, most int, rename func(string) string) (texts, left map[string]string) {
+	texts = make(map[string]string, len(all)+2)
+	left = make(map[string]string)
 	r.entries(all, rename, func(name string, value any) {
 		text := asText(value)
 		_, there := texts[name]
-		if !there && name != "" && len(texts) < maxLabels && strings.TrimSpace(text) != "" {
+		switch {
+		case there || name == "" || strings.TrimSpace(text) == "":
+		case len(texts) >= maxLabels:
+			left[name] = cut(text, most)
+		default:
 			texts[name] = cut(text, most)
 		}
 	})
-	return texts
+	return texts, left
 }
 
 // numbers are values; what is no number is left out.

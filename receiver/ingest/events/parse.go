@@ -1,13 +1,17 @@
 package events
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,28 +24,34 @@ import (
 // rest is for a machine that is busy with something else.
 const (
 	eventTime = 3 * time.Second  // for one event
-	bodyTime  = 30 * time.Second // for all events of a body
+	bodyTime  = 30 * time.Second // for all events of a body, with the wait for a turn
 )
+
+// turns are as many as there are processors: each event takes one while its
+// expressions run. jq works on one processor without a pause, so more at the
+// same time would only make all of them late, and take the memory of all.
+var turns = make(chan struct{}, runtime.GOMAXPROCS(0))
 
 // Parse reads a body: JSON, or a form. Each event gives a snapshot of its
 // story, or none if the mapping does not select it. The error tells of every
-// event that could not be understood, and can never become right by sending
-// the body again; the snapshots of the others are returned all the same.
+// event that could not be understood; the snapshots of the others are returned
+// all the same. It can never become right by sending the body again, unless
+// it is late.
 func (s *Source) Parse(body []byte, headers http.Header, now time.Time) ([]ingest.Snapshot, error) {
 	data, err := unwrap(body, headers.Get("Content-Type"))
 	if err != nil {
 		return nil, err
 	}
-	return s.parse(data, headers, now)
+	return s.parse(context.Background(), data, headers, now)
 }
 
-// parse is Parse for JSON.
-func (s *Source) parse(data []byte, headers http.Header, now time.Time) ([]ingest.Snapshot, error) {
+// parse is Parse for JSON. It stops when ctx ends.
+func (s *Source) parse(ctx context.Context, data []byte, headers http.Header, now time.Time) ([]ingest.Snapshot, error) {
 	events, err := split(data, s.mapping.each != nil)
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), bodyTime)
+	ctx, cancel := context.WithTimeout(ctx, bodyTime)
 	defer cancel()
 	safe := s.visible(headers)
 	var snapshots []ingest.Snapshot
@@ -61,9 +71,23 @@ func (s *Source) parse(data []byte, headers http.Header, now time.Time) ([]inges
 	return snapshots, join(wrong)
 }
 
-// join is errors.Join with no more than a few of them.
+// late says that an event was not understood for lack of time: ours was over,
+// or the sender left. The event may be right.
+func late(err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+}
+
+// join is errors.Join with no more than a few of them. Those that are late
+// come first: they decide what the sender is told to do.
 func join(errs []error) error {
 	const most = 10
+	order := func(err error) int {
+		if late(err) {
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(errs, func(a, b error) int { return cmp.Compare(order(a), order(b)) })
 	if more := len(errs) - most; more > 0 {
 		errs = append(errs[:most:most], fmt.Errorf("and %d more events", more))
 	}
@@ -74,6 +98,9 @@ func join(errs []error) error {
 // list of alerts both can be there, a snapshot and what is wrong with the rest.
 func (s *Source) one(ctx context.Context, e event, headers map[string]any, now time.Time) (_ ingest.Snapshot, ok bool, _ error) {
 	if c, is := readyCard(e.value); is {
+		if c.empty {
+			return ingest.Snapshot{}, false, errors.New("it is a card that shows nothing: it has neither text nor elements")
+		}
 		return s.notice(c, e, now), true, nil
 	}
 	switch e.value.(type) {
@@ -84,6 +111,12 @@ func (s *Source) one(ctx context.Context, e event, headers map[string]any, now t
 		}
 	default:
 		return ingest.Snapshot{}, false, fmt.Errorf("it is %s; an event is an object", kindOf(e.value))
+	}
+	select {
+	case turns <- struct{}{}:
+		defer func() { <-turns }()
+	case <-ctx.Done():
+		return ingest.Snapshot{}, false, fmt.Errorf("other events took all the time: %w", ctx.Err())
 	}
 	in := input{at: e.value, headers: headers, event: e.value}
 	own, cancel := context.WithTimeout(ctx, eventTime)
@@ -137,6 +170,7 @@ func (s *Source) story(ctx context.Context, e event, in input, now time.Time) (i
 	default: // nothing will ever be said about it again
 		key = s.recent.key(e.raw, now)
 	}
+	f.alert.Momentary = !f.stated
 	f.alert.Event = keep(e)
 	snapshot := s.snapshot(key, f.alert, told)
 	snapshot.Partial, snapshot.Stateless, snapshot.Follows = partial, f.stateless, follows
@@ -200,7 +234,7 @@ func (s *Source) alerts(ctx context.Context, in input, now time.Time) (_ ingest.
 		}
 		a := f.alert
 		a.Event = keep(event{encode(item), item})
-		a.Fingerprint = alert.FingerprintOf(a.Labels)
+		a.Fingerprint = fingerprint(a.Labels, f.left)
 		if j, twice := place[a.Fingerprint]; !twice {
 			place[a.Fingerprint] = len(snapshot.Alerts)
 			snapshot.Alerts = append(snapshot.Alerts, a)
@@ -209,6 +243,17 @@ func (s *Source) alerts(ctx context.Context, in input, now time.Time) (_ ingest.
 		}
 	}
 	return snapshot, len(snapshot.Alerts) > 0, join(wrong)
+}
+
+// fingerprint is that of all labels that an alert was sent with, also of those
+// that it is left without: two alerts that differ only there are two.
+func fingerprint(labels, left map[string]string) alert.Fingerprint {
+	if len(left) == 0 {
+		return alert.FingerprintOf(labels)
+	}
+	all := maps.Clone(labels)
+	maps.Copy(all, left)
+	return alert.FingerprintOf(all)
 }
 
 // hash64 is never 0, which stands for no hash.

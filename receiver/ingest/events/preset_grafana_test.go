@@ -2,9 +2,12 @@ package events
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/teamsrelay/teamsrelay/receiver/alert"
 )
 
 // Where the shapes come from: Grafana's page "Configure the webhook notifier"
@@ -33,6 +36,28 @@ var grafanaBodies = []body{
 
 func TestWhatIsToldOfGrafana(t *testing.T) {
 	tables(t, "grafana", grafanaBodies)
+}
+
+// A body lists all that fires in its group: with one story for two Grafanas,
+// each would end the other's alerts.
+func TestTwoGrafanasKeepApart(t *testing.T) {
+	for _, body := range []string{
+		`{"externalURL":"https://SITE","orgId":1,"receiver":"teams","groupKey":"{}:{}","alerts":[{"status":"firing","labels":{"alertname":"x"}}]}`,
+		`{"ruleUrl":"https://SITE/d/1","orgId":1,"dashboardId":1,"ruleId":1,"ruleName":"x","state":"alerting"}`,
+	} {
+		origins := map[string]bool{}
+		for _, site := range []string{"prod.example", "stage.example", "prod.example"} {
+			origins[one(t, presetSource(t, "grafana"), strings.ReplaceAll(body, "SITE", site)).Origin] = true
+		}
+		require.Len(t, origins, 2, body)
+	}
+}
+
+func TestARuleOfGrafanaMayNameACardButIsNone(t *testing.T) {
+	for named, card := range map[string]string{`"threshold"`: "threshold", `"payload"`: "", `7`: "", `null`: ""} {
+		got := one(t, presetSource(t, "grafana"), `{"alerts":[{"status":"firing","labels":{},"annotations":{"teamsrelay_card":`+named+`},"type":"AdaptiveCard","body":[]}]}`)
+		require.Equal(t, card, got.Alerts[0].Annotations[alert.CardAnnotation])
+	}
 }
 
 func TestABodyThatIsNotGrafanasIsRefusedInWords(t *testing.T) {

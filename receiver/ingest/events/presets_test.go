@@ -129,6 +129,9 @@ func table(out *strings.Builder, s ingest.Snapshot, ids map[uint64]int) {
 	}
 	for _, a := range s.Alerts {
 		state := string(a.Status)
+		if a.Momentary {
+			state = "it happened"
+		}
 		for _, at := range []struct {
 			word string
 			time time.Time

@@ -1,6 +1,7 @@
 package events
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,7 +23,58 @@ const (
 // notice is what routes and other cards can know of a ready card.
 type notice struct {
 	title, text, severity string
+	empty                 bool // it shows nothing
 }
+
+// maxContent is how many bytes of cards that are written as a text are read in
+// one message: a card of Teams has 28 KB.
+const maxContent = 1 << 20
+
+// apart makes of a message with several cards, which is one event for its
+// sender, an event of each card: one story shows one card. A card that is
+// written as a text becomes an object, as others are.
+func apart(e event) ([]event, error) {
+	message, _ := e.value.(map[string]any)
+	attachments, _ := message["attachments"].([]any)
+	if !strings.EqualFold(textOf(message, "type"), "message") {
+		return []event{e}, nil
+	}
+	var cards []any
+	changed, read := false, 0
+	for _, a := range attachments {
+		attachment, _ := a.(map[string]any)
+		if !strings.EqualFold(textOf(attachment, "contentType"), adaptiveType) {
+			continue
+		}
+		if text, is := attachment["content"].(string); is {
+			if read += len(text); read > maxContent {
+				return nil, tooMuch("the cards of a message that are texts have more than %d KiB", maxContent>>10)
+			}
+			if measure([]byte(text)) == nil {
+				if content, err := decode([]byte(text)); err == nil {
+					attachment["content"], changed = content, true
+				}
+			}
+		}
+		if content, _ := attachment["content"].(map[string]any); isAdaptive(content) {
+			cards = append(cards, a)
+		}
+	}
+	if len(cards) == 0 || len(cards) == 1 && !changed {
+		return []event{e}, nil
+	}
+	events := make([]event, len(cards))
+	for i, card := range cards {
+		one := map[string]any{"type": "message", "attachments": []any{card}}
+		if summary := textOf(message, "summary"); summary != "" {
+			one["summary"] = cut(summary, maxAnnotation)
+		}
+		events[i] = event{encode(one), one}
+	}
+	return events, nil
+}
+
+const adaptiveType = "application/vnd.microsoft.card.adaptive"
 
 // readyCard recognises a MessageCard, an AdaptiveCard, and a message with one.
 func readyCard(value any) (notice, bool) {
@@ -42,11 +94,11 @@ func readyCard(value any) (notice, bool) {
 	for _, a := range attachments {
 		attachment, _ := a.(map[string]any)
 		content, _ := attachment["content"].(map[string]any)
-		if !strings.EqualFold(textOf(attachment, "contentType"), "application/vnd.microsoft.card.adaptive") || !isAdaptive(content) {
+		if !strings.EqualFold(textOf(attachment, "contentType"), adaptiveType) || !isAdaptive(content) {
 			continue
 		}
 		n := adaptiveCard(content)
-		if summary := textOf(body, "summary"); summary != "" {
+		if summary := textOf(body, "summary"); summary != "" && !n.empty {
 			n.title = summary
 		}
 		return n, true
@@ -83,7 +135,25 @@ func messageCard(card map[string]any) notice {
 	if summary := textOf(card, "summary"); n.title == "" {
 		n.title = summary
 	}
+	n.empty = n.title == "" && n.text == "" && !says(card["sections"])
 	return n
+}
+
+// says is whether there is any text in a value.
+func says(value any) bool {
+	switch v := value.(type) {
+	case string:
+		return strings.TrimSpace(v) != ""
+	case []any:
+		return slices.ContainsFunc(v, says)
+	case map[string]any:
+		for _, item := range v {
+			if says(item) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func adaptiveCard(card map[string]any) notice {
@@ -112,6 +182,7 @@ func adaptiveCard(card map[string]any) notice {
 	if n.title == "" {
 		n.title = textOf(card, "fallbackText")
 	}
+	n.empty = n.title == "" && !says(card["body"])
 	return n
 }
 
@@ -171,6 +242,7 @@ func severityOfColor(color string) string {
 func (s *Source) notice(n notice, e event, now time.Time) ingest.Snapshot {
 	a := alert.Alert{
 		Status:      alert.Firing,
+		Momentary:   true,
 		Labels:      map[string]string{alert.NameLabel: noticeName, sourceLabel: s.name},
 		Annotations: map[string]string{},
 		Event:       keep(e),

@@ -1,7 +1,9 @@
 package events
 
 import (
+	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -41,6 +43,74 @@ func TestABodyThatIsACardAlreadyIsToldAsItIs(t *testing.T) {
 			require.Equal(t, 24*time.Hour, got.Event.Expires)
 			require.JSONEq(t, c.body, string(a.Event))
 		})
+	}
+}
+
+func TestEachCardOfAMessageIsTold(t *testing.T) {
+	card := func(text string) string {
+		return `{"type":"AdaptiveCard","body":[{"type":"TextBlock","text":"` + text + `"}]}`
+	}
+	attached := func(content string) string {
+		return `{"contentType":"application/vnd.microsoft.card.adaptive","content":` + content + `}`
+	}
+	message := func(attachments ...string) string {
+		return `{"type":"message","attachments":[` + strings.Join(attachments, ",") + `]}`
+	}
+	quoted, err := json.Marshal(card("as a text"))
+	require.NoError(t, err)
+	long, err := json.Marshal(card(strings.Repeat("x", 2*maxString)))
+	require.NoError(t, err)
+	for _, c := range []struct {
+		name, body string
+		titles     []string
+	}{
+		{"two", message(attached(card("first")), attached(card("second"))), []string{"first", "second"}},
+		{"two, and something else", message(attached(card("first")), `{"contentType":"image/png"}`, attached(card("second"))), []string{"first", "second"}},
+		{"one that is written as a text", message(attached(string(quoted))), []string{"as a text"}},
+		{"one of each", message(attached(card("first")), attached(string(quoted))), []string{"first", "as a text"}},
+		{"a text that is long", message(attached(string(long))), []string{strings.Repeat("x", maxAnnotation-3) + "…"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := source(t, Config{Preset: "generic"}).Parse([]byte(c.body), http.Header{}, now)
+			require.NoError(t, err)
+			var titles, origins []string
+			for _, s := range got {
+				a := s.Alerts[0]
+				titles, origins = append(titles, a.Annotations["summary"]), append(origins, s.Origin)
+				require.Equal(t, noticeName, a.Name())
+				if len(a.Event) < 1000 {
+					require.Equal(t, payloadCard, a.Annotations[alert.CardAnnotation])
+					require.JSONEq(t, message(attached(card(a.Annotations["summary"]))), string(a.Event), "the card that it shows is its own")
+				}
+			}
+			require.Equal(t, c.titles, titles)
+			require.Len(t, slices.Compact(slices.Sorted(slices.Values(origins))), len(titles), "each is a story of its own")
+		})
+	}
+
+	many := attached(card("x"))
+	_, err = source(t, Config{Preset: "generic"}).Parse([]byte(message(slices.Repeat([]string{many}, maxEvents+1)...)), http.Header{}, now)
+	require.ErrorContains(t, err, "more than 1000 events and cards")
+	_, err = source(t, Config{Preset: "generic"}).Parse([]byte(message(attached(`"`+strings.Repeat("[", maxContent+1)+`"`))), http.Header{}, now)
+	require.ErrorContains(t, err, "more than 1024 KiB")
+	require.Less(t, len(one(t, source(t, Config{Preset: "generic"}), message(attached(`"`+strings.Repeat("[", 1000)+`"`))).Origin), 600, "no card: the mapping has it")
+}
+
+// Who sees "taken" believes that somebody reads it.
+func TestACardThatShowsNothingIsRefused(t *testing.T) {
+	for _, body := range []string{
+		`{"@type":"MessageCard"}`, `{"@type":"MessageCard","title":" ","themeColor":"FF0000"}`, `{"@type":"MessageCard","sections":[{}]}`,
+		`{"type":"AdaptiveCard","body":[]}`, `{"type":"AdaptiveCard","body":[{}]}`,
+		`{"type":"message","summary":"s","attachments":[{"contentType":"application/vnd.microsoft.card.adaptive","content":{"type":"AdaptiveCard","body":[]}}]}`,
+	} {
+		_, err := source(t, Config{Preset: "generic"}).Parse([]byte(body), http.Header{}, now)
+		require.ErrorContains(t, err, "a card that shows nothing", body)
+	}
+	for _, body := range []string{
+		`{"@type":"MessageCard","sections":[{"facts":[{"name":"n","value":"v"}]}]}`,
+		`{"type":"AdaptiveCard","body":[{"type":"Image","url":"https://x.example/x.png"}]}`,
+	} {
+		one(t, source(t, Config{Preset: "generic"}), body)
 	}
 }
 

@@ -1,0 +1,147 @@
+package events
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// jq's functions for patterns take a time that grows with the square of the
+// text, and nothing can stop them in between.
+func TestABodyMadeToKeepUsBusyDoesNot(t *testing.T) {
+	quote := func(text string) string {
+		quoted, err := json.Marshal(text)
+		require.NoError(t, err)
+		return string(quoted)
+	}
+	own := source(t, Config{Mapping: Mapping{Annotations: map[string]string{"a": `[.t | match("a"; "g")] | length`}}})
+	for name, c := range map[string]struct {
+		source *Source
+		unit   string // is repeated
+		body   string // with %s for the text
+		events int
+	}{
+		"the values of Grafana":  {presetSource(t, "grafana"), "[ var='B' labels={} value=4 ], ", `{"alerts":[{"labels":{},"valueString":%s}]}`, 1},
+		"the name of a value":    {presetSource(t, "grafana"), "var='B' ", `{"alerts":[{"labels":{},"valueString":%s}]}`, 1},
+		"the words of Sentry":    {presetSource(t, "sentry"), `a\n`, `{"action":"critical","data":{"metric_alert":{"id":"1"},"description_text":%s}}`, 1},
+		"an event of Jira":       {presetSource(t, "jira"), "a-", `{"event":%s,"issue":{"key":"Q-1","fields":{"summary":"s"}}}`, 1},
+		"a text for anything":    {presetSource(t, "generic"), "\n", `{"text":%s}`, 1},
+		"lines for anything":     {presetSource(t, "generic"), "a\n", `{"text":%s}`, 1},
+		"a mapping of one's own": {own, "a", `{"t":%s}`, 1},
+	} {
+		for _, size := range []int{300_000, 3_000_000} {
+			t.Run(fmt.Sprintf("%s, %d bytes", name, size), func(t *testing.T) {
+				body := fmt.Sprintf(c.body, quote(strings.Repeat(c.unit, size/len(c.unit))))
+				began := time.Now()
+				got, err := c.source.Parse([]byte(body), http.Header{}, now)
+				require.NoError(t, err)
+				require.Len(t, got, c.events)
+				t.Log(time.Since(began))
+				require.Less(t, time.Since(began), eventTime)
+			})
+		}
+	}
+}
+
+// A sender that gets a 400 throws the event away.
+func TestWhatWeHadNoTimeForIsSentAgain(t *testing.T) {
+	over, cancel := context.WithTimeout(t.Context(), -time.Second)
+	defer cancel()
+	for name, c := range map[string]struct {
+		body  string
+		words string
+	}{
+		"one event":                     {`{"x":1}`, "mapping.key: it took longer than 3s"},
+		"many, of which some are wrong": {`[` + strings.Repeat("7,", 20) + `{"x":1}]`, "event 20: mapping.key: it took longer than 3s"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, Config{Mapping: Mapping{Key: ".x"}})
+			r := httptest.NewRequest("POST", "/events/shop", strings.NewReader(c.body))
+			w := b.do(r.WithContext(over))
+			require.Equal(t, http.StatusServiceUnavailable, w.Code)
+			require.NotEmpty(t, w.Header().Get("Retry-After"))
+			what, _ := explained(t, w)
+			require.Regexp(t, "took longer|took all the time", what)
+			require.Contains(t, b.log.String(), "level=WARN")
+			require.Empty(t, b.taken)
+		})
+	}
+}
+
+func TestWorkEndsWhenItsSenderLeft(t *testing.T) {
+	b := newBench(t, Config{Mapping: Mapping{Key: "last(range(1e15))"}})
+	ctx, leave := context.WithCancel(t.Context())
+	b.Now = func() time.Time { leave(); return now }
+	began := time.Now()
+	w := b.do(httptest.NewRequest("POST", "/events/shop", strings.NewReader(`{}`)).WithContext(ctx))
+	require.Equal(t, http.StatusServiceUnavailable, w.Code)
+	require.Less(t, time.Since(began), eventTime/2)
+}
+
+func TestOnlyAFewEventsAreEvaluatedAtTheSameTime(t *testing.T) {
+	for range cap(turns) {
+		turns <- struct{}{}
+	}
+	release := func() {
+		for range cap(turns) {
+			<-turns
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	b := newBench(t, Config{Preset: "generic"})
+	b.Now = func() time.Time { cancel(); return now }
+	w := b.do(httptest.NewRequest("POST", "/events/shop", strings.NewReader(`{"a":"b"}`)).WithContext(ctx))
+	release()
+	require.Equal(t, http.StatusServiceUnavailable, w.Code, "who waits for a turn and leaves has not been heard")
+	require.Empty(t, b.taken)
+	require.Equal(t, http.StatusOK, b.send("POST", "/events/shop", `{"a":"b"}`).Code)
+	require.Empty(t, turns, "a turn that is not given back is lost for ever")
+}
+
+func TestWhatIsTooMuchForOneBodyIsSaidWithItsLimits(t *testing.T) {
+	for _, body := range []string{
+		"[" + strings.Repeat("{},", maxEvents) + "{}]",
+		`{"a":[` + strings.Repeat("0,", maxValues) + `0]}`,
+		strings.Repeat("[", maxDepth+1),
+	} {
+		b := newBench(t, Config{Preset: "generic"})
+		w := b.send("POST", "/events/shop", body)
+		require.Equal(t, http.StatusBadRequest, w.Code)
+		_, hint := explained(t, w)
+		require.Contains(t, hint, "fewer events at once")
+		require.Contains(t, hint, "10 MiB, 200000 values and 1000 events")
+	}
+}
+
+func TestAnAlertIsToldHoweverMuchThereIsToShow(t *testing.T) {
+	numbers := strings.ReplaceAll(fieldList(300), `"v"`, "7.5")
+	snapshots, err := presetSource(t, "grafana").Parse([]byte(`{"alerts":[
+		{"labels":{"alertname":"x",`+fieldList(300)+`},"annotations":{`+fieldList(300)+`},"values":{`+numbers+`}},
+		{"labels":{"alertname":"x",`+fieldList(300)+`,"z":"another"}}]}`), http.Header{}, now)
+	require.NoError(t, err)
+	got := snapshots[0]
+	require.Len(t, got.Alerts, 2, "alerts that differ only in labels that are left out are two")
+	require.NotEqual(t, got.Alerts[0].Fingerprint, got.Alerts[1].Fingerprint)
+	a := got.Alerts[0]
+	require.Equal(t, "v", a.Labels["l0"])
+	require.Equal(t, "x", a.Name())
+	require.LessOrEqual(t, len(a.Labels), maxLabels+2)
+	require.LessOrEqual(t, len(a.Annotations), maxLabels+1)
+	require.Len(t, a.Values, maxLabels)
+	require.Len(t, one(t, presetSource(t, "generic"), `{"title":"x","labels":{`+fieldList(10_000)+`}}`).Alerts, 1)
+}
+
+// Which card is shown, and which source it was, is not for the data to say.
+func TestAnObjectThatIsSpreadBringsNothingOfOurs(t *testing.T) {
+	s := source(t, Config{Mapping: Mapping{Labels: map[string]string{"*": "."}, Annotations: map[string]string{"*": "."}}})
+	a := one(t, s, `{"a":"1","teamsrelay_card":"payload","alertname":"Forged","event_source":"butler","event-source":"butler"}`).Alerts[0]
+	require.Equal(t, map[string]string{"a": "1", "alertname": "shop", "event_source": "shop"}, a.Labels)
+	require.Equal(t, map[string]string{"a": "1", "event-source": "butler"}, a.Annotations)
+}
