@@ -35,7 +35,7 @@ func TestSamples(t *testing.T) {
 		}
 		dir := t.TempDir()
 		require.NoError(t, os.Mkdir(filepath.Join(dir, "secrets"), 0o700))
-		for _, secret := range []string{"sre.url", "admin.token", "jira.token", "github.token"} {
+		for _, secret := range []string{"sre.url", "admin.token"} {
 			require.NoError(t, os.WriteFile(filepath.Join(dir, "secrets", secret), []byte(opsURL+"\n"), 0o600))
 		}
 		// /var/lib/teamsrelay is there after an installation only.
@@ -73,6 +73,9 @@ func TestSamples(t *testing.T) {
 		for _, source := range made.Events {
 			require.Len(t, source.Actions, len(intent.Verbs), source.Name)
 		}
+		text, err := os.ReadFile(samples + "/tickets.yml")
+		require.NoError(t, err)
+		require.Equal(t, strings.Count(string(text), "url: https://"), strings.Count(string(text), "# token_file: secrets/"), "each action says where its token goes")
 	})
 	t.Run("the commented options are options", func(t *testing.T) {
 		for _, name := range []string{"teamsrelay.yml", "events.yml", "tickets.yml"} {

@@ -1,6 +1,11 @@
 package events
 
-import "testing"
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
 
 func githubEvent(name string) []string { return []string{"X-GitHub-Event", name} }
 
@@ -60,4 +65,16 @@ var githubBodies = []body{
 func TestWhatIsToldOfGitHub(t *testing.T) {
 	tables(t, "github", githubBodies)
 	noAPI(t, "github", githubBodies)
+}
+
+// The phone shows the name and the summary, or the ticket, and no more.
+func TestOfGitHubOneReadsInWhichRepository(t *testing.T) {
+	for _, b := range githubBodies {
+		for _, s := range parsed(t, "github", b) {
+			a := s.Alerts[0]
+			_, name, _ := strings.Cut(a.Labels["project"], "/")
+			require.NotEmpty(t, name)
+			require.Contains(t, a.Labels["ticket"]+" "+a.Annotations["summary"], name, b.file)
+		}
+	}
 }
