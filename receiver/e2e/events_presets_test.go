@@ -167,7 +167,7 @@ var presetStories = map[string]story{
 		{body: "dependabot_alert_created", words: []string{"semver vulnerable to Regular Expression Denial of Service", "CVE-2022-25883", "7.5.2"}, links: []string{"https://github.com/nordwind/shop/security/dependabot/20"}},
 		{body: "code_scanning_alert_created", words: []string{"Database query built from user-controlled sources", "store/orders.go:84"}},
 		{body: "secret_scanning_alert_created", preview: "[CRITICAL]", words: []string{"Azure Storage Account Key"}},
-		{body: "deployment_status_failure", words: []string{"The deployment of main to production failed", "Health check failed"}},
+		{body: "deployment_status_failure", words: []string{"shop: the deployment of main to production failed", "Health check failed"}},
 		{body: "release_published", words: []string{"shop v14.3.0 is released"}},
 	}},
 }

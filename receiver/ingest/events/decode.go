@@ -37,6 +37,7 @@ func tooMuch(format string, args ...any) error { return &limitError{fmt.Sprintf(
 type event struct {
 	raw   []byte // as it was sent: valid JSON, but perhaps not UTF-8
 	value any    // decoded, numbers as json.Number
+	cut   bool   // texts in value are shorter than they were sent
 }
 
 var byteOrderMark = []byte("\uFEFF")
@@ -118,12 +119,12 @@ func split(body []byte, whole bool) ([]event, error) {
 		if err != nil {
 			return nil, answer.Explain(item, err)
 		}
-		cards, err := apart(event{item, value})
+		cards, err := apart(event{raw: item, value: value})
 		if err != nil {
 			return nil, err
 		}
 		for i := range cards {
-			cards[i].value = shorten(cards[i].value)
+			cards[i].value, cards[i].cut = shorten(cards[i].value)
 		}
 		if events = append(events, cards...); len(events) > maxEvents {
 			return nil, tooMuch("more than %d events and cards in one body; no more are taken at once", maxEvents)
@@ -132,21 +133,24 @@ func split(body []byte, whole bool) ([]event, error) {
 	return events, nil
 }
 
-// shorten cuts the texts in a value to maxString, in place.
-func shorten(value any) any {
+// shorten cuts the texts in a value to maxString, in place, and says whether
+// there was any to cut.
+func shorten(value any) (_ any, found bool) {
 	switch v := value.(type) {
 	case string:
-		return cut(v, maxString)
+		return cut(v, maxString), len(v) > maxString
 	case []any:
 		for i, item := range v {
-			v[i] = shorten(item)
+			shorter, was := shorten(item)
+			v[i], found = shorter, found || was
 		}
 	case map[string]any:
 		for name, item := range v {
-			v[name] = shorten(item)
+			shorter, was := shorten(item)
+			v[name], found = shorter, found || was
 		}
 	}
-	return value
+	return value, found
 }
 
 // decode reads one JSON value, keeping every digit of its numbers.

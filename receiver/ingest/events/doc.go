@@ -24,7 +24,8 @@
 // $headers the request's headers by their names in small letters, without
 // those that hold credentials, and $event the whole body. Numbers keep all
 // their digits. There is no way to files, modules, the environment or other
-// events, and an event has three seconds.
+// events. An event has three seconds; who sends one that takes longer is asked
+// to send it again. Of a text, expressions see 16 KiB.
 //
 //	field        yields                                   where it yields nothing
 //	functions    (definitions for all the others)
@@ -36,7 +37,8 @@
 //	                                                      event is a story of its own
 //	name         the alert's name                         the source's name
 //	status       firing, resolved, or another system's    firing; after comment, assign and
-//	             word for them (statusLists)              update what it was
+//	             word for them (statusLists)              update what it was. Neither status nor
+//	                                                      action: it only happened (Momentary)
 //	action       open, update, comment, assign, resolve   the status tells
 //	id           what tells this event from a repeated    for comment and assign the body
 //	             one
@@ -53,7 +55,7 @@
 //	             left out
 //	labels,      by name: text, as people would write     it is left out
 //	annotations  numbers; objects as JSON. Under "*": an
-//	             object of several
+//	             object of several, but none of ours
 //	values       by name: numbers, also those in texts    it is left out
 //	expires      (a time) how long a story is open        30d; 1d after an event that said
 //	             without news                             nothing of a state

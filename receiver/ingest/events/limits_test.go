@@ -26,15 +26,14 @@ func TestABodyMadeToKeepUsBusyDoesNot(t *testing.T) {
 		source *Source
 		unit   string // is repeated
 		body   string // with %s for the text
-		events int
 	}{
-		"the values of Grafana":  {presetSource(t, "grafana"), "[ var='B' labels={} value=4 ], ", `{"alerts":[{"labels":{},"valueString":%s}]}`, 1},
-		"the name of a value":    {presetSource(t, "grafana"), "var='B' ", `{"alerts":[{"labels":{},"valueString":%s}]}`, 1},
-		"the words of Sentry":    {presetSource(t, "sentry"), `a\n`, `{"action":"critical","data":{"metric_alert":{"id":"1"},"description_text":%s}}`, 1},
-		"an event of Jira":       {presetSource(t, "jira"), "a-", `{"event":%s,"issue":{"key":"Q-1","fields":{"summary":"s"}}}`, 1},
-		"a text for anything":    {presetSource(t, "generic"), "\n", `{"text":%s}`, 1},
-		"lines for anything":     {presetSource(t, "generic"), "a\n", `{"text":%s}`, 1},
-		"a mapping of one's own": {own, "a", `{"t":%s}`, 1},
+		"the values of Grafana":  {presetSource(t, "grafana"), "[ var='B' labels={} value=4 ], ", `{"alerts":[{"labels":{},"valueString":%s}]}`},
+		"the name of a value":    {presetSource(t, "grafana"), "var='B' ", `{"alerts":[{"labels":{},"valueString":%s}]}`},
+		"the words of Sentry":    {presetSource(t, "sentry"), `a\n`, `{"action":"critical","data":{"metric_alert":{"id":"1"},"description_text":%s}}`},
+		"an event of Jira":       {presetSource(t, "jira"), "a-", `{"event":%s,"issue":{"key":"Q-1","fields":{"summary":"s"}}}`},
+		"a text for anything":    {presetSource(t, "generic"), "\n", `{"text":%s}`},
+		"lines for anything":     {presetSource(t, "generic"), "a\n", `{"text":%s}`},
+		"a mapping of one's own": {own, "a", `{"t":%s}`},
 	} {
 		for _, size := range []int{300_000, 3_000_000} {
 			t.Run(fmt.Sprintf("%s, %d bytes", name, size), func(t *testing.T) {
@@ -42,7 +41,7 @@ func TestABodyMadeToKeepUsBusyDoesNot(t *testing.T) {
 				began := time.Now()
 				got, err := c.source.Parse([]byte(body), http.Header{}, now)
 				require.NoError(t, err)
-				require.Len(t, got, c.events)
+				require.Len(t, got, 1)
 				t.Log(time.Since(began))
 				require.Less(t, time.Since(began), eventTime)
 			})
@@ -54,21 +53,18 @@ func TestABodyMadeToKeepUsBusyDoesNot(t *testing.T) {
 func TestWhatWeHadNoTimeForIsSentAgain(t *testing.T) {
 	over, cancel := context.WithTimeout(t.Context(), -time.Second)
 	defer cancel()
-	for name, c := range map[string]struct {
-		body  string
-		words string
-	}{
-		"one event":                     {`{"x":1}`, "mapping.key: it took longer than 3s"},
-		"many, of which some are wrong": {`[` + strings.Repeat("7,", 20) + `{"x":1}]`, "event 20: mapping.key: it took longer than 3s"},
+	for name, body := range map[string]string{
+		"one event":                     `{"x":1}`,
+		"many, of which some are wrong": `[` + strings.Repeat("7,", 20) + `{"x":1}]`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, Config{Mapping: Mapping{Key: ".x"}})
-			r := httptest.NewRequest("POST", "/events/shop", strings.NewReader(c.body))
+			r := httptest.NewRequest("POST", "/events/shop", strings.NewReader(body))
 			w := b.do(r.WithContext(over))
 			require.Equal(t, http.StatusServiceUnavailable, w.Code)
 			require.NotEmpty(t, w.Header().Get("Retry-After"))
 			what, _ := explained(t, w)
-			require.Regexp(t, "took longer|took all the time", what)
+			require.Regexp(t, "^event 20: .*took|^[^:]*: it took|^other events took", what, "what comes first decides what the sender does")
 			require.Contains(t, b.log.String(), "level=WARN")
 			require.Empty(t, b.taken)
 		})

@@ -233,7 +233,7 @@ func (s *Source) alerts(ctx context.Context, in input, now time.Time) (_ ingest.
 			continue
 		}
 		a := f.alert
-		a.Event = keep(event{encode(item), item})
+		a.Event = keep(event{raw: encode(item), value: item})
 		a.Fingerprint = fingerprint(a.Labels, f.left)
 		if j, twice := place[a.Fingerprint]; !twice {
 			place[a.Fingerprint] = len(snapshot.Alerts)

@@ -69,7 +69,7 @@ func apart(e event) ([]event, error) {
 		if summary := textOf(message, "summary"); summary != "" {
 			one["summary"] = cut(summary, maxAnnotation)
 		}
-		events[i] = event{encode(one), one}
+		events[i] = event{raw: encode(one), value: one}
 	}
 	return events, nil
 }

@@ -25,7 +25,7 @@ func keep(e event) json.RawMessage {
 		return bytes.Clone(compact.Bytes())
 	}
 	whole := shortest{texts: maxEvent, items: maxEvent, depth: maxDepth + 1}
-	if kept := encode(whole.value(e.value, 0)); len(kept) <= maxEvent {
+	if kept := encode(whole.value(e.value, 0)); len(kept) <= maxEvent && !e.cut {
 		return kept // only cleaned
 	}
 	note := fmt.Sprintf("the event had %d KiB; what follows is a part of it", (len(e.raw)+1023)>>10)
