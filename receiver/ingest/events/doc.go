@@ -73,5 +73,7 @@
 //
 // Every alert has the label event_source, whatever the event says, so that
 // routes can rely on it. No URL of an event is ever called. Headers, bodies
-// and what jq says of them are in no log above debug, credentials in none.
+// and what jq says of them are in no log above debug, but for the name and the
+// labels by which lists and the log of deliveries call a story; credentials
+// are in none.
 package events
