@@ -145,6 +145,54 @@ func TestACutNeverSplitsACharacterOrAnEscape(t *testing.T) {
 	require.Equal(t, `{"text":"ab…","title":"<at>a_b@contoso.com</at>","id":"abcdef"}`, string(a.tree.write(nil, 0)))
 }
 
+// What a script died of stands in its last lines: whoever is called at night
+// needs those, however long the log was and whatever language it is in.
+func TestTheEndOfALogStaysWhenItIsCut(t *testing.T) {
+	const last = `the \\server\data_2.qvd "is" gone`
+	log := strings.Repeat(strings.Repeat("売", 40)+` loading \lib_*`+"\n", 80) + last
+	in := hot(1)
+	in.Group.Alerts[0].Annotations["log"] = log
+	set := define(t, block(`{"type": "CodeBlock", "codeSnippet": "{{ .CommonAnnotations.log }}"},
+		{"type": "CodeBlock", "codeSnippet": "{{ .CommonAnnotations.log }}", "fallback": {"type": "Container", "items": [
+		{"type": "TextBlock", "fontType": "monospace", "text": "{{ .CommonAnnotations.log }}"}]}}`))
+	for _, limit := range []Limit{WorkflowLimit, {Bytes: 5000}, {Bytes: 2500}} {
+		message := set.Render("mine", in, limit)
+		require.NoError(t, message.Fault)
+		require.Contains(t, message.Folded, "long texts")
+		var card struct{ Body []struct{ CodeSnippet, Fallback json.RawMessage } }
+		require.NoError(t, json.Unmarshal(message.Card, &card))
+		require.Len(t, card.Body, 2)
+		for _, code := range card.Body {
+			var text string
+			require.NoError(t, json.Unmarshal(code.CodeSnippet, &text))
+			require.True(t, strings.HasPrefix(text, "…"), text)
+			require.True(t, strings.HasSuffix(text, last), text)
+			require.Contains(t, string(code.Fallback), `gone"`, "an old client shows this one")
+		}
+	}
+	var a assembler
+	require.NoError(t, a.assemble([]byte(`{"fontType": "Monospace", "text": "abc\\_cd", "codeSnippet": "abc\\_cd<at>"}`), nil))
+	a.tree.shortenTexts(4)
+	require.Equal(t, `{"fontType":"Monospace","text":"…cd","codeSnippet":"…at>"}`, string(a.tree.write(nil, 0)), "a bare _ would be a mark")
+	require.NoError(t, a.assemble([]byte(`{"codeSnippet": "売売"}`), nil))
+	a.tree.shortenTexts(2)
+	require.Equal(t, `{"codeSnippet":"売売"}`, string(a.tree.write(nil, 0)), "this fits")
+}
+
+// A source may send a hundred links; they must not cost the words.
+func TestManyButtonsDoNotCostTheCard(t *testing.T) {
+	set := define(t, `{"type": "AdaptiveCard", "version": "1.5", "body": [{"type": "TextBlock", "text": "the disk is full"},
+		{"type": "ActionSet", "actions": [{{ range until 100 }}{"type": "Action.OpenUrl", "title": "L{{ . }}", "url": "https://e.example/{{ repeat 300 "p" }}{{ . }}"}{{ end }}]}],
+		"actions": [{"type": "Action.OpenUrl", "title": "long", "url": "https://e.example/{{ repeat 9000 "u" }}{{ repeat 9000 "u" }}"}, {"type": "Action.OpenUrl", "title": "short", "url": "https://e.example/s"}]}`)
+	message := set.Render("mine", hot(1), WorkflowLimit)
+	require.NoError(t, message.Fault)
+	require.Contains(t, string(message.Card), "the disk is full")
+	require.Contains(t, string(message.Card), `"L5"`)
+	require.NotContains(t, string(message.Card), `"L6"`)
+	require.Contains(t, string(message.Card), `"short"`, "only the address that is too long goes")
+	require.Equal(t, "pictures, long texts, buttons", message.Folded)
+}
+
 func TestFoldedCardsOfTheBotCountUTF16(t *testing.T) {
 	m := Message{Card: []byte(`"é🔥"`), Summary: "a"}
 	require.Equal(t, 10+2*(5+3), Limit{UTF16: true, Overhead: 10}.size(m), "é is one unit, 🔥 two")

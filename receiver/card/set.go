@@ -55,6 +55,7 @@ type worker struct {
 	render    *render
 	assembler assembler
 	losses    []loss // of the last card
+	fewer     bool   // buttons were dropped from it to make it fit
 	out       []byte // the last card
 }
 
@@ -172,6 +173,9 @@ func (s *Set) make(name string, data *Data, preview string, wall wall, limit Lim
 			return Message{}, s.explain(w, name, err)
 		}
 		message := Message{Card: card, Summary: cmp.Or(summary, preview), Folded: reduce.folded, Lost: s.lost(w, name)}
+		if w.fewer {
+			message.Folded += ", buttons"
+		}
 		if limit.fits(message) {
 			return message, nil
 		}
@@ -219,6 +223,7 @@ func (s *Set) once(w *worker, name string, data *Data, wall wall, reduce reducti
 	if reduce.runes > 0 {
 		card.shortenTexts(reduce.runes)
 	}
+	w.fewer = reduce.buttons > 0 && card.dropButtons(reduce.buttons)
 	if w.render.left > 0 && !w.render.told {
 		card.addMore(w.render.left)
 	}
