@@ -3,10 +3,12 @@ package card
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/Masterminds/sprig/v3"
 	"github.com/stretchr/testify/require"
 )
 
@@ -173,8 +175,27 @@ func TestTemplatesSeeNeitherTheMachineNorTheNetwork(t *testing.T) {
 	for _, call := range []string{`env "HOME"`, `expandenv "$HOME"`, `getHostByName "localhost"`} {
 		_, problems := New([]Source{{"mine.tmpl", `{{ define "mine" }}{{ ` + call + ` }}{{ end }}`}})
 		require.Len(t, problems, 1, call)
-		require.Contains(t, problems[0].What, "not defined")
+		require.Contains(t, problems[0].What, "a template cannot use sprig's function")
+		require.Contains(t, problems[0].Do, "neither the machine nor the network")
 	}
+}
+
+// One call of these takes up to seconds and cannot be interrupted: a card that
+// calls them in a range would hold up all others.
+func TestTemplatesMakeNoKeys(t *testing.T) {
+	for name := range sprig.TxtFuncMap() {
+		if !regexp.MustCompile(`^gen[A-Z]|[cC]ert|^derive|bcrypt|htpasswd`).MatchString(name) {
+			continue
+		}
+		_, problems := New([]Source{{"mine.tmpl", `{{ define "mine" }}{{ ` + name + ` }}{{ end }}`}})
+		require.Len(t, problems, 1, name)
+		require.Contains(t, problems[0].String(), `mine.tmpl:1: error: a template cannot use sprig's function "`+name+`"; remove it`)
+	}
+}
+
+func TestEveryRoundOfARangeLooksAtTheClock(t *testing.T) {
+	r := &render{started: time.Now().Add(-2 * maxRunTime)}
+	require.PanicsWithValue(t, errRunTime, func() { r.round() }, "64 rounds that take a second each are a minute")
 }
 
 func TestAlertmanagersDataAndFunctionsMeanWhatTheyMeanThere(t *testing.T) {

@@ -159,7 +159,9 @@ func TestTheEndOfALogStaysWhenItIsCut(t *testing.T) {
 		message := set.Render("mine", in, limit)
 		require.NoError(t, message.Fault)
 		require.Contains(t, message.Folded, "long texts")
-		var card struct{ Body []struct{ CodeSnippet, Fallback json.RawMessage } }
+		var card struct {
+			Body []struct{ CodeSnippet, Fallback json.RawMessage }
+		}
 		require.NoError(t, json.Unmarshal(message.Card, &card))
 		require.Len(t, card.Body, 2)
 		for _, code := range card.Body {

@@ -15,9 +15,12 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/chart"
 )
 
-// hidden are sprig's functions that see the machine or the network. A
-// template can do neither.
-var hidden = []string{"env", "expandenv", "getHostByName"}
+// hidden are sprig's functions that see the machine or the network, and those
+// that make keys, certificates and passwords: one call of them may take
+// seconds, and no card needs any.
+var hidden = []string{"env", "expandenv", "getHostByName",
+	"genPrivateKey", "genCA", "genCAWithKey", "genSelfSignedCert", "genSelfSignedCertWithKey",
+	"genSignedCert", "genSignedCertWithKey", "buildCustomCert", "derivePassword", "bcrypt", "htpasswd"}
 
 // counted are functions that make as much as a number says.
 var counted = []string{"repeat", "until", "untilStep", "seq", "indent", "nindent",

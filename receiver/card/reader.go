@@ -83,7 +83,7 @@ func (r *reader) parse(file Source) (*template.Template, Source) {
 
 var (
 	parseFault = regexp.MustCompile(`(?s)^template: (.*?):(\d+): (.*)$`)
-	noFunction = regexp.MustCompile(`^function ".*" not defined$`)
+	noFunction = regexp.MustCompile(`^function "(.*)" not defined$`)
 )
 
 func parseProblem(file string, err error) Problem {
@@ -92,7 +92,12 @@ func parseProblem(file string, err error) Problem {
 		problem.Line, _ = strconv.Atoi(parts[2])
 		problem.What = parts[3]
 	}
-	if noFunction.MatchString(problem.What) {
+	switch parts := noFunction.FindStringSubmatch(problem.What); {
+	case parts == nil:
+	case slices.Contains(hidden, parts[1]):
+		problem.What = fmt.Sprintf("a template cannot use sprig's function %q", parts[1])
+		problem.Do = "remove it: cards see neither the machine nor the network, and make no keys, certificates or passwords; until then the file's cards are not used"
+	default:
 		problem.Do = "take one of Alertmanager's, sprig's or those in templates/README.md; until then the file's cards are not used"
 	}
 	return problem

@@ -145,7 +145,7 @@ func (r *render) work(cost int) nothing {
 	if r.steps += cost; r.steps > maxSteps {
 		panic(errSteps)
 	}
-	if r.steps%64 < cost && time.Since(r.started) > maxRunTime {
+	if time.Since(r.started) > maxRunTime {
 		panic(errRunTime)
 	}
 	return nil

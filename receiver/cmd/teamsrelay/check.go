@@ -34,6 +34,7 @@ configuration are. Tests of rules are read, not run: what rules decide is for
 test-rules to prove. Telegraf's configuration is checked by its plugin:
   telegraf-output-teams -check -config /etc/telegraf/telegraf.conf`)
 	files := cmd.Arg("file", "Configurations, rule files, their tests, or patterns for them; standard input when none is given.").Strings()
+	cmd.PreAction(endsAtOnce)
 	cmd.Action(func(*kingpin.ParseContext) error {
 		c := &check{out: p.out, said: make(map[yamlfile.Problem]bool)}
 		if len(*files) == 0 {

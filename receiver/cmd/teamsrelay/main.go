@@ -49,6 +49,13 @@ type program struct {
 	logger func() *slog.Logger
 }
 
+// endsAtOnce lets SIGTERM and Ctrl-C end the process: commands that only read
+// and print have nothing to finish, and need not look whether they shall stop.
+func endsAtOnce(*kingpin.ParseContext) error {
+	signal.Reset(os.Interrupt, syscall.SIGTERM)
+	return nil
+}
+
 // errFailed ends a command with exit code 1 after it has said why itself.
 var errFailed = errors.New("failed")
 

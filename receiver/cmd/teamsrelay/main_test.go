@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -161,5 +164,31 @@ func TestAStopIsNotAFailure(t *testing.T) {
 	} {
 		var out, errOut bytes.Buffer
 		require.Zero(t, run(ctx, args, strings.NewReader(""), &out, &errOut), "systemd would call it failed: %s", errOut.String())
+	}
+}
+
+// Who presses Ctrl-C, and systemd and Kubernetes who send SIGTERM, must not
+// wait for a template or a body that does not come to an end.
+func TestCommandsThatOnlyReadEndAtOnce(t *testing.T) {
+	const variable = "TEAMSRELAY_TEST_ARGUMENTS"
+	if args := os.Getenv(variable); args != "" {
+		os.Args = strings.Fields("teamsrelay " + args)
+		main()
+	}
+	for _, args := range []string{"check-config", "render --data=-"} {
+		t.Run(args, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestCommandsThatOnlyReadEndAtOnce$")
+			cmd.Env = append(os.Environ(), variable+"="+args)
+			in, err := cmd.StdinPipe()
+			require.NoError(t, err)
+			require.NoError(t, cmd.Start())
+			_, err = in.Write(make([]byte, 256<<10)) // more than a pipe holds: it has begun to read
+			require.NoError(t, err)
+			require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
+			require.Error(t, cmd.Wait())
+			require.NoError(t, ctx.Err(), "it went on reading")
+		})
 	}
 }

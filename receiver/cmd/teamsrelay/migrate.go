@@ -22,6 +22,7 @@ left to do. Templates that stand inside of Helm's values become files:
 --templates says where to write them, beside the new configuration.`)
 	file := msteams.Arg("file", "The configuration file (-config-file), or Helm's values.").Required().String()
 	templates := msteams.Flag("templates", "The folder of the new configuration, for templates that become files. Files that are there already are not written over.").PlaceHolder("DIR").String()
+	msteams.PreAction(endsAtOnce)
 	msteams.Action(func(*kingpin.ParseContext) error {
 		data, err := read(*file)
 		if err != nil {

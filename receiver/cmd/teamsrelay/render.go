@@ -54,6 +54,7 @@ be sent.`)
 	cmd.Flag("transport", "The way into Teams: workflow takes 24 KB, bot 80 KB.").Default("workflow").EnumVar(&r.transport, "workflow", "bot")
 	cmd.Flag("html", "Write a page to this file, too: it shows the card with Microsoft's renderer, light and dark, on a desktop and on a phone.").PlaceHolder("FILE").StringVar(&r.html)
 	cmd.Flag("indent", "Indent the JSON for reading.").BoolVar(&r.indent)
+	cmd.PreAction(endsAtOnce)
 	cmd.Action(func(*kingpin.ParseContext) error { return r.run(time.Now()) })
 }
 

@@ -42,6 +42,7 @@ tests use its routes and cards; without, everything is told as it happens.`)
 	files := cmd.Arg("file", "Files of tests.").Required().Strings()
 	names := cmd.Flag("run", "Run only the tests whose names match this regular expression.").PlaceHolder("REGEX").String()
 	junit := cmd.Flag("junit", "Write the results as JUnit's XML, too, for CI.").PlaceHolder("FILE").String()
+	cmd.PreAction(endsAtOnce)
 	cmd.Action(func(*kingpin.ParseContext) error {
 		selected, err := regexp.Compile(*names)
 		if err != nil {
