@@ -71,8 +71,8 @@ type spoil struct{ count int }
 
 func (s *spoil) text() string { return s.called("value") }
 
-// called makes a text that begins with a word: "note" for the annotations,
-// whose Markdown is kept.
+// called makes a text that begins with a word: "note" for the annotations of
+// rules, whose Markdown is kept.
 func (s *spoil) called(word string) string {
 	s.count++
 	return fmt.Sprintf("%s%d: %s", word, s.count, hostile)
@@ -108,8 +108,12 @@ func (s *spoil) input(t *testing.T, in Input) Input {
 	in = copied(in)
 	for i := range in.Group.Alerts {
 		m := &in.Group.Alerts[i]
+		note := "note"
+		if m.Event != nil || m.Labels[eventSourceLabel] != "" {
+			note = "value" // of whoever wrote the ticket
+		}
 		m.Labels = s.texts("value", m.Labels, eventSourceLabel)
-		m.Annotations = s.texts("note", m.Annotations, alert.CardAnnotation)
+		m.Annotations = s.texts(note, m.Annotations, alert.CardAnnotation)
 		m.GeneratorURL = s.text()
 		if m.Event != nil {
 			var event any
@@ -126,8 +130,12 @@ func (s *spoil) input(t *testing.T, in Input) Input {
 		}
 	}
 	for i := range in.Group.History {
-		if h := &in.Group.History[i]; h.Rev > 0 {
-			h.Who, h.Text = s.text(), s.text()
+		h := &in.Group.History[i]
+		if h.Who != "" {
+			h.Who = s.text()
+		}
+		if h.Text != "" {
+			h.Text = s.text()
 		}
 	}
 	return in
@@ -234,7 +242,10 @@ func TestEveryCardCanBeReadByEverybody(t *testing.T) {
 			require.NoError(t, message.Fault)
 			root := read(t, message)
 			preview, _ := root["fallbackText"].(string)
-			require.True(t, strings.HasPrefix(preview, "["), "the preview %q does not begin with the state", preview)
+			happened := sample.Digest == nil && newTeller(sample.Input).momentary
+			if !happened { // that has no state
+				require.True(t, strings.HasPrefix(preview, "["), "the preview %q does not begin with the state", preview)
+			}
 			require.LessOrEqual(t, len([]rune(message.Summary)), maxPreview)
 			require.Equal(t, plainBack(preview), message.Summary, "the phone shows something else")
 			headings := 0
@@ -255,7 +266,7 @@ func TestEveryCardCanBeReadByEverybody(t *testing.T) {
 				}
 			})
 			require.Equal(t, 1, headings, "a screen reader finds no title, or several")
-			if sample.Digest == nil {
+			if sample.Digest == nil && !happened {
 				word := map[group.Phase]string{group.Over: "[RESOLVED]", group.Unheard: "[NO NEWS]"}[sample.Input.Group.Phase]
 				require.True(t, strings.HasPrefix(preview, word), preview)
 			}

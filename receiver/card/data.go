@@ -38,6 +38,8 @@ type Data struct {
 	ID string
 
 	event original // of the first alert that has one; see Event
+	// strangers: the annotations are text, whoever wrote them; see ofStrangers.
+	strangers bool
 }
 
 // Alert is Alertmanager's alert, its numbers and what we know of it.
@@ -83,6 +85,7 @@ func dataOf(in Input, t *teller, story *Story) *Data {
 		RouteLabels:       KV(g.Sender.RouteLabels),
 		ExternalURL:       g.Sender.ExternalURL,
 		Card:              story,
+		strangers:         t.strangers,
 	}
 	if in.Reminder {
 		data.NotificationReason = "repeat"

@@ -77,7 +77,7 @@ func (t *teller) facts() (where string, others []Fact) {
 		case len(places) < maxWhere && (known || len(places) == 0):
 			places = append(places, t.labelFact(name))
 		case len(others) < maxFacts:
-			others = append(others, t.labelFact(name))
+			others = append(others, t.wordedFact(name, oneLine(t.labels[name]), maxLabel))
 		}
 	}
 	if len(places) > 0 {
@@ -92,7 +92,7 @@ func (t *teller) rest(shown []string) []Fact {
 	var facts []Fact
 	for _, name := range telling(t.labels) {
 		if len(facts) < maxFacts && !slices.Contains(shown, name) {
-			facts = append(facts, t.labelFact(name))
+			facts = append(facts, t.wordedFact(name, oneLine(t.labels[name]), maxLabel))
 		}
 	}
 	return t.noteFacts(facts, shown)
@@ -100,6 +100,13 @@ func (t *teller) rest(shown []string) []Fact {
 
 func (t *teller) labelFact(name string) Fact {
 	return Fact{Name: shorten(oneLine(name), maxLabel/2), Value: shorten(oneLine(t.labels[name]), maxLabel)}
+}
+
+// wordedFact is a fact in people's words: "closed_by" is "Closed by", and a
+// time is on the reader's clock.
+func (t *teller) wordedFact(name, value string, most int) Fact {
+	words := capital(strings.TrimSpace(strings.ReplaceAll(oneLine(name), "_", " ")))
+	return Fact{Name: shorten(cmp.Or(words, name), maxLabel/2), Value: shorten(t.wall.wordedTime(value), most), source: name}
 }
 
 // noteFacts adds the common annotations that have no place of their own.
@@ -110,7 +117,11 @@ func (t *teller) noteFacts(facts []Fact, shown []string) []Fact {
 			slices.Contains(descriptionKeys, name) || slices.Contains(shown, name) || webURL(value) != "" || len(facts) >= 2*maxFacts {
 			continue
 		}
-		facts = append(facts, Fact{Name: shorten(oneLine(name), maxLabel/2), Value: shorten(value, maxText), Markdown: true})
+		fact := t.wordedFact(name, value, maxText)
+		fact.Markdown = !t.strangers
+		if fact.Value != "" { // a time that means never
+			facts = append(facts, fact)
+		}
 	}
 	return facts
 }
@@ -169,10 +180,11 @@ func (t *teller) rows(n int) []Row {
 	rows := make([]Row, 0, min(n, len(t.members)))
 	for _, m := range t.members[:min(n, len(t.members))] {
 		row := Row{State: string(m.State), Summary: t.ownSummary(m)}
+		said := spoken(row.Summary)
 		var facts []Fact
 		for _, name := range differ {
 			value := oneLine(m.Labels[name])
-			if value == "" || len(value) > 1 && strings.Contains(row.Summary, value) {
+			if value == "" || len(value) > 1 && strings.Contains(said, value) {
 				continue // said by the summary already
 			}
 			facts = append(facts, Fact{Name: shorten(oneLine(name), maxLabel/2), Value: shorten(value, maxLabel)})
@@ -180,7 +192,7 @@ func (t *teller) rows(n int) []Row {
 				break
 			}
 		}
-		if value := t.ownValue(m); value != "" && !strings.Contains(row.Summary, value) {
+		if value := t.ownValue(m); value != "" && !strings.Contains(said, value) {
 			facts = append(facts, Fact{Value: value}) // a number with its unit needs no name
 		}
 		if len(facts) == 0 && row.Summary == "" && t.rowName(m) == "" {
@@ -250,14 +262,14 @@ func (t *teller) rowName(m *group.Member) string {
 	return line + " · "
 }
 
-// ownSummary is an alert's summary, or its description, or its values, when
+// ownSummary is, as Markdown, an alert's summary, or its description, or its values, when
 // the alerts do not share it.
 func (t *teller) ownSummary(m *group.Member) string {
 	for _, keys := range [][]string{summaryKeys, descriptionKeys} {
 		for _, key := range keys {
 			text := firstLine(m.Annotations[key])
 			if _, same := t.notes[key]; text != "" && !same {
-				return shorten(text, maxLabel*2)
+				return t.annotation(shorten(text, maxLabel*2))
 			}
 		}
 	}
@@ -294,6 +306,9 @@ func (t *teller) when(m *group.Member) (words, color string) {
 	case group.Firing:
 		return t.wall.time(t.start(m)), "Default"
 	case group.Unseen:
+		if t.momentary {
+			return t.wall.time(t.start(m)), "Default"
+		}
 		if m.SeenAt.IsZero() {
 			return "no news", "Default"
 		}

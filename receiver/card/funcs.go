@@ -69,8 +69,9 @@ func sharedFuncs() template.FuncMap {
 func (r *render) funcs() template.FuncMap {
 	funcs := template.FuncMap{
 		sinkText: r.sink(sinkText), sinkMarkdown: r.sink(sinkMarkdown),
-		sinkJSON: r.sink(sinkJSON), sinkMention: r.sink(sinkMention), sinkPayload: r.sink(sinkPayload),
-		sinkOldText: r.sink(sinkOldText), sinkOldMarkdown: r.sink(sinkOldMarkdown),
+		sinkAnnotation: r.annotations(sinkMarkdown, sinkText),
+		sinkJSON:       r.sink(sinkJSON), sinkMention: r.sink(sinkMention), sinkPayload: r.sink(sinkPayload),
+		sinkOldText: r.sink(sinkOldText), sinkOldMarkdown: r.annotations(sinkOldMarkdown, sinkOldText),
 		sayFunc: r.say, roundFunc: r.round, callFunc: r.call, cutFunc: r.cut, boundFunc: r.bound,
 
 		"now":       func() time.Time { return r.wall.now },

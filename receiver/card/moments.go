@@ -1,6 +1,7 @@
 package card
 
 import (
+	"regexp"
 	"strings"
 	"time"
 )
@@ -32,11 +33,27 @@ func (w wall) readMoment(text string) (at time.Time, day, ok bool) {
 	return time.Time{}, false, false
 }
 
+// isoTime is how programs write a time, and people never do.
+var isoTime = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:?\d\d)$`)
+
+// wordedTime is a text of which a time as programs write it is made one as
+// people do. Midnight in UTC is how trackers write a day.
+func (w wall) wordedTime(text string) string {
+	if !isoTime.MatchString(text) {
+		return text
+	}
+	if day, rest, _ := strings.Cut(text, "T"); strings.HasSuffix(rest, "Z") && strings.Trim(rest, "0:.Z") == "" {
+		text = day
+	}
+	return w.moment(text)
+}
+
 // moment is a time that a source wrote, on the reader's clock: "22 Nov 03:00
 // CET". A text that is no time comes back as it is.
-func (r *render) moment(value any) string {
-	text := strings.TrimSpace(textOf(value))
-	at, day, ok := r.wall.readMoment(text)
+func (r *render) moment(value any) string { return r.wall.moment(strings.TrimSpace(textOf(value))) }
+
+func (w wall) moment(text string) string {
+	at, day, ok := w.readMoment(text)
 	switch {
 	case strings.HasPrefix(text, "1753-01-01"), strings.HasPrefix(text, "0001-01-01"), text == unknown:
 		return ""
@@ -44,12 +61,12 @@ func (r *render) moment(value any) string {
 		return text
 	case day:
 		at = at.AddDate(0, 0, -1)
-		if at.Year() != r.wall.now.Year() {
+		if at.Year() != w.now.Year() {
 			return at.Format("2 Jan 2006")
 		}
 		return at.Format("2 Jan")
 	}
-	return r.wall.timeZone(at)
+	return w.timeZone(at)
 }
 
 // overdue is how long a time that a source wrote is over: "2 d 3 h". "" when

@@ -11,16 +11,17 @@ import (
 // The functions that rewritten templates call. Their names cannot be written
 // by accident: nobody else begins a function with an underscore.
 const (
-	sinkText     = "_text"     // the value is text
-	sinkMarkdown = "_markdown" // the value is somebody's Markdown
-	sinkJSON     = "_json"     // the value is JSON already
-	sinkMention  = "_mention"  // the value is a person's address
-	sinkPayload  = "_payload"  // the value is a card that another program made
-	roundFunc    = "_round"    // counts a round of a range
-	callFunc     = "_call"     // counts a call of a template
-	cutFunc      = "_cut"      // ends a range over alerts early
-	boundFunc    = "_bound"    // refuses variables that grow without end
-	sayFunc      = "_say"      // calls a template that writes text
+	sinkText       = "_text"       // the value is text
+	sinkMarkdown   = "_markdown"   // the value is somebody's Markdown
+	sinkAnnotation = "_annotation" // the value is an annotation: Markdown, or a stranger's text
+	sinkJSON       = "_json"       // the value is JSON already
+	sinkMention    = "_mention"    // the value is a person's address
+	sinkPayload    = "_payload"    // the value is a card that another program made
+	roundFunc      = "_round"      // counts a round of a range
+	callFunc       = "_call"       // counts a call of a template
+	cutFunc        = "_cut"        // ends a range over alerts early
+	boundFunc      = "_bound"      // refuses variables that grow without end
+	sayFunc        = "_say"        // calls a template that writes text
 )
 
 // The costs of steps. text/template itself stops at 100,000 nested calls, by
@@ -138,12 +139,12 @@ func (r *rewriter) annotated(node parse.Node) bool {
 func (r *rewriter) sinkFor(pipe *parse.PipeNode) string {
 	sink := sinkFor(pipe)
 	if sink == sinkText && r.annotated(pipe) {
-		sink = sinkMarkdown
+		sink = sinkAnnotation
 	}
 	switch {
 	case r.old && sink == sinkText:
 		return sinkOldText
-	case r.old && sink == sinkMarkdown:
+	case r.old && (sink == sinkAnnotation || sink == sinkMarkdown):
 		return sinkOldMarkdown
 	}
 	return sink
@@ -211,7 +212,7 @@ func sinkFor(pipe *parse.PipeNode) string {
 		}
 	}
 	if len(pipe.Cmds) == 1 && isAnnotation(last) {
-		return sinkMarkdown
+		return sinkAnnotation
 	}
 	return sinkText
 }

@@ -27,6 +27,12 @@ func alertSamples(now time.Time) []Sample {
 		sampleOf("alert", "with picture and links", disk),
 		sampleOf("alert", "with comments", commented(disk)),
 		sampleOf("alert", "of hostile data", hostileSample(now)),
+		sampleOf("alert", "of an event", eventWithMarks(now)),
+		sampleOf("alert", "of something that only happened", happened(now, "warning")),
+		sampleOf("alert", "of something that only happened, without a severity", happened(now, "")),
+		sampleOf("alert", "of something that only happened, given up", given(happened(now, "warning"))),
+		sampleOf("alert", "of a workflow that failed", workflow(now)),
+		sampleOf("alert", "of a workflow that works again", mended(workflow(now))),
 		sampleOf("alert", "that says nothing", bare))
 	hot, racks := heating(one), heating(hotRacks(now, 4))
 	for _, e := range states(thresholdCard, hot) {

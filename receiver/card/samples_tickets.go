@@ -48,7 +48,9 @@ func ticketSamples(now time.Time) []Sample {
 	list = append(list, sampleOf(ticketCreated, "of which little is known", bare))
 	list = append(list, states(ticketAssigned, assigned)...)
 	list = append(list, states(ticketStatus, moved)...)
-	list = append(list, sampleOf(ticketStatus, "done", done))
+	list = append(list, sampleOf(ticketStatus, "done", done),
+		sampleOf(ticketStatus, "reopened", reopened(now, "Ben Öz", "Done")),
+		sampleOf(ticketStatus, "of which nothing was heard before", reopened(now, "Ben Öz", "In Progress")))
 	list = append(list, states(ticketComment, comment)...)
 	list = append(list, sampleOf(ticketComment, "of two people", comments))
 	list = append(list, states(ticketOverdue, overdue)...)

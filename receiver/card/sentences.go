@@ -11,8 +11,10 @@ import (
 )
 
 // word is how bad it is, in one word.
-func word(s *Story) string {
+func (t *teller) word(s *Story) string {
 	switch {
+	case t.momentary:
+		return strings.ToUpper(s.Severity)
 	case s.State == string(group.Resolved):
 		return "RESOLVED"
 	case s.State == string(group.Unseen):
@@ -25,6 +27,9 @@ func word(s *Story) string {
 
 // status is the first line of sight: how bad, and what is the matter.
 func (t *teller) status(s *Story) string {
+	if t.momentary {
+		return t.statusOfMoment(s)
+	}
 	if s.State != string(group.Firing) {
 		return t.statusOver(s)
 	}
@@ -75,6 +80,9 @@ func (t *teller) statusOver(s *Story) string {
 
 func (t *teller) times(state string) (duration, since string) {
 	from := t.since
+	if t.momentary {
+		return "", t.wall.timeZone(from)
+	}
 	switch state {
 	case string(group.Firing):
 		if from.IsZero() {
@@ -109,7 +117,7 @@ func (t *teller) took(state string) string {
 	if state == string(group.Resolved) {
 		until = t.over()
 	}
-	if t.since.IsZero() || !t.since.Before(until) || state == string(group.Unseen) {
+	if t.since.IsZero() || t.momentary || !t.since.Before(until) || state == string(group.Unseen) {
 		return ""
 	}
 	return durationWords(until.Sub(t.since))
@@ -136,7 +144,7 @@ func (t *teller) notices() []string {
 	if t.in.Late >= worthSayingLate {
 		add("Delivered " + durationWords(t.in.Late) + " late: Teams could not be reached.")
 	}
-	if t.count.unseen > 0 {
+	if t.count.unseen > 0 && !t.momentary {
 		heard := time.Time{}
 		for _, m := range t.members {
 			if m.State == group.Unseen && m.SeenAt.After(heard) {
@@ -170,7 +178,7 @@ func alerts(n int) string {
 }
 
 var changeWords = map[group.Change]string{
-	group.FiresAgain: "fired again", group.SeverityRises: "got worse", group.SeverityFalls: "got milder",
+	group.SeverityRises: "got worse", group.SeverityFalls: "got milder",
 	group.JoinsCritical: "joined", group.Joins: "joined", group.Vanishes: "without news",
 	group.Assigned: "assigned", group.Commented: "comment", group.Updated: "changed",
 }
@@ -179,6 +187,12 @@ func (t *teller) changeWord(c group.Change) string {
 	switch c {
 	case group.FirstFiring:
 		return t.words.began
+	case group.FiresAgain:
+		return t.words.again
+	case group.Vanishes:
+		if t.momentary {
+			return ""
+		}
 	case group.AllResolved, group.PartlyResolved:
 		return t.words.resolved
 	}
@@ -199,7 +213,7 @@ func (t *teller) history() string {
 		if h.Change != group.FirstFiring && h.Change != group.AllResolved {
 			news++
 		}
-		if h.Who != "" {
+		if h.Who != "" && !t.begunByAnother(h) {
 			word += " by " + shorten(oneLine(h.Who), maxWho)
 		}
 		if h.Count > 1 || h.Count == 1 && h.Rev == 0 && len(t.members) > 1 && h.Change != group.FirstFiring && h.Change != group.AllResolved {
@@ -237,14 +251,30 @@ func (t *teller) comments() []Comment {
 	return comments[max(0, len(comments)-maxComments):]
 }
 
-// deed is what somebody did last.
+// deed is what somebody did last. Where nobody did anything since, it is that
+// they brought the alert about.
 func (t *teller) deed() Comment {
-	for _, h := range slices.Backward(t.in.Group.History) {
-		if h.Rev > 0 {
-			return Comment{At: t.wall.timeZone(h.At), Who: shorten(oneLine(h.Who), maxWho), Text: shorten(strings.TrimSpace(h.Text), maxSummary)}
+	history := t.in.Group.History
+	for _, h := range slices.Backward(history) {
+		if h.Rev > 0 || h.Change == group.FiresAgain && h.Who != "" {
+			return t.deedOf(h)
 		}
 	}
+	if len(history) > 0 && history[0].Change == group.FirstFiring && history[0].Who != "" {
+		return t.deedOf(history[0])
+	}
 	return Comment{}
+}
+
+func (t *teller) deedOf(h group.History) Comment {
+	return Comment{At: t.wall.timeZone(h.At), Who: shorten(oneLine(h.Who), maxWho), Text: shorten(strings.TrimSpace(h.Text), maxSummary)}
+}
+
+// begunByAnother says whether the first that was heard of a ticket was done by
+// somebody else than who wrote it: "opened by" them would be wrong.
+func (t *teller) begunByAnother(h group.History) bool {
+	reporter := oneLine(t.notes["reporter"])
+	return h.Change == group.FirstFiring && reporter != "" && reporter != oneLine(h.Who)
 }
 
 func (t *teller) smallPrint(s *Story) string {
@@ -275,6 +305,8 @@ func (t *teller) preview(s *Story) string {
 		state = ""
 	case string(group.Firing):
 		switch {
+		case t.momentary:
+			state = ""
 		case t.in.Reminder:
 			state = "still firing"
 		case s.Severity == "":
@@ -282,10 +314,13 @@ func (t *teller) preview(s *Story) string {
 		}
 	}
 	name := s.Name
-	if name == "" {
+	if name == "" || t.momentary || fine[name] != "" {
 		name = s.Title
 	}
-	text := "[" + s.Word + "] " + shorten(oneLine(name), 60)
+	text := shorten(oneLine(name), 60)
+	if s.Word != "" {
+		text = "[" + s.Word + "] " + text
+	}
 	if state != "" {
 		text += " " + state
 	}
@@ -307,7 +342,10 @@ func (t *teller) preview(s *Story) string {
 }
 
 func (t *teller) speak(s *Story) string {
-	text := strings.ReplaceAll(s.Status, " · ", ", ") + ": " + s.Title + "."
+	text := s.Title + "."
+	if s.Status != "" {
+		text = strings.ReplaceAll(s.Status, " · ", ", ") + ": " + text
+	}
 	if line := spoken(s.Summary); line != "" {
 		text += " " + line
 	}
@@ -319,28 +357,34 @@ func (t *teller) speak(s *Story) string {
 func spoken(text string) string {
 	text = firstLine(text)
 	if strings.IndexByte(text, '\\') < 0 {
-		return marks.Replace(text)
+		return unmarked(text)
 	}
 	var out, plain strings.Builder
 	for i := 0; i < len(text); i++ {
 		if text[i] == '\\' && i+1 < len(text) && isPunctuation(text[i+1]) { // it is meant as it is
 			i++
-			out.WriteString(marks.Replace(plain.String()))
+			out.WriteString(unmarked(plain.String()))
 			plain.Reset()
 			out.WriteByte(text[i])
 			continue
 		}
 		plain.WriteByte(text[i])
 	}
-	return out.String() + marks.Replace(plain.String())
+	return out.String() + unmarked(plain.String())
 }
+
+// unmarked is Markdown without backslashes as a phone shows it.
+func unmarked(text string) string { return entities.Replace(marks.Replace(text)) }
 
 // isPunctuation says whether Markdown lets a backslash stand before c.
 func isPunctuation(c byte) bool {
 	return c >= '!' && c <= '/' || c >= ':' && c <= '@' || c >= '[' && c <= '`' || c >= '{' && c <= '~'
 }
 
-var marks = strings.NewReplacer("**", "", "__", "", "`", "")
+var (
+	marks    = strings.NewReplacer("**", "", "__", "", "`", "")
+	entities = strings.NewReplacer("&lt;", "<", "&amp;", "&")
+)
 
 // oneLine puts a text on one line with single spaces.
 func oneLine(text string) string {

@@ -18,13 +18,13 @@ type Story struct {
 	State       string // "firing", "unseen" or "resolved": what is worst among the alerts
 	Style       string // of the container around the head: attention, warning, accent, good, emphasis
 	Color       string // of text: Attention, Warning, Accent, Good, Default
-	Word        string // the same in one word: "CRITICAL", "FIRING", "RESOLVED", "NO NEWS"
-	Status      string // "CRITICAL · 3 firing, 1 resolved", "Resolved after 12 min · was critical"
+	Word        string // the same in one word: "CRITICAL", "FIRING", "RESOLVED", "NO NEWS"; "" for what only happened
+	Status      string // "CRITICAL · 3 firing, 1 resolved", "Resolved after 12 min · was critical"; "WARNING" or "Butler" of what only happened
 	Duration    string // "for 12 min", "after 12 min"; "" when nobody knows
 	Title       string
 	Name        string // the alerts' common name, "" when they differ
 	Where       string // Markdown: the labels that say where, "site **fra1** · team **ops**"
-	Since       string // "since 10:02 UTC", "fired 10:02, resolved 10:05 UTC"
+	Since       string // "since 10:02 UTC", "fired 10:02, resolved 10:05 UTC"; "10:02 UTC" of what only happened
 	Summary     string // Markdown; "" when the alerts differ in it
 	Description string // Markdown; "" when the alerts differ in it
 	Notices     []string
@@ -71,7 +71,8 @@ func (s *Story) Deed() Comment { return s.teller.deed() }
 // Fact is a name with a value.
 type Fact struct {
 	Name, Value string
-	Markdown    bool // the value is an annotation
+	Markdown    bool   // the value is Markdown: an annotation of a rule
+	source      string // the label or annotation, when it is not Name
 }
 
 // Row is what sets one alert apart from the others of its group.
@@ -125,23 +126,30 @@ type teller struct {
 	notes   map[string]string // the common annotations
 	place   string            // the value of the label that says best where
 	words   stateWords
+	// strangers: nobody answers for the Markdown of the annotations.
+	strangers bool
+	// momentary: it happened, and nothing is known of a state that goes on.
+	momentary bool
 }
 
 // stateWords is how a card speaks of the states of what it tells.
 type stateWords struct {
-	firing, began, resolved string
-	ended                   string // as resolved, in a row, where there is little room
+	firing, began, again, resolved string
+	ended                          string // as resolved, in a row, where there is little room
 }
 
 // ofAlerts is how cards speak of alerts.
-var ofAlerts = stateWords{firing: "firing", began: "fired", resolved: "resolved", ended: "resolved"}
+var ofAlerts = stateWords{firing: "firing", began: "fired", again: "fired again", resolved: "resolved", ended: "resolved"}
+
+// ofMoments is how cards speak of what only happened.
+var ofMoments = stateWords{firing: "happened", began: "happened", again: "happened again", resolved: "resolved", ended: "resolved"}
 
 // story puts the group into words, with at most rows rows.
 func (t *teller) story(rows int) *Story {
 	s := &Story{State: t.state(), Severity: t.severityWord(), Name: t.name(), teller: t}
 	s.Style, s.Color = t.looks(s.State)
 	s.Duration, s.Since = t.times(s.State)
-	s.Word = word(s)
+	s.Word = t.word(s)
 	s.Status = t.status(s)
 	s.Summary, s.Description = t.texts()
 	s.Title = t.title(s)
@@ -170,6 +178,7 @@ func newTeller(in Input) *teller {
 		}
 	}
 	t.members = withoutReplaced(t.members)
+	t.strangers = ofStrangers(t.members)
 	t.count.resolved = g.Forgotten
 	any := alert.SeverityNone
 	for _, m := range t.members {
@@ -184,6 +193,10 @@ func newTeller(in Input) *teller {
 		default:
 			t.count.resolved++
 		}
+	}
+	t.momentary = momentary(t.members)
+	if t.momentary {
+		t.words = ofMoments
 	}
 	if t.rank == alert.SeverityNone {
 		t.rank = any
@@ -331,8 +344,11 @@ func (t *teller) looks(state string) (style, color string) {
 	switch {
 	case state == string(group.Resolved):
 		return "good", "Good"
-	case state == string(group.Unseen):
+	case state == string(group.Unseen) && !t.momentary:
 		return "emphasis", "Default"
+	}
+	if t.momentary && t.rank == alert.SeverityNone {
+		return "emphasis", "Default" // no alarm, as far as anybody said
 	}
 	return severityLooks(t.rank)
 }
@@ -365,16 +381,15 @@ func (t *teller) texts() (summary, description string) {
 		}
 	}
 	if summary == "" && !t.haveSummaries() {
-		summary, description = description, ""
-		if summary == "" && len(t.members) == 1 { // it has no row that would show them
-			summary = valuesLine(t.members[0])
+		if description == "" && len(t.members) == 1 { // it has no row that would show them
+			return valuesLine(t.members[0]), ""
 		}
-		return shorten(summary, maxText), ""
+		return t.annotation(shorten(description, maxText)), ""
 	}
 	if description == summary {
 		description = ""
 	}
-	return shorten(summary, maxSummary), shorten(description, maxText)
+	return t.annotation(shorten(summary, maxSummary)), t.annotation(shorten(description, maxText))
 }
 
 // haveSummaries reports whether the alerts have summaries of their own.
@@ -391,7 +406,7 @@ func (t *teller) haveSummaries() bool {
 
 func (t *teller) title(s *Story) string {
 	if s.Name != "" {
-		return shorten(titleWords(oneLine(s.Name)), maxTitle)
+		return shorten(t.titleOf(s), maxTitle)
 	}
 	var names []string
 	for _, m := range t.members {
@@ -403,7 +418,7 @@ func (t *teller) title(s *Story) string {
 	}
 	switch {
 	case len(names) == 0 && s.Summary != "":
-		return shorten(firstLine(s.Summary), maxTitle)
+		return shorten(spoken(s.Summary), maxTitle)
 	case len(names) == 0:
 		return "Alert without a name"
 	}

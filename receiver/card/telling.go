@@ -23,9 +23,9 @@ func (r *render) tellingFuncs() template.FuncMap {
 }
 
 // tell is the same data with the group in other words. Names and values take
-// turns; the names are those of Story's fields, and besides "Firing", "Began"
-// and "Resolved", which are the words for these states ("stopped", "running
-// again"), and "Ended", which is the last one in a row. They count in their
+// turns; the names are those of Story's fields, and besides "Firing", "Began",
+// "Again" and "Resolved", which are the words for these states ("stopped",
+// "running again"), and "Ended", which is the last one in a row. They count in their
 // order, and what is not named stays as it is. All values are plain text, but
 // what named made.
 func tell(data *Data, pairs ...any) (*Data, error) {
@@ -38,7 +38,7 @@ func tell(data *Data, pairs ...any) (*Data, error) {
 		"Severity": &story.Severity, "Word": &story.Word, "Style": &story.Style, "Color": &story.Color, "Status": &story.Status,
 		"Duration": &story.Duration, "Title": &story.Title, "Where": &story.Where, "Since": &story.Since,
 		"Summary": &story.Summary, "Description": &story.Description, "Preview": &story.Preview, "Picture": &story.Picture,
-		"Firing": &t.words.firing, "Began": &t.words.began, "Resolved": &t.words.resolved, "Ended": &t.words.ended,
+		"Firing": &t.words.firing, "Began": &t.words.began, "Again": &t.words.again, "Resolved": &t.words.resolved, "Ended": &t.words.ended,
 	}
 	err := eachPair("tell", pairs, func(name string, value any) error {
 		var fits bool
@@ -64,9 +64,9 @@ func tell(data *Data, pairs ...any) (*Data, error) {
 				*text = escapeMarkdown(*text)
 			}
 		case "Severity":
-			story.Word = word(&story)
+			story.Word = t.word(&story)
 			story.Status = t.status(&story)
-		case "Firing", "Began", "Resolved", "Ended":
+		case "Firing", "Began", "Again", "Resolved", "Ended":
 			story.Duration, story.Since = t.times(story.State)
 			story.Status = t.status(&story)
 			story.Rows = t.rows(len(story.Rows))
@@ -136,9 +136,12 @@ func others(data *Data, shown ...string) []Fact {
 	return data.Card.teller.rest(shown)
 }
 
-// without is facts apart from those of these names.
+// without is facts apart from those of these names, their own or those of the
+// labels and annotations that they are made of.
 func without(list []Fact, names ...string) []Fact {
-	return slices.DeleteFunc(slices.Clone(list), func(f Fact) bool { return slices.Contains(names, f.Name) })
+	return slices.DeleteFunc(slices.Clone(list), func(f Fact) bool {
+		return slices.Contains(names, f.Name) || f.source != "" && slices.Contains(names, f.source)
+	})
 }
 
 // rows is the rows of a group, each named by the first of these labels or

@@ -25,7 +25,7 @@ func TestATemplateCanTellAGroupInOtherWords(t *testing.T) {
 		{"data is no Markdown", `{{ markdown (tell . "Where" "[a](http://b)").Card.Where }}`, `\\[a\\](http://b)`},
 		{"what named made is", `{{ markdown (tell . "Where" (named "rack" "a*b" "row" "")).Card.Where }}`, `rack **a\\*b**`},
 		{"facts without a value are left out", `{{ range facts "a" "1" "b" "" "c" nil "d" 4 }}{{ .Name }}={{ .Value }} {{ end }}`, "a=1 d=4 "},
-		{"the facts that are not shown yet", `{{ range others . "site" }}{{ .Name }} {{ end }}`, "team "},
+		{"the facts that are not shown yet", `{{ range others . "site" }}{{ .Name }} {{ end }}`, "Team "},
 		{"facts without some", `{{ range without (facts "a" "1" "b" "2") "a" }}{{ .Name }}{{ end }}`, "b"},
 		{"rows by another name", `{{ range rows . "rack" }}{{ markdown .Labels }} {{ end }}`, "**r1** **r7** "},
 		{"a phrase without its value is nothing", `{{ line "a" (phrase "on %s" "") (phrase "by %s" "Bob") }}`, "a by Bob"},
