@@ -53,6 +53,9 @@ type Message struct {
 	Lost []Problem
 	// asked: the template has looked at what an event source sent.
 	asked bool
+	// buttons are where the templates have those buttons of a MessageCard that
+	// the card shows.
+	buttons []spot
 }
 
 // DigestRow is one group in a digest.

@@ -15,14 +15,16 @@ const adaptiveType = "application/vnd.microsoft.card.adaptive"
 
 // A loss is something in a card that Teams cannot do and that was left out.
 type loss struct {
-	what string
-	from int // where it stands in the template's output
+	what   string
+	from   int  // where it stands in the template's output
+	button bool // it is a button without an address that opens
 }
 
 // adapt makes an Adaptive Card of what a template wrote, if it is one of the
 // other shapes in which cards go to Teams: a message with an attachment, or a
-// MessageCard. It returns what could not be carried over.
-func (t *tree) adapt(foreign bool) []loss {
+// MessageCard. It returns what could not be carried over, and where in the
+// template's output the MessageCard's buttons stand that were.
+func (t *tree) adapt(foreign bool) (losses []loss, buttons []int) {
 	c := converter{tree: t}
 	if t.nodes[0].kind == '{' {
 		c.unwrap()
@@ -34,17 +36,18 @@ func (t *tree) adapt(foreign bool) []loss {
 			c.tame(0)
 		}
 	}
-	return c.losses
+	return c.losses, c.buttons
 }
 
 // converter rebuilds a card.
 type converter struct {
-	tree   *tree
-	losses []loss
+	tree    *tree
+	losses  []loss
+	buttons []int
 }
 
 func (c *converter) lost(at int, format string, args ...any) {
-	c.losses = append(c.losses, loss{fmt.Sprintf(format, args...), int(c.tree.nodes[at].from)})
+	c.losses = append(c.losses, loss{what: fmt.Sprintf(format, args...), from: int(c.tree.nodes[at].from)})
 }
 
 // unwrap puts a message's card in the place of the message. The words around
@@ -120,13 +123,7 @@ func (c *converter) convert() {
 	style := themeStyle(t.text(t.member(0, "themeColor")))
 	title, text := c.words(0, "title", true), c.words(0, "text", c.isMarkdown(0))
 	if title != "" || text != "" {
-		head := body
-		if style != "" {
-			box := t.element(body, "Container")
-			t.string(box, "style", style)
-			t.literal(box, "bleed", "true")
-			head = t.container(box, "items", '[')
-		}
+		head := c.head(body, style)
 		if title != "" {
 			block := c.block(head, title)
 			t.string(block, "style", "heading")
@@ -136,19 +133,40 @@ func (c *converter) convert() {
 		c.block(head, text)
 	}
 	if sections := t.member(0, "sections"); sections != 0 {
-		first := true
 		for section := range t.children(sections) {
-			if t.nodes[section].kind == '{' {
-				c.section(body, section, !first || title != "" || text != "")
-				first = false
+			if t.nodes[section].kind != '{' {
+				continue
+			}
+			box := c.section(body, section, t.count(body) > 0)
+			if box != 0 && t.count(body) == 1 {
+				t.dress(box, style) // nothing else has the card's colour
 			}
 		}
 	}
-	if t.nodes[body].first == 0 {
-		c.block(body, c.words(0, "summary", false))
+	if summary := c.words(0, "summary", false); t.count(body) == 0 && summary != "" {
+		c.block(c.head(body, style), summary)
 	}
 	c.actions(card, t.member(0, "potentialAction"))
 	t.replace(card)
+}
+
+// head is where the first words of the card go: a container in its colour, if
+// it has one.
+func (c *converter) head(body int, style string) int {
+	if style == "" {
+		return body
+	}
+	box := c.tree.element(body, "Container")
+	c.tree.dress(box, style)
+	return c.tree.container(box, "items", '[')
+}
+
+// dress gives a container a colour from edge to edge. "" is none.
+func (t *tree) dress(box int, style string) {
+	if style != "" {
+		t.string(box, "style", style)
+		t.literal(box, "bleed", "true")
+	}
 }
 
 // preview is what a phone shows: the summary, else the title.
@@ -158,10 +176,7 @@ func (c *converter) preview() string {
 		if at == 0 || c.tree.nodes[at].kind != '"' {
 			continue
 		}
-		text := unquote(c.tree.nodes[at].raw)
-		if c.tree.nodes[at].how == markdown {
-			text = unescapeMarkdown(withoutMarks(readable(text)))
-		}
+		text := unescapeMarkdown(withoutMarks(readable(unquote(c.tree.nodes[at].raw))))
 		if text = oneLine(text); text != "" {
 			return shorten(text, maxPreview)
 		}
@@ -169,8 +184,9 @@ func (c *converter) preview() string {
 	return ""
 }
 
-// section adds a section to the body.
-func (c *converter) section(body, section int, apart bool) {
+// section adds a section to the body and returns its container; 0 if there is
+// nothing in it.
+func (c *converter) section(body, section int, apart bool) int {
 	t := c.tree
 	box := t.element(body, "Container")
 	if apart {
@@ -204,7 +220,9 @@ func (c *converter) section(body, section int, apart bool) {
 	}
 	if t.count(items) == 0 {
 		t.nodes[box].gone = true
+		return 0
 	}
+	return box
 }
 
 // activity adds who did what: a picture, and beside it up to three texts.
@@ -314,6 +332,7 @@ func (c *converter) actions(parent, actions int) (made int) {
 		}
 		t.setText(button, "title", name)
 		t.string(button, "url", link)
+		c.buttons = append(c.buttons, int(t.nodes[action].from))
 		made++
 	}
 	var walk func(actions int)
@@ -328,7 +347,12 @@ func (c *converter) actions(parent, actions int) (made int) {
 			case link != "" && opens(link, false):
 				add(action, link)
 			case kind == "OpenUri" || kind == "ViewAction":
-				c.lost(action, "the button %q is left out: its address is not http, https or mailto", c.title(action))
+				why := "not http, https or mailto"
+				if link == "" {
+					why = "empty"
+				}
+				c.lost(action, "the button %q is left out: its address is %s", c.title(action), why)
+				c.losses[len(c.losses)-1].button = true
 			case kind == "ActionCard":
 				c.lost(action, "the form behind the button %q (ActionCard) cannot be carried over: Teams sends forms to bots only", c.title(action))
 				if inner := t.member(action, "actions"); inner != 0 {

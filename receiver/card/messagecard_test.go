@@ -2,6 +2,7 @@ package card
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"regexp"
 	"strings"
@@ -61,6 +62,52 @@ func TestTheColourOfAMessageCardBecomesTheStyleThatComesNearest(t *testing.T) {
 		"": "", "red": "", "12345": "", "GGGGGG": "",
 	} {
 		require.Equal(t, style, themeStyle(color), color)
+	}
+}
+
+// The colour is what says from afar whether something is broken, whichever
+// part of the card has the words.
+func TestAMessageCardWithoutATitleKeepsItsColour(t *testing.T) {
+	for _, body := range []string{
+		`{"themeColor": "D70000", "sections": [{}, {"activityTitle": "Sales"}, {"text": "more"}]}`,
+		`{"themeColor": "D70000", "sections": [{"facts": [{"name": "App", "value": "Sales"}]}]}`,
+		`{"themeColor": "D70000", "summary": "Sales", "sections": []}`,
+		`{"themeColor": "D70000", "title": "Sales", "sections": [{"text": "more"}]}`,
+	} {
+		message := payloadOf(t, body)
+		box := first(t, message)
+		require.Equal(t, "attention", box["style"], body)
+		require.Equal(t, true, box["bleed"], body)
+		require.Contains(t, fmt.Sprint(box["items"]), "Sales", body)
+		require.Nil(t, box["separator"], "a line above the first words parts them from nothing")
+		require.Equal(t, 1, strings.Count(string(message.Card), "attention"), body)
+	}
+	require.NotContains(t, string(payloadOf(t, `{"sections": [{"text": "plain"}]}`).Card), "style")
+}
+
+// A phone shows the preview as it is: marks would only be in the way.
+func TestThePreviewOfAMessageCardHasNoMarks(t *testing.T) {
+	set, _ := New([]Source{{"old.tmpl", `{{ define "teams.card" }}{"@type": "MessageCard", "summary": "**{{ .Status }}** of [Sales](https://q/1)",
+		"text": "x"}{{ end }}`}})
+	require.Equal(t, "firing of Sales", set.Render("old", hot(1), WorkflowLimit).Summary)
+	require.Equal(t, "down of Sales", payloadOf(t, `{"@type": "MessageCard", "summary": "**down** of [Sales](https://q/1)", "text": "x"}`).Summary)
+}
+
+// A button for a runbook is left out where an alert has none. That is what its
+// author wants; one that no alert shows is a mistake.
+func TestCheckIsSilentAboutAButtonThatSomeAlertsShow(t *testing.T) {
+	card := func(uri string) *Set {
+		set, _ := New([]Source{{"old.tmpl", `{{ define "teams.card" }}{"@type": "MessageCard", "summary": "s", "text": "x", "potentialAction": [` +
+			`{"@type": "OpenUri", "name": "Always", "targets": [{"os": "default", "uri": "https://q/"}]}, ` +
+			`{"@type": "OpenUri", "name": "Button", "targets": [{"os": "default", "uri": "` + uri + `"}]}]}{{ end }}`}})
+		return set
+	}
+	require.Empty(t, card(`{{ if eq .Status "firing" }}https://q/{{ end }}`).Check("old"))
+	for uri, want := range map[string]string{"": "its address is empty", "{{ .CommonLabels.nix }}": "its address is empty", "ftp://q/": "is not http, https or mailto"} {
+		problems := card(uri).Check("old")
+		require.Len(t, problems, 1)
+		require.Contains(t, problems[0].String(), `old.tmpl:1: warning: the button "Button" is left out: `)
+		require.Contains(t, problems[0].What, want)
 	}
 }
 

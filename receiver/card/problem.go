@@ -13,8 +13,9 @@ type Problem struct {
 	Warning bool   // the cards can be used all the same
 	What    string
 	Do      string // what to do about it
-	// syntax: what the template writes is not JSON.
-	syntax bool
+	syntax  bool   // what the template writes is not JSON
+	noData  bool   // the template stumbled over a value that the data do not have
+	button  spot   // of a button that is left out for its address
 }
 
 // String is the line that check-config prints: "FILE:LINE: error: what; what to do".

@@ -55,6 +55,7 @@ type worker struct {
 	render    *render
 	assembler assembler
 	losses    []loss // of the last card
+	buttons   []int  // of the last card, if it was a MessageCard: where they stand in the output
 	fewer     bool   // buttons were dropped from it to make it fit
 	out       []byte // the last card
 }
@@ -173,6 +174,9 @@ func (s *Set) make(name string, data *Data, preview string, wall wall, limit Lim
 			return Message{}, s.explain(w, name, err)
 		}
 		message := Message{Card: card, Summary: cmp.Or(summary, preview), Folded: reduce.folded, Lost: s.lost(w, name)}
+		for _, from := range w.buttons {
+			message.buttons = append(message.buttons, w.render.spotOf(from))
+		}
 		if w.fewer {
 			message.Folded += ", buttons"
 		}
@@ -214,7 +218,7 @@ func (s *Set) once(w *worker, name string, data *Data, wall wall, reduce reducti
 	if w.assembler.lenient {
 		card.showBackslashes()
 	}
-	w.losses = card.adapt(w.assembler.foreign)
+	w.losses, w.buttons = card.adapt(w.assembler.foreign)
 	check := checker{tree: card, images: reduce.images}
 	if err := check.check(); err != nil {
 		return nil, "", err
@@ -263,9 +267,15 @@ func (s *Set) explain(w *worker, name string, err error) error {
 		problem.File = parts[1] // the innermost, if one template calls another
 		problem.Line, _ = strconv.Atoi(parts[2])
 		problem.What = parts[3]
+		problem.noData = !neverRuns.MatchString(parts[3]) &&
+			!slices.ContainsFunc([]error{errOutput, errSteps, errRunTime, errValue}, func(e error) bool { return errors.Is(err, e) })
 	}
 	return problem
 }
+
+// neverRuns finds the mistakes that no data mend: fields that our own data
+// never have.
+var neverRuns = regexp.MustCompile(`can't evaluate field \S+ in type \*?card\.`)
 
 // lost says where in the templates stands what could not be carried over.
 func (s *Set) lost(w *worker, name string) []Problem {
@@ -276,9 +286,28 @@ func (s *Set) lost(w *worker, name string) []Problem {
 		if at, ok := s.placeOf(w.render, l.from); ok {
 			problem.File, problem.Line = at.file, at.line
 		}
+		if l.button {
+			problem.button = w.render.spotOf(l.from)
+		}
 		problems = append(problems, problem)
 	}
 	return problems
+}
+
+// spot is a place in the text of a template, whatever was rendered before it.
+type spot struct {
+	text *byte // of the template's text: tells which text it is
+	at   int
+}
+
+// spotOf finds what of the templates wrote what stands at an offset.
+func (r *render) spotOf(offset int) spot {
+	for _, p := range slices.Backward(r.pieces) {
+		if p.offset <= offset {
+			return spot{p.first, offset - p.offset}
+		}
+	}
+	return spot{}
 }
 
 // placeOf finds the line of the template that wrote what stands at an offset.

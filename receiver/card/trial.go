@@ -10,32 +10,52 @@ import (
 // the full Teams schema. It returns what is wrong, each mistake once; it costs
 // milliseconds and is meant for check-config and tests.
 func (s *Set) Check(name string) []Problem {
-	var problems []Problem
+	var problems, doubts []Problem
+	fine := false // a trial in which the card asked for an event went well
+	shown := map[spot]bool{}
 	for message := range s.trials(name) {
+		for _, at := range message.buttons {
+			shown[at] = true
+		}
 		var fault Problem
 		if errors.As(message.Fault, &fault) {
-			fault.Do = "without it people get the minimal card"
-			if message.asked && !fault.syntax {
-				// What a source sends differs from source to source, and ours
-				// may lack what this one always has.
-				fault.Warning = true
-				fault.Do = `try it with what your source sends: teamsrelay render --event SOURCE --data BODY.json; {{ event "a.b" }} is nothing where there is no such value`
+			if message.asked {
+				doubts = append(doubts, fault)
+				continue
 			}
+			fault.Do = withoutIt
 			problems = append(problems, fault)
 			continue
 		}
 		problems = append(problems, message.Lost...)
-		for _, line := range teamsSchema().faults(message.Card) {
+		faults := teamsSchema().faults(message.Card)
+		for _, line := range faults {
 			problem := Problem{What: fmt.Sprintf("card %q: %s", name, line), Do: "Teams may refuse the card"}
 			if t := s.templates.Lookup(name); t != nil {
 				problem.File, problem.Line = t.ParseName, s.defined[name]
 			}
 			problems = append(problems, problem)
 		}
+		fine = fine || message.asked && len(faults) == 0
 	}
+	for _, doubt := range doubts {
+		doubt.Do = withoutIt
+		if doubt.noData || fine && !doubt.syntax {
+			// What a source sends differs from source to source, and ours may
+			// lack what this one always has.
+			doubt.Warning = true
+			doubt.Do = `try it with what your source sends: teamsrelay render --event SOURCE --data BODY.json; {{ event "a.b" }} is nothing where there is no such value`
+		}
+		problems = append(problems, doubt)
+	}
+	// A button whose address only some alerts have is nobody's mistake.
+	problems = slices.DeleteFunc(problems, func(p Problem) bool { return shown[p.button] })
 	slices.SortFunc(problems, compareProblems)
 	return slices.Compact(problems)
 }
+
+// withoutIt says what a card costs that cannot be rendered.
+const withoutIt = "without it people get the minimal card"
 
 // statesTried is how many samples of each shipped card other cards are tried
 // with: firing and resolved.

@@ -101,3 +101,28 @@ func TestABlockOfCodeIsShownWhereTeamsKnowsNone(t *testing.T) {
 	require.Equal(t, 1, strings.Count(string(message.Card), `"fontType":"Monospace"`), "one has a fallback of its own, one says nothing: %s", message.Card)
 	require.Contains(t, string(message.Card), `"text":"a\\_b\n\n&lt;c>"`, "the script log would be missing")
 }
+
+// What can be no card for anybody must not get past check-config because the
+// template also asks for an event.
+func TestCheckDoesNotDoubtWhatCanNeverBeACard(t *testing.T) {
+	const asks = `{"type": "TextBlock", "text": "{{ event "incident.name" }}{{ field "appName" }}x"}`
+	for text, want := range map[string]string{
+		block(`{"type": "TextBlok", "text": "x"}, ` + asks):                                           `"TextBlok"`,
+		`{"type": "AdaptivCard", "version": "1.5", "body": [` + asks + `]}`:                           `"AdaptivCard"`,
+		block(`{"type": "Image"}, ` + asks):                                                           "Image needs it",
+		block(`{"type": "TextBlock", "text": "x", "size": "Huge"}, ` + asks):                          "size",
+		block(`{"type": "TextBlock", "text": "{{ .Event.title }}{{ .Evnt.title }}"}`):                 "field Evnt",
+		block(`{"type": "TextBlock", "text": "{{ .Event.title }}{{ repeat 9000 (repeat 90 "x") }}"}`): "more than any card may hold",
+	} {
+		problems := define(t, text).Check("mine")
+		require.NotEmpty(t, problems, text)
+		for _, p := range problems {
+			require.False(t, p.Warning, p)
+			require.Contains(t, p.String(), want)
+		}
+	}
+	// What goes well with one event may go wrong with another for its data.
+	problems := define(t, block(`{"type": {{ if event "issue" }}"TextBlock"{{ else if .Event }}"Sparkles"{{ else }}"TextBlock"{{ end }}, "text": "x"}`)).Check("mine")
+	require.NotEmpty(t, problems)
+	require.True(t, problems[0].Warning, problems[0])
+}
