@@ -32,6 +32,11 @@ func TestWhatOnlyHappenedHasNoState(t *testing.T) {
 			require.Empty(t, s.History, name)
 		}
 	}
+	require.Equal(t, "emphasis", newTeller(happened(now, "")).story(0).Style, "it looks like an alarm that nobody raised")
+	sentence := happened(now, "")
+	sentence.Group.Alerts[0].Annotations = nil
+	sentence.Group.Alerts[0].Labels = map[string]string{alert.NameLabel: "The nightly import of orders from the shop in Gothenburg has read 48,112 of 48,112 lines"}
+	require.Contains(t, newTeller(sentence).story(0).Preview, "48,112 lines", "there was room for all of it")
 	nobody := happened(now, "")
 	nobody.Group.Spec.Source = ""
 	message := shippedSet(t).Render("alert", nobody, WorkflowLimit)

@@ -317,7 +317,11 @@ func (t *teller) preview(s *Story) string {
 	if name == "" || t.momentary || fine[name] != "" {
 		name = s.Title
 	}
-	text := shorten(oneLine(name), 60)
+	room := 60
+	if t.momentary && s.Summary == "" {
+		room = maxPreview // its name is all that it says
+	}
+	text := shorten(oneLine(name), room)
 	if s.Word != "" {
 		text = "[" + s.Word + "] " + text
 	}

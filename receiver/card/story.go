@@ -347,7 +347,7 @@ func (t *teller) looks(state string) (style, color string) {
 	case state == string(group.Unseen) && !t.momentary:
 		return "emphasis", "Default"
 	}
-	if t.momentary && t.rank == alert.SeverityNone {
+	if t.momentary && t.severityWord() == "" {
 		return "emphasis", "Default" // no alarm, as far as anybody said
 	}
 	return severityLooks(t.rank)
