@@ -29,6 +29,8 @@ type Problems = yamlfile.Problems
 type document struct {
 	*yamlfile.Document
 	dir string // what relative paths start from
+	// faultyCards is how many of the problems are errors in templates.
+	faultyCards int
 }
 
 // maxSecret is how many bytes a file with a secret may have.
@@ -37,6 +39,35 @@ const maxSecret = 64 << 10
 // Load reads a configuration file. The configuration is nil if any of the
 // problems is an error; with warnings alone it can be used.
 func Load(path string, env Env) (*Config, Problems) {
+	data, problems := readAll(path)
+	if problems != nil {
+		return nil, problems
+	}
+	return Parse(path, data, env)
+}
+
+// LoadCards is Load for who only looks at cards: errors in templates leave the
+// configuration usable. What they keep from being a card is shown as the
+// minimal one.
+func LoadCards(path string, env Env) (*Config, Problems) {
+	data, problems := readAll(path)
+	if problems != nil {
+		return nil, problems
+	}
+	made, d := parse(path, data, env)
+	errors := 0
+	for _, p := range d.Problems {
+		if p.Level == yamlfile.Error {
+			errors++
+		}
+	}
+	if errors > d.faultyCards {
+		return nil, d.Problems
+	}
+	return made, d.Problems
+}
+
+func readAll(path string) ([]byte, Problems) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, unreadable(path, err)
@@ -46,7 +77,7 @@ func Load(path string, env Env) (*Config, Problems) {
 	if err != nil {
 		return nil, unreadable(path, err)
 	}
-	return Parse(path, data, env)
+	return data, nil
 }
 
 func unreadable(path string, err error) Problems {
@@ -59,6 +90,16 @@ func unreadable(path string, err error) Problems {
 // Parse is Load for a file that has been read already. name stands in the
 // problems, and paths in the file are relative to its directory.
 func Parse(name string, data []byte, env Env) (*Config, Problems) {
+	made, d := parse(name, data, env)
+	if d.Problems.Failed() {
+		return nil, d.Problems
+	}
+	return made, d.Problems
+}
+
+// parse makes what can be made of a file, whatever its problems are; nil of
+// one that is no configuration.
+func parse(name string, data []byte, env Env) (*Config, *document) {
 	d := &document{
 		Document: yamlfile.New(name, yamlfile.Words{
 			Later: later, Elsewhere: elsewhere, Start: "start from sample-configs/quickstart.yml", Lookup: env.Lookup,
@@ -71,10 +112,7 @@ func Parse(name string, data []byte, env Env) (*Config, Problems) {
 		made = d.config(&f)
 	}
 	d.Problems.Sort()
-	if d.Problems.Failed() {
-		return nil, d.Problems
-	}
-	return made, d.Problems
+	return made, d
 }
 
 // config checks what the file says and makes values of it.
@@ -175,6 +213,8 @@ func (d *document) cards(patterns []string) (set *card.Set, names []string) {
 		level := yamlfile.Error
 		if p.Warning {
 			level = yamlfile.Warning
+		} else {
+			d.faultyCards++
 		}
 		d.Problems = append(d.Problems, yamlfile.Problem{File: p.File, Line: max(p.Line, 1), Level: level, What: p.What, Do: p.Do})
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -41,9 +42,9 @@ line. The card is that of the first news. Without --data it shows a sample;
 Without --card it is the card that serve would choose: that of the alert's route,
 or else the one that suits what happened.
 
-The message goes to standard output. Exit code 1 if the template fails: standard
-error then has its file and line, and the message is the minimal card that would
-be sent.`)
+The message goes to standard output. Exit code 1 if a template of the configuration
+fails: standard error then has its file and line. If it is that of this card, the
+message is the minimal card that would be sent.`)
 	r := &rendering{program: p}
 	cmd.Flag("config.file", "Use the templates and routes of this configuration.").StringVar(&r.config)
 	cmd.Flag("card", "The card: a shipped one or a define of a template file.").StringVar(&r.card)
@@ -59,11 +60,14 @@ be sent.`)
 }
 
 func (r *rendering) run(now time.Time) error {
-	c, err := r.configuration()
+	c, faults, err := r.configuration()
 	if err != nil {
 		return err
 	}
-	if !c.Cards.Has(r.card) {
+	switch {
+	case r.card == card.MinimalCard:
+		return errors.New("the minimal card is what people get when another one fails, so it cannot be asked for; --sample=minimal shows it")
+	case faults == nil && !c.Cards.Has(r.card): // a card with a fault may be missing; the minimal one stands for it
 		return fmt.Errorf("there is no card %q; use one of %s, or name the file that defines it under template_files: and that configuration with --config.file",
 			r.card, strings.Join(c.Cards.Names(), ", "))
 	}
@@ -79,7 +83,10 @@ func (r *rendering) run(now time.Time) error {
 	}
 	way := ways[r.transport]
 	var shown []rendered
-	failed := false
+	failed := faults != nil
+	if failed {
+		fmt.Fprintln(r.err, faults)
+	}
 	for _, in := range inputs {
 		one := rendered{name: in.Name, message: c.Cards.RenderSample(in, way.limit)}
 		shown = append(shown, one)
@@ -155,17 +162,21 @@ var ways = map[string]way{
 	},
 }
 
-// configuration is the user's, or one of nothing but the shipped cards.
-func (r *rendering) configuration() (*config.Config, error) {
+// configuration is the user's, or one of nothing but the shipped cards. Faults
+// in templates are not in the way of the other cards.
+func (r *rendering) configuration() (c *config.Config, faults config.Problems, err error) {
 	if r.config == "" {
 		set, _ := card.New(nil) // the shipped cards are tested
-		return &config.Config{Cards: set}, nil
+		return &config.Config{Cards: set}, nil, nil
 	}
-	c, problems := config.Load(r.config, config.Env{Lookup: os.LookupEnv})
-	if problems.Failed() {
-		return nil, problems
+	c, problems := config.LoadCards(r.config, config.Env{Lookup: os.LookupEnv})
+	switch {
+	case c == nil:
+		return nil, nil, problems
+	case problems.Failed():
+		return c, problems, nil
 	}
-	return c, nil
+	return c, nil, nil
 }
 
 // routed is the card that the first route for these labels names; "" if it

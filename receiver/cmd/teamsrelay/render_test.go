@@ -61,11 +61,14 @@ func TestRenderShowsSamples(t *testing.T) {
 	require.Contains(t, say(t, "render", "--sample=digest").out, "groups of alerts")
 	require.Contains(t, say(t, "render", "--card=digest").out, "groups of alerts", "the sample of a card is one that it can show")
 	for args, wrong := range map[string]string{
-		"--sample=rack":               "--sample=list",
-		"--sample=alert --data=x":     "--data and --sample",
-		"--event=generic":             "--data",
-		"--event=rack --data=-":       `no event source "rack"`,
-		"--event=generic --data=/nix": "cannot be read",
+		"--sample=rack":                "--sample=list",
+		"--sample=alert --data=x":      "--data and --sample",
+		"--event=generic":              "--data",
+		"--event=rack --data=-":        `no event source "rack"`,
+		"--event=generic --data=/nix":  "cannot be read",
+		"--card=digest --data=-":       "many groups at once",
+		"--card=digest --sample=alert": "many groups at once",
+		"--card=minimal":               "--sample=minimal",
 	} {
 		got := say(t, append([]string{"render"}, strings.Fields(args)...)...)
 		require.Equal(t, 1, got.code, args)
@@ -115,6 +118,36 @@ func TestRenderUsesTheCardOfTheRoute(t *testing.T) {
 	require.Contains(t, sayWith(t, payload("racks"), "render", "--config.file="+config, "--data=-").out, "a rack")
 	require.NotContains(t, sayWith(t, payload("disks"), "render", "--config.file="+config, "--data=-").out, "a rack")
 	require.NotContains(t, sayWith(t, payload("racks"), "render", "--config.file="+config, "--data=-", "--card=alert").out, "a rack", "who names a card wants that one")
+}
+
+// Somebody who mends one card wants to see it, whatever is wrong with others.
+func TestRenderShowsACardBesideBrokenOnes(t *testing.T) {
+	templates := write(t, "own.tmpl", `{{ define "rack" }}{"type":"AdaptiveCard","version":"1.5","body":[{"type":"TextBlock","text":"a rack"}]}{{ end }}
+{{ define "broken" }}{"type": "AdaptiveCard", {{ end }}`)
+	unread := write(t, "unread.tmpl", `{{ define "unread" }}{{ if }}{{ end }}`)
+	config := write(t, "broken.yml", good+"template_files: ["+templates+"]\n")
+	got := say(t, "render", "--card=rack", "--config.file="+config)
+	require.Equal(t, 1, got.code, "a script must not take this configuration for a good one")
+	require.Contains(t, got.out, "a rack")
+	require.Contains(t, got.err, "own.tmpl:2: error: ")
+	require.NotContains(t, got.err, "minimal card is shown")
+
+	got = say(t, "render", "--card=broken", "--config.file="+config)
+	require.Equal(t, 1, got.code)
+	require.Contains(t, got.out, `{"type":"message"`)
+	require.Contains(t, got.err, "the minimal card is shown, because: ")
+
+	config = write(t, "unread.yml", good+"template_files: ["+templates+", "+unread+"]\n")
+	got = say(t, "render", "--card=unread", "--config.file="+config)
+	require.Equal(t, 1, got.code)
+	require.Contains(t, got.out, `{"type":"message"`, "what people would get until it can be read")
+	require.Contains(t, got.err, "unread.tmpl:1: error: ")
+
+	config = write(t, "worse.yml", good+"template_files: ["+templates+"]\nresolve_timeout: -1s\n")
+	got = say(t, "render", "--card=rack", "--config.file="+config)
+	require.Equal(t, 1, got.code)
+	require.Empty(t, got.out, "what else is wrong may change what is shown")
+	require.Contains(t, got.err, "is not a time")
 }
 
 // What an old card had and Teams does not show any more is not missed silently.

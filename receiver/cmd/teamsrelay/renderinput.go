@@ -25,6 +25,8 @@ func (r *rendering) inputs(c *config.Config, now time.Time) ([]card.Sample, erro
 	switch {
 	case r.data != "" && r.sample != "":
 		return nil, errors.New("--data and --sample are two things to show; leave one of them out")
+	case r.data != "" && card.SampleFor(r.card, now).Digest != nil:
+		return nil, fmt.Errorf("the card %s tells of many groups at once, and no payload makes it; leave --data out to see its sample", r.card)
 	case r.data != "":
 	case r.event != "":
 		return nil, errors.New("--event says who sends a body; name a file with one in --data")
@@ -61,6 +63,9 @@ func (r *rendering) named(now time.Time) ([]card.Sample, error) {
 	}
 	example := r.local(samples[i])
 	if r.card != "" && example.Digest == nil {
+		if card.SampleFor(r.card, now).Digest != nil {
+			return nil, fmt.Errorf("the card %s tells of many groups at once, and the sample %q is one; leave --sample out", r.card, r.sample)
+		}
 		example.Card = r.card
 	}
 	return []card.Sample{example}, nil
