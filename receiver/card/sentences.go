@@ -33,11 +33,10 @@ func (t *teller) status(s *Story) string {
 	if s.State != string(group.Firing) {
 		return t.statusOver(s)
 	}
-	still := ""
+	state := t.words.firing
 	if t.in.Reminder {
-		still = "still "
+		state = again(state)
 	}
-	state := still + t.words.firing
 	if len(t.members) > 1 || t.in.Group.Forgotten > 0 {
 		state = thousands(t.count.firing) + " " + state
 	}
@@ -51,6 +50,17 @@ func (t *teller) status(s *Story) string {
 		return strings.ToUpper(state)
 	}
 	return strings.ToUpper(s.Severity) + " · " + state
+}
+
+// again says of a state that it goes on, or of what happened once that it is
+// told once more.
+func again(state string) string {
+	for _, lasting := range []string{"firing", "stopped", "overdue", "not "} {
+		if strings.HasPrefix(state, lasting) {
+			return "still " + state
+		}
+	}
+	return state + ", told again"
 }
 
 // statusOver is the status of a group in which nothing fires.
