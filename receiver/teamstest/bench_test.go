@@ -15,7 +15,7 @@ func BenchmarkTakeACard(b *testing.B) {
 	b.SetBytes(int64(len(card)))
 	b.ReportAllocs()
 	for b.Loop() {
-		r, err := http.NewRequest(http.MethodPost, teamstest.WebhookURL("ops"), strings.NewReader(card))
+		r, err := http.NewRequest(http.MethodPost, webhookURL("ops"), strings.NewReader(card))
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -117,7 +117,7 @@ func TestNamesAreBounded(t *testing.T) {
 		require.Equal(t, status, got, name)
 	}
 	for i := range 2000 {
-		r, err := http.NewRequest("POST", teamstest.WebhookURL(fmt.Sprintf("n%d", i)), strings.NewReader(envelope("hot")))
+		r, err := http.NewRequest("POST", webhookURL(fmt.Sprintf("n%d", i)), strings.NewReader(envelope("hot")))
 		require.NoError(t, err)
 		a, err := s.Transport().RoundTrip(r)
 		require.NoError(t, err)

@@ -7,13 +7,6 @@ import (
 	"net/http/httptrace"
 )
 
-// WebhookURL is the URL of a webhook for clients that use Transport. It looks
-// like a real one, so that checks of the host pass; the sig stands for the
-// secret, and must never be seen in a log.
-func WebhookURL(name string) string {
-	return "https://prod-00.westeurope.logic.azure.com/workflow/" + name + "?sig=not-a-real-signature-but-treated-as-one"
-}
-
 // Transport carries requests to the server inside the process, whatever host
 // they are for: no sockets, so it works inside testing/synctest.
 func (s *Server) Transport() http.RoundTripper { return transport{s} }

@@ -114,6 +114,23 @@ func TestOneCardIsDrawnInAllLooks(t *testing.T) {
 	require.FileExists(t, filepath.Join(dir, "overview.png"))
 }
 
+// A picture that nobody draws any more shows a card that nobody gets.
+func TestPicturesOfOldSamplesGo(t *testing.T) {
+	dir := t.TempDir()
+	pictures, err := samples(time.Now(), "minimal")
+	require.NoError(t, err)
+	for _, name := range []string{pictures[0].file(looks[0]), "alert-long-gone-dark-phone.png", "notes.png", "index.html"} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), nil, 0o600))
+	}
+	require.NoError(t, tidy(dir, pictures))
+	left, err := filepath.Glob(filepath.Join(dir, "*"))
+	require.NoError(t, err)
+	for i := range left {
+		left[i] = filepath.Base(left[i])
+	}
+	require.ElementsMatch(t, []string{pictures[0].file(looks[0]), "notes.png", "index.html"}, left, "what is not ours stays")
+}
+
 func TestACardThatThereIsNotIsSaidInWords(t *testing.T) {
 	_, err := samples(time.Now(), "rack")
 	require.ErrorContains(t, err, `no card "rack"`)

@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -24,7 +25,7 @@ import (
 )
 
 func main() {
-	dir := flag.String("o", ".cache/cards", "the folder for the pictures; what it holds of the same names is replaced")
+	dir := flag.String("o", ".cache/cards", "the folder for the pictures; a run of all cards removes the pictures that it holds of cards that there are no more")
 	card := flag.String("card", "", "only this card")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -87,6 +88,11 @@ func run(ctx context.Context, out io.Writer, dir, only string) error {
 		}
 		fmt.Fprintf(out, "  %s: %d drawn\n", look.name(), len(pictures))
 	}
+	if only == "" {
+		if err := tidy(dir, pictures); err != nil {
+			return err
+		}
+	}
 	sheet, overview, err := sheets(dir, pictures)
 	if err != nil {
 		return err
@@ -132,6 +138,31 @@ func write(dir string, pictures []picture) (string, error) {
 	return filepath.Join(dir, "cards.html"), os.WriteFile(filepath.Join(dir, "cards.html"), page.Bytes(), 0o644)
 }
 
+// tidy removes the pictures of samples that there are no more: who looks
+// through the folder takes them for cards.
+func tidy(dir string, pictures []picture) error {
+	keep := map[string]bool{}
+	for _, p := range pictures {
+		for _, l := range looks {
+			keep[p.file(l)] = true
+		}
+	}
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		ours := slices.ContainsFunc(looks, func(l look) bool { return strings.HasSuffix(file.Name(), l.suffix()) })
+		if !ours || keep[file.Name()] {
+			continue
+		}
+		if err := os.Remove(filepath.Join(dir, file.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // save writes a picture as a PNG.
 func save(name string, picture image.Image) error {
 	var out bytes.Buffer
@@ -147,6 +178,9 @@ type look struct{ theme, width string }
 var looks = []look{{"light", "desktop"}, {"dark", "desktop"}, {"light", "phone"}, {"dark", "phone"}}
 
 func (l look) name() string { return l.theme + " on a " + l.width }
+
+// suffix is how the files of such pictures end.
+func (l look) suffix() string { return "-" + l.theme + "-" + l.width + ".png" }
 
 // slug makes a name fit for files.
 func slug(name string) string {

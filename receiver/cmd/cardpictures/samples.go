@@ -20,7 +20,7 @@ type picture struct {
 
 // file is the name of its picture.
 func (p picture) file(l look) string {
-	return fmt.Sprintf("%s-%s-%s-%s.png", slug(p.card), slug(p.state), l.theme, l.width)
+	return slug(p.card) + "-" + slug(p.state) + l.suffix()
 }
 
 // samples makes every shipped card in every state, or one of the cards.

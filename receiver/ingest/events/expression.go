@@ -116,10 +116,6 @@ func (c *compiler) expression(field, text string) *expression {
 	return nil
 }
 
-func (c *compiler) try(field, source string, from int) bool {
-	return c.compile(field, source, from) != nil
-}
-
 // compile compiles source, which begins with from bytes that are not of this
 // field.
 func (c *compiler) compile(field, source string, from int) *gojq.Code {

@@ -23,6 +23,8 @@ const (
 	flowID    = "0123456789abcdef0123456789abcdef"
 	secretURL = "https://prod-12.westeurope.logic.azure.com:443/workflows/" + flowID +
 		"/triggers/manual/paths/invoke?api-version=2016-06-01&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig=" + secret
+	// simulatedURL leads to the simulated Teams, whose paths are its own.
+	simulatedURL = "https://prod-12.westeurope.logic.azure.com/workflow/ops?sig=" + secret
 	connectorURL = "https://contoso.webhook.office.com/webhookb2/11111111-2222@33333333/IncomingWebhook/" + secret + "/44444444"
 )
 
@@ -69,7 +71,7 @@ func TestEnvelopeIsWhatTheTriggerExpects(t *testing.T) {
 func TestACardArrivesAsTeamsWantsIt(t *testing.T) {
 	server := teamstest.New(teamstest.Options{})
 	var header http.Header
-	s, err := workflow.New(workflow.Config{URL: teamstest.WebhookURL("ops"), Transport: answering(func(r *http.Request) (*http.Response, error) {
+	s, err := workflow.New(workflow.Config{URL: simulatedURL, Transport: answering(func(r *http.Request) (*http.Response, error) {
 		header = r.Header
 		return server.Transport().RoundTrip(r)
 	})})
@@ -201,7 +203,7 @@ func TestAttemptsWithoutAnAnswer(t *testing.T) {
 				server := teamstest.New(teamstest.Options{})
 				server.Fault("ops", c.fault)
 				start := time.Now()
-				o := send(t, teamstest.WebhookURL("ops"), server.Transport())
+				o := send(t, simulatedURL, server.Transport())
 				require.Equal(t, c.took, time.Since(start))
 				require.Equal(t, c.reason, o.Reason, o.Message)
 				require.Equal(t, c.uncertain, o.Uncertain)
@@ -214,7 +216,7 @@ func TestStoppingIsInterruptedAndNotATimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := teamstest.New(teamstest.Options{})
 		server.Fault("ops", teamstest.Fault{Hang: true})
-		s, err := workflow.New(workflow.Config{URL: teamstest.WebhookURL("ops"), Transport: server.Transport()})
+		s, err := workflow.New(workflow.Config{URL: simulatedURL, Transport: server.Transport()})
 		require.NoError(t, err)
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
