@@ -15,12 +15,17 @@ func momentary(members []*group.Member) bool {
 	})
 }
 
-// statusOfMoment is the severity, or who says it.
+// statusOfMoment is the severity, or who says it, and the card's own word for
+// what happened, if it has one.
 func (t *teller) statusOfMoment(s *Story) string {
-	if s.Severity != "" {
-		return strings.ToUpper(s.Severity)
+	status := strings.ToUpper(s.Severity)
+	if status == "" {
+		status = capital(t.in.Group.Spec.Source)
 	}
-	return capital(t.in.Group.Spec.Source)
+	if t.words.firing != ofMoments.firing {
+		status += " · " + t.words.firing
+	}
+	return status
 }
 
 // fine is what is so again when these alerts are resolved. Their names say

@@ -133,6 +133,7 @@ func reloadSamples(now time.Time) []Sample {
 func reload(now time.Time, card, name, severity string, labels map[string]string) Input {
 	m := member(now.Add(-5*time.Minute), with(labels, "alertname", name, "severity", severity), map[string]string{alert.CardAnnotation: card})
 	m.Event = sampleEvent(card)
+	m.Momentary = true // it failed, and that is all that will ever be said of it
 	source := "butler"
 	if card == cloudReloadFailed {
 		source = "qlik-cloud"
