@@ -153,6 +153,9 @@ func (r *reader) finish() (*Set, []Problem) {
 			s.names = append(s.names, t.Name())
 		}
 	}
+	if s.templates.Lookup(MinimalCard) == nil { // the one that is built in
+		s.names = append(s.names, MinimalCard)
+	}
 	slices.Sort(s.names)
 	r.unresolved(texts)
 	for _, t := range s.templates.Templates() {

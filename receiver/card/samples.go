@@ -20,17 +20,15 @@ type Sample struct {
 	Digest *DigestInput
 }
 
-// MinimalCard is the name under which samples ask for the card that is built
-// in. No template has this name.
+// MinimalCard is the name of the card that is built in: state, name, place and
+// summary, in elements that everybody can show. A user's define of this name
+// is another card; what is sent when a card fails stays the built-in one.
 const MinimalCard = "minimal"
 
 // RenderSample makes the card of a sample.
 func (s *Set) RenderSample(e Sample, limit Limit) Message {
-	switch {
-	case e.Digest != nil:
+	if e.Digest != nil {
 		return s.Digest(*e.Digest, limit)
-	case e.Card == MinimalCard:
-		return Minimal(e.Input, limit)
 	}
 	return s.Render(e.Card, e.Input, limit)
 }

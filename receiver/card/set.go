@@ -114,6 +114,11 @@ func (s *Set) Render(name string, in Input, limit Limit) Message {
 	if name == "" {
 		name = s.choose(teller.members)
 	}
+	if name == MinimalCard && s.templates.Lookup(name) == nil {
+		message := Minimal(in, limit)
+		message.Template = name
+		return message
+	}
 	story := teller.story(maxRows)
 	data := dataOf(in, teller, story)
 	message, err := s.make(name, data, story.Preview, newWall(in.Now, in.Location), limit)

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -65,8 +64,6 @@ func (r *rendering) run(now time.Time) error {
 		return err
 	}
 	switch {
-	case r.card == card.MinimalCard:
-		return errors.New("the minimal card is what people get when another one fails, so it cannot be asked for; --sample=minimal shows it")
 	case faults == nil && !c.Cards.Has(r.card): // a card with a fault may be missing; the minimal one stands for it
 		return fmt.Errorf("there is no card %q; use one of %s, or name the file that defines it under template_files: and that configuration with --config.file",
 			r.card, strings.Join(c.Cards.Names(), ", "))

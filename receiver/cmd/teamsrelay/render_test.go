@@ -68,7 +68,6 @@ func TestRenderShowsSamples(t *testing.T) {
 		"--event=generic --data=/nix":  "cannot be read",
 		"--card=digest --data=-":       "many groups at once",
 		"--card=digest --sample=alert": "many groups at once",
-		"--card=minimal":               "--sample=minimal",
 	} {
 		got := say(t, append([]string{"render"}, strings.Fields(args)...)...)
 		require.Equal(t, 1, got.code, args)
