@@ -134,7 +134,7 @@ func split(body []byte, whole bool) ([]event, error) {
 }
 
 // shorten cuts the texts in a value to maxString, in place, and says whether
-// there was any to cut.
+// there was any to cut; so with the names of fields.
 func shorten(value any) (_ any, found bool) {
 	switch v := value.(type) {
 	case string:
@@ -146,6 +146,10 @@ func shorten(value any) (_ any, found bool) {
 		}
 	case map[string]any:
 		for name, item := range v {
+			if len(name) > maxString {
+				delete(v, name)
+				name, found = cut(name, maxString), true
+			}
 			shorter, was := shorten(item)
 			v[name], found = shorter, found || was
 		}
