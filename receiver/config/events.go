@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/teamsrelay/teamsrelay/receiver/engine"
 	"github.com/teamsrelay/teamsrelay/receiver/ingest/events"
 	"github.com/teamsrelay/teamsrelay/receiver/intent"
 	"github.com/teamsrelay/teamsrelay/receiver/yamlfile"
@@ -22,16 +23,13 @@ type Event struct {
 	Actions map[string]intent.Config
 }
 
-// taken are names of sources that are not event sources.
-var taken = []string{"alertmanager", "api", "rules", "test"}
-
 func (d *document) events(sections []eventSection, paths map[string]string) []Event {
 	var made []Event
 	seen := make(map[string]bool)
 	for i := range sections {
 		s, at := &sections[i], fmt.Sprintf("events[%d]", i)
 		d.name(s.Name, at, "event source", "which stands in its URL: /events/NAME", seen)
-		if slices.Contains(taken, s.Name) {
+		if slices.Contains(engine.Sources, s.Name) {
 			d.Wrong(at+".name", "the source "+yamlfile.Quote(s.Name)+" is there already, and is no event source", "rename this one")
 		}
 		source, problems := events.New(d.eventConfig(s, at))

@@ -132,7 +132,7 @@ func New(o Options, c Config) (*Engine, error) {
 		},
 	}
 	e.timers.init()
-	for _, source := range []string{sourceAlertmanager, sourceAPI, sourceRules, sourceTest} {
+	for _, source := range Sources {
 		e.metrics.received.WithLabelValues(source)
 	}
 	e.current.Store(compile(c))
@@ -194,6 +194,10 @@ const (
 	sourceRules        = "rules"
 	sourceTest         = "test"
 )
+
+// Sources are the names of the sources that are always there: no other source
+// can have one of them.
+var Sources = []string{sourceAlertmanager, sourceAPI, sourceRules, sourceTest}
 
 func compile(c Config) *compiled {
 	out := &compiled{Config: c, destinations: map[string][]deliver.Address{}, addresses: map[string]deliver.Address{}}

@@ -305,3 +305,12 @@ func TestMetricsFollowTheConventions(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, problems)
 }
+
+func TestNoPageInABrowserSendsAlerts(t *testing.T) {
+	s := newSite(t)
+	for _, path := range []string{"/alertmanager", "/alertmanager/ops", "/old/path", "/api/v2/alerts"} {
+		answer := s.ask(http.MethodPost, path, "[]", func(r *http.Request) { r.Header.Set("Origin", "http://evil.example") })
+		require.Equal(t, http.StatusForbidden, answer.Code, "any page could post to %s through its visitor's browser", path)
+		require.NotEqual(t, http.StatusForbidden, s.ask(http.MethodPost, path, "[]").Code)
+	}
+}

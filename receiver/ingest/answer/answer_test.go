@@ -112,3 +112,15 @@ func TestForeignTextIsKeptShort(t *testing.T) {
 	require.LessOrEqual(t, len(cut), 90)
 	require.True(t, strings.HasSuffix(cut, "ä…"), "between characters")
 }
+
+// TestMemoryIsForWhatHasCome: a header costs its sender nothing, and a thousand
+// connections that announce a large body must not cost us ten gigabytes.
+func TestMemoryIsForWhatHasCome(t *testing.T) {
+	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader("{}"))
+	r.ContentLength = MaxBody
+	out := Writer{Logger: slog.New(slog.DiscardHandler), Refused: func(int) {}}
+	body, ok := out.Body(httptest.NewRecorder(), r, "")
+	require.True(t, ok)
+	require.Equal(t, "{}", string(body))
+	require.LessOrEqual(t, cap(body), firstRead)
+}
