@@ -59,6 +59,9 @@ func unwrap(body []byte, contentType string) ([]byte, error) {
 	case body[0] == '{' || body[0] == '[':
 		return body, nil
 	case media == "application/x-www-form-urlencoded":
+		if !bytes.ContainsAny(body, "=&") { // curl -d calls every text a form
+			return nil, errors.New("the body is neither JSON nor a form")
+		}
 		form, err := url.ParseQuery(string(body))
 		if err != nil {
 			return nil, errors.New("the form cannot be read: it is not percent-encoded as forms are")

@@ -128,3 +128,11 @@ func TestAnObjectThatIsSpreadBringsNothingOfOurs(t *testing.T) {
 	require.Equal(t, map[string]string{"a": "1", "alertname": "shop", "event_source": "shop"}, a.Labels)
 	require.Equal(t, map[string]string{"a": "1", "event-source": "butler"}, a.Annotations)
 }
+
+func TestATextThatCurlCallsAFormIsRefused(t *testing.T) {
+	b := newBench(t, Config{Preset: "butler"})
+	w := b.send("POST", "/events/shop", "hello", "Content-Type", "application/x-www-form-urlencoded")
+	require.Equal(t, http.StatusBadRequest, w.Code, "whoever tries the URL with a text would wait for a card")
+	what, _ := explained(t, w)
+	require.Contains(t, what, "neither JSON nor a form")
+}
