@@ -25,11 +25,11 @@ const module = "github.com/teamsrelay/teamsrelay/"
 // of store). A new family needs a place here.
 var order = []string{
 	"templates",
-	"receiver/alert", "receiver/chart", "receiver/clock", "receiver/outbound", "receiver/sample", "receiver/yamlfile",
-	"receiver/group", "receiver/rules", "receiver/route", "receiver/card",
+	"receiver/alert", "receiver/chart", "receiver/clock", "receiver/outbound", "receiver/press", "receiver/sample", "receiver/yamlfile",
+	"receiver/group", "receiver/rules", "receiver/route", "receiver/command", "receiver/card",
 	"receiver/store", "receiver/teams",
 	"receiver/people",
-	"receiver/deliver", "receiver/ingest", "receiver/intent", "receiver/bot",
+	"receiver/deliver", "receiver/ingest", "receiver/intent", "receiver/silence", "receiver/bot",
 	"receiver/ruler",
 	"receiver/engine",
 	"receiver/config",
@@ -47,7 +47,7 @@ var notForPlugins = []string{"receiver/app", "receiver/web", "receiver/bot"}
 
 // What only decides (design §4) must not need what has effects.
 var (
-	pure   = []string{"receiver/alert", "receiver/group", "receiver/rules", "receiver/route", "receiver/card", "receiver/chart", "receiver/migrate"}
+	pure   = []string{"receiver/alert", "receiver/press", "receiver/command", "receiver/group", "receiver/rules", "receiver/route", "receiver/card", "receiver/chart", "receiver/migrate"}
 	impure = []string{"net", "net/http", "database/sql", "os", "os/exec"}
 )
 

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/teamsrelay/teamsrelay/receiver/group"
+	"github.com/teamsrelay/teamsrelay/receiver/press"
 )
 
 // Input is what a card is made from: an episode and what its post knows.
@@ -20,7 +21,26 @@ type Input struct {
 	Shown int
 	// Reminder: nothing changed, the card is told again.
 	Reminder bool
+	// Look is how the card can be answered; zero: it cannot.
+	Look Look
 }
+
+// Look is what a card can have because of where it is shown.
+type Look struct {
+	// Press makes what stands behind a button of a verb; of is the mark or the
+	// silence that it is about, span how long ("1h", "tomorrow") where that is
+	// asked. nil: the card has no buttons that do something.
+	Press func(verb string, of int64, span string) press.Data
+	// Link is the address of the message that shows the card, for short cards
+	// that point to it; "" where it has none.
+	Link string
+	// Threads: what is said about a card stands under it.
+	Threads bool
+}
+
+// BotLimit is what a message of the bot takes: about 100 KB counted in UTF-16,
+// of which 80 KB are advised (teams-platform §2.9).
+var BotLimit = Limit{Bytes: 80 << 10, UTF16: true, Overhead: 1024}
 
 // Limit is how much a transport takes.
 type Limit struct {

@@ -16,7 +16,8 @@ type Address struct {
 	Pace []Window
 	// Limit is how large a message may be. Zero: card.WorkflowLimit.
 	Limit card.Limit
-	// Editable: a message that is there can be changed later.
+	// Editable: a message that is there can be changed later, with Edit, and
+	// be followed by a short one, with Call.
 	Editable bool
 	// MaxAge is how long a change may wait before it becomes a dead letter
 	// instead of old noise. 0: DefaultMaxAge.
@@ -25,6 +26,13 @@ type Address struct {
 	Timeout time.Duration
 	// Send makes one attempt. It ends when ctx does.
 	Send func(ctx context.Context, m card.Message) teams.Outcome
+	// Edit replaces the card of a message. Call sends a short message that
+	// belongs to it: a reply under it, or a new one where there are no threads.
+	// Both are set if the address is Editable.
+	Edit func(ctx context.Context, messageID string, m card.Message) teams.Outcome
+	Call func(ctx context.Context, messageID string, m card.Message) teams.Outcome
+	// Look says how cards are made for this address; nil: without buttons.
+	Look func() card.Look
 }
 
 // Defaults of an Address (design, issue 2 point 4 and small print).

@@ -19,8 +19,12 @@ const (
 	maxDeedRunes = 2000
 )
 
-// deeds are the changes that an event can say, the most important first.
-var deeds = []Change{SeverityRises, Assigned, Commented, Updated, Reworded}
+// deeds are the changes that an event or a person can say, the most important
+// first.
+var deeds = []Change{
+	SeverityRises, Failed, Assigned, Reopened, Commented, Updated,
+	Acknowledged, Unacknowledged, Asked, Reworded,
+}
 
 // happened takes note of what an event says beyond which alerts fire. before
 // are the alerts as they were. It reports whether there is anything to tell.
@@ -33,9 +37,7 @@ func (g *Group) happened(r Received, before []Member, now time.Time) bool {
 	if deed == Nothing {
 		return false
 	}
-	if g.Deed == Nothing || slices.Index(deeds, deed) < slices.Index(deeds, g.Deed) {
-		g.Deed = deed
-	}
+	g.raise(deed)
 	return true
 }
 

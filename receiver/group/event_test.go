@@ -61,7 +61,7 @@ func playEvents(t *testing.T, expires time.Duration, story []told) Group {
 		g, due = Advance(g, Tick{Muted: f.muted}, now)
 		want := []Due{}
 		if f.change != Nothing {
-			want = append(want, Due{Target: spec.Targets[0], Change: f.change, Loud: f.loud, Message: f.message})
+			want = append(want, Due{Target: spec.Targets[0], Change: f.change, Loud: f.loud, Message: f.message, Call: f.loud || f.change == Commented})
 		}
 		require.ElementsMatch(t, want, due, step)
 		require.Equal(t, f.phase, g.Phase, step)

@@ -77,6 +77,19 @@ type Group struct {
 	Actor string `json:"ac,omitempty"`
 	// Events are the ids of the latest events, to know those that come again.
 	Events []uint64 `json:"ev,omitempty"`
+	// What people did and what still holds; nil: nobody did.
+	Ack    *Mark `json:"ak,omitempty"` // acknowledged: no reminders, no escalation
+	Owner  *Mark `json:"ow,omitempty"` // somebody is to take care of it
+	Closed *Mark `json:"cl,omitempty"` // ended by hand, whatever the source says
+	// Facts counts what people did: it numbers marks.
+	Facts int `json:"fc,omitempty"`
+	// Silence keeps all that fires quiet; nil: nothing does. ToldSilence is
+	// the number of that in the latest telling.
+	Silence     *Silence `json:"si,omitempty"`
+	ToldSilence int64    `json:"tl,omitempty"`
+	// Wishes are what other systems were asked to do, the latest.
+	Wishes []Wish `json:"wi,omitempty"`
+
 	// Reminded is the latest telling that only repeated the one before.
 	Reminded int `json:"rr,omitempty"`
 	// reworded: an alert reads differently, though its state is the same.
@@ -164,6 +177,9 @@ type Due struct {
 	// Message: where a card cannot be edited, this change is a new message.
 	// Other changes wait there for the next one that is.
 	Message bool
+	// Call: where it can, the change also is a message of its own, under the
+	// card or after it: an edit reaches nobody's attention.
+	Call bool
 }
 
 // Counts says how many alerts are in which state.

@@ -53,10 +53,14 @@ func Receive(g Group, r Received, now time.Time) (Group, bool) {
 	if r.Event != nil && r.Event.ID != 0 && slices.Contains(g.Events, r.Event.ID) {
 		return g, false
 	}
-	if g.Phase == "" || g.Phase == Over && !g.endWaits() && !g.postscript(r) {
+	closed := g.stillClosed(r)
+	if g.Phase == "" || g.Phase == Over && !closed && !g.endWaits() && !g.postscript(r) {
 		return begin(g, r, now)
 	}
 	next := g
+	if !closed {
+		next.Closed = nil
+	}
 	next.Alerts = slices.Clone(g.Alerts)
 	next.notLater(now)
 	before := next.Alerts // merge gives those that change a new place
@@ -236,6 +240,9 @@ func (g *Group) missing(snapshot []alert.Alert) (changed bool) {
 // settle puts the group into the phase that its alerts say.
 func (g *Group) settle(now time.Time) {
 	firing, _, unseen := g.Counts()
+	if g.Closed != nil {
+		firing, unseen = 0, 0
+	}
 	switch {
 	case firing > 0 && g.ToldAt.IsZero():
 		g.Phase = Gathering
@@ -247,7 +254,7 @@ func (g *Group) settle(now time.Time) {
 		g.Phase = Over
 		g.OverAt = now
 	}
-	g.Remind = g.Remind && g.Phase == Open
+	g.Remind = g.Remind && g.Phase == Open && !g.calm()
 }
 
 // endWaits says that a group is over and that those who were told of it have

@@ -14,6 +14,8 @@ type Tick struct {
 	// Inhibited says whether another alert makes this one not worth telling.
 	// nil: none does. Not asked for Ready groups.
 	Inhibited func(*alert.Alert) bool
+	// Silenced says what keeps an alert quiet, if anything does. nil: nothing.
+	Silenced func(*Member) (Silence, bool)
 }
 
 // Limits on what an episode remembers, so that one that goes on for weeks
@@ -38,6 +40,7 @@ func Advance(g Group, t Tick, now time.Time) (Group, []Due) {
 	next.notLater(now)
 	next.expire(now)
 	next.inhibit(t.Inhibited)
+	next.hush(t.Silenced)
 	change, count := next.change()
 	if change == Nothing && next.reminderDue(now) {
 		change, count = Reminds, 0
@@ -46,6 +49,9 @@ func Advance(g Group, t Tick, now time.Time) (Group, []Due) {
 	case change != Nothing && t.Muted && next.Phase == Over && next.ToldAt.IsZero():
 		// Nobody ever knew, and the route did not want them to.
 		next.DueAt = time.Time{}
+		return next, nil
+	case change != Nothing && next.Silence != nil && next.ToldAt.IsZero():
+		next.DueAt = next.Silence.Until // nobody is to know before
 		return next, nil
 	case change != Nothing && t.Muted:
 		next.DueAt = next.check(now)
@@ -107,6 +113,15 @@ func (g *Group) change() (Change, int) {
 			vanished++
 		}
 	}
+	if g.Closed != nil {
+		switch {
+		case !g.ToldAt.IsZero() && !g.endTold():
+			return AllResolved, 0
+		case g.Deed != Nothing && !g.ToldAt.IsZero():
+			return g.Deed, 1
+		}
+		return Nothing, 0
+	}
 	switch {
 	case g.Deed != Nothing && g.Spec.Expires > 0 && firing > 0 && firing == back:
 		return g.deed(worst), 1 // it had been given up, and is alive
@@ -126,8 +141,12 @@ func (g *Group) change() (Change, int) {
 		return AllResolved, resolved
 	case g.Phase == Over && !g.ToldAt.IsZero() && !g.endTold():
 		return AllResolved, 0 // the last ones were inhibited, and nobody knew of them
+	case g.ToldSilence != 0 && g.Silence == nil && firing > 0:
+		return SilenceEnds, firing
 	case g.Deed != Nothing:
 		return g.deed(worst), 1
+	case g.Silence != nil && g.Silence.ID != g.ToldSilence:
+		return Silenced, 1
 	case joined > 0 && resolved > 0 && worst < toldWorst:
 		return SeverityFalls, joined
 	case joined+back > 0:
@@ -156,7 +175,7 @@ func (g *Group) deed(worst alert.Severity) Change {
 // end, or that there was nothing to end.
 func (g *Group) endTold() bool {
 	for _, h := range slices.Backward(g.History) {
-		if h.Rev == 0 {
+		if h.Rev == 0 || h.Change == Reopened {
 			return h.Change == AllResolved
 		}
 	}
@@ -164,7 +183,7 @@ func (g *Group) endTold() bool {
 }
 
 func (g *Group) reminderDue(now time.Time) bool {
-	if g.Phase != Open {
+	if g.Phase != Open || g.calm() {
 		return false
 	}
 	if g.Spec.Ready {
@@ -172,6 +191,10 @@ func (g *Group) reminderDue(now time.Time) bool {
 	}
 	return g.anyVisible() && g.Spec.Timing.Repeat > 0 && now.Sub(g.MessageAt) >= g.Spec.Timing.Repeat
 }
+
+// calm says that nobody wants to be reminded: somebody has acknowledged the
+// alert, or it is silenced.
+func (g *Group) calm() bool { return g.Ack != nil || g.Silence != nil }
 
 // anyVisible says whether an alert fires that is not inhibited.
 func (g *Group) anyVisible() bool {
@@ -201,7 +224,10 @@ func (g *Group) tell(change Change, count int, now time.Time) []Due {
 		g.remember(change, count, now)
 	}
 	g.Deed, g.Actor = Nothing, ""
-	g.ToldSeverity = g.Severity()
+	g.ToldSeverity, g.ToldSilence = g.Severity(), 0
+	if g.Silence != nil {
+		g.ToldSilence = g.Silence.ID
+	}
 	for i := range g.Alerts {
 		if m := &g.Alerts[i]; !m.Inhibited {
 			m.Told = m.State
@@ -212,12 +238,14 @@ func (g *Group) tell(change Change, count int, now time.Time) []Due {
 		g.Phase = Open
 	}
 	g.DueAt = g.due(now)
+	quiet := g.Silence != nil && !change.ofPeople()
+	loud := (change.Loud() || change == AllResolved && g.Spec.LoudResolve) && !quiet
 	due := make([]Due, len(g.Spec.Targets))
 	for i, target := range g.Spec.Targets {
 		due[i] = Due{
-			Target: target, Change: change,
-			Loud:    change.Loud() || change == AllResolved && g.Spec.LoudResolve,
-			Message: change.Message(),
+			Target: target, Change: change, Loud: loud,
+			Message: change.Message() && (!quiet || change == AllResolved), // an end is good news
+			Call:    loud || change == Commented,
 		}
 	}
 	return due
@@ -226,7 +254,11 @@ func (g *Group) tell(change Change, count int, now time.Time) []Due {
 // remember adds a line to the story. Reminders are no part of it.
 func (g *Group) remember(change Change, count int, now time.Time) {
 	if change != Reminds {
-		g.addHistory(History{At: now, Change: change, Count: count, Who: g.Actor})
+		h := History{At: now, Change: change, Count: count, Who: g.Actor}
+		if change == Silenced {
+			h.Who = cut(g.Silence.By.Name, maxTitle)
+		}
+		g.addHistory(h)
 	}
 }
 
@@ -262,6 +294,14 @@ func (g *Group) forget() {
 
 // due is when the group wants its next Tick; zero: when there is news.
 func (g *Group) due(now time.Time) time.Time {
+	at := g.nextTick(now)
+	if g.Silence != nil && g.Phase != Over && (at.IsZero() || g.Silence.Until.Before(at)) {
+		return g.Silence.Until
+	}
+	return at
+}
+
+func (g *Group) nextTick(now time.Time) time.Time {
 	change, _ := g.change()
 	if g.Spec.Ready {
 		if change != Nothing || g.Remind {
@@ -271,7 +311,7 @@ func (g *Group) due(now time.Time) time.Time {
 	}
 	timing := g.Spec.Timing
 	switch {
-	case change == AllResolved:
+	case change == AllResolved, g.Deed != Nothing && !g.ToldAt.IsZero():
 		return now
 	case change != Nothing && g.ToldAt.IsZero():
 		if g.NotBefore.After(g.OpenedAt) {
@@ -284,7 +324,7 @@ func (g *Group) due(now time.Time) time.Time {
 		return time.Time{}
 	case g.anyInhibited(): // that may end without news of this group
 		return g.check(now)
-	case timing.Repeat > 0:
+	case timing.Repeat > 0 && !g.calm():
 		if at := g.MessageAt.Add(timing.Repeat); at.After(now) {
 			return g.flush(at.Add(-1))
 		}

@@ -40,6 +40,11 @@ type Post struct {
 	// digest it is behind Shown: a digest counts, and quotes nobody.
 	Carded int
 	Loud   bool // what is wanted must reach somebody's attention
+	// Call is the latest revision that wants a message of its own beside the
+	// edit of the card, and Called the latest that has had one: a new card, or
+	// a short message that belongs to it. Only of messages that can be edited.
+	Call   int
+	Called int
 	// Rank orders the posts of an address, a higher one goes first:
 	// RankLoudCritical, RankLoud, RankQuiet.
 	Rank int
@@ -77,6 +82,9 @@ func (p *Post) Raise(rev int, due group.Due, rank int, now time.Time) {
 		p.Loud, p.Rank = false, RankQuiet
 	}
 	p.Want = rev
+	if due.Call {
+		p.Call = rev
+	}
 	p.Loud = p.Loud || due.Loud
 	p.Rank = max(p.Rank, rank)
 	p.UpdatedAt = now

@@ -38,6 +38,13 @@ const (
 	Expired   Reason = "expired"    // it became too old to be worth telling
 	NoAddress Reason = "no_address" // the destination is not in the configuration any more
 	TLS       Reason = "tls"        // the certificate is not trusted
+	Service   Reason = "service"    // the bot's service failed in a way that it asks not to repeat (500)
+
+	// Reasons of the bot that hold for the whole address until somebody in
+	// Teams changes something.
+	Blocked      Reason = "blocked"       // the person has blocked the bot
+	NotInstalled Reason = "not_installed" // the app is not in the team or chat
+	Policy       Reason = "policy"        // an administrator does not allow it
 )
 
 // Outcome is what came of one attempt.
@@ -53,4 +60,10 @@ type Outcome struct {
 	// so a new attempt can show the message twice.
 	Uncertain bool
 	MessageID string // "" where Teams does not say
+	// Gone: the message that was to be changed is not there any more, so a new
+	// one is to be sent. With Kind Retry.
+	Gone bool
+	// Broken: the address cannot be reached until somebody mends something,
+	// though it is worth trying again (a secret that expired). With Kind Retry.
+	Broken bool
 }

@@ -1,0 +1,165 @@
+package store
+
+import (
+	"time"
+
+	"github.com/teamsrelay/teamsrelay/receiver/group"
+)
+
+// Conversation is what must be remembered to talk to a user, chat or channel
+// through the bot (teams-platform §2.8).
+type Conversation struct {
+	ID     string // Microsoft's, without ";messageid="
+	Kind   string // Personal, GroupChat or Channel
+	Tenant string // the tenant's id
+	// ServiceURL is the latest that an activity named: where its messages go.
+	ServiceURL string
+	BotID      string // as Teams calls us there: "28:…"
+	Name       string // of the channel or chat; of the person in a personal chat
+	// Of a channel: its team, with the Entra group behind it.
+	TeamID, TeamGroup, TeamName string
+	// Of a personal chat: who it is with. UserID is Microsoft's "29:…".
+	UserID, UserObjectID string
+	// Installed: the app is there. Blocked says in words why nothing can be
+	// sent all the same, "" when it can.
+	Installed bool
+	Blocked   string
+	UpdatedAt time.Time
+}
+
+// The kinds of conversations, in Microsoft's words.
+const (
+	Personal  = "personal"
+	GroupChat = "groupChat"
+	Channel   = "channel"
+)
+
+// Silence keeps alerts quiet: ours, or one that Alertmanager is to keep.
+type Silence struct {
+	ID      int64
+	GroupID int64 // the episode on which somebody asked for it; 0: by matchers
+	// Sets are what it is about: an alert is silenced if all matchers of one
+	// set match its labels. A matcher is written as in Alertmanager: a="b".
+	Sets     [][]string
+	By       group.Person
+	From     string // where somebody asked for it: "channel sre", "api 127.0.0.1"
+	Comment  string
+	StartsAt time.Time
+	EndsAt   time.Time // as asked; earlier once somebody ended it
+	// Theirs: Alertmanager keeps it, and TheirIDs are its names for the sets.
+	Theirs   bool
+	TheirIDs []string
+	State    SilenceState
+	// Attempts, NotBefore and Reason are about what Alertmanager has to do.
+	Attempts  int
+	NotBefore time.Time
+	Reason    string
+	// EndedBy ended it before its time.
+	EndedBy group.Person
+}
+
+// SilenceState says how far a silence is (design D13). One of ours is active
+// at once.
+type SilenceState string
+
+// The states of a silence.
+const (
+	SilenceRequested SilenceState = "requested" // Alertmanager has not got it yet
+	SilenceActive    SilenceState = "active"    // until EndsAt
+	SilenceFailed    SilenceState = "failed"    // Alertmanager never got it
+	SilenceEnding    SilenceState = "ending"    // somebody ended it; Alertmanager does not know yet
+	SilenceEnded     SilenceState = "ended"     // before its time
+)
+
+// Subscription is what a conversation gets beside the routes of the file.
+type Subscription struct {
+	ID       int64
+	Address  string   // the address that gets it
+	Name     string   // of the address, for people: "channel sre", "Alice"
+	Matchers []string // as in Alertmanager; none: everything
+	By       group.Person
+	At       time.Time
+}
+
+// Audit is one line of who did what.
+type Audit struct {
+	ID       int64
+	At       time.Time
+	Who      string
+	ObjectID string // Entra object id; "" where nobody knows it
+	Action   string // the verb, or "refused:" and the verb
+	Target   string // what it was done to: an alert's or a silence's id, matchers, an address
+	From     string // where: "channel sre", "api 127.0.0.1"
+	Before   string // in a few words, what was so
+	After    string // and what is so now
+}
+
+// AuditFilter selects lines of the audit. Zero fields select everything.
+type AuditFilter struct {
+	Since  time.Time
+	Who    string // name or object id, exactly
+	Action string
+	Before int64
+	Limit  int // 0: 100
+}
+
+// Key is a secret that signs buttons.
+type Key struct {
+	ID     string
+	Secret []byte
+	MadeAt time.Time
+}
+
+// BotTx keeps what the bot and the people who talk to it need.
+type BotTx interface {
+	// Conversation returns what is known of one; ErrNotFound.
+	Conversation(id string) (Conversation, error)
+	// Conversations returns all of them, by id; of a team those whose TeamID
+	// it is, "" means all.
+	Conversations(team string) ([]Conversation, error)
+	// SaveConversation stores one, over the one with the same ID.
+	SaveConversation(c *Conversation) error
+	// Seen notes that an activity was worked, and reports whether it had been
+	// before. Prune forgets it after a day.
+	Seen(activity string, now time.Time) (before bool, err error)
+
+	// SaveSilence stores a silence; ID 0 inserts it and sets ID.
+	SaveSilence(s *Silence) error
+	// Silence returns one; ErrNotFound.
+	Silence(id int64) (Silence, error)
+	// ActiveSilences returns those that keep alerts quiet at now: active or
+	// ending, begun, not over.
+	ActiveSilences(now time.Time) ([]Silence, error)
+	// OpenSilences returns those that are not over at now, requested ones too,
+	// newest first.
+	OpenSilences(now time.Time) ([]Silence, error)
+	// UnsettledSilences returns those that Alertmanager has to be told of
+	// (requested, ending), whose NotBefore is not after now, oldest first, and
+	// the earliest NotBefore of the others; zero when there is none.
+	UnsettledSilences(now time.Time, limit int) (ready []Silence, next time.Time, err error)
+
+	SaveSubscription(s *Subscription) error // ID 0 inserts it and sets ID
+	// Subscriptions returns all of them, oldest first; of an address, "" all.
+	Subscriptions(address string) ([]Subscription, error)
+	// DeleteSubscription removes one; ErrNotFound.
+	DeleteSubscription(id int64) error
+
+	// AddAudit writes a line and sets its ID. Lines are never changed; Prune
+	// deletes them after a year.
+	AddAudit(a *Audit) error
+	Audit(f AuditFilter) ([]Audit, error) // newest first
+
+	// Keys returns the keys, newest first; AddKey keeps one more.
+	Keys() ([]Key, error)
+	AddKey(k Key) error
+
+	// DeadLettersAt returns the dead letters of an address whose episode is
+	// not over, oldest first.
+	DeadLettersAt(address string) ([]Post, error)
+	// PostByMessage returns the post of an address that is shown by a message;
+	// ErrNotFound.
+	PostByMessage(address, messageID string) (Post, error)
+	// OpenGroupsAt returns the latest episodes that are not over and have a
+	// post at one of the addresses, newest first; no address: all.
+	OpenGroupsAt(addresses []string, limit int) ([]group.Group, error)
+}
