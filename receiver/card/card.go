@@ -27,10 +27,11 @@ type Input struct {
 
 // Look is what a card can have because of where it is shown.
 type Look struct {
-	// Press makes what stands behind a button of a verb; of is the mark or the
-	// silence that it is about, span how long ("1h", "tomorrow") where that is
-	// asked. nil: the card has no buttons that do something.
-	Press func(verb string, of int64, span string) press.Data
+	// Press makes what stands behind a button of a verb on an episode; of is
+	// the mark or the silence that it is about, span how long ("1h",
+	// "tomorrow") where that is asked. nil: the card has no buttons that do
+	// something.
+	Press func(groupID int64, verb string, of int64, span string) press.Data
 	// Link is the address of the message that shows the card, for short cards
 	// that point to it; "" where it has none.
 	Link string

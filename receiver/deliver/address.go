@@ -31,8 +31,11 @@ type Address struct {
 	// Both are set if the address is Editable.
 	Edit func(ctx context.Context, messageID string, m card.Message) teams.Outcome
 	Call func(ctx context.Context, messageID string, m card.Message) teams.Outcome
-	// Look says how cards are made for this address; nil: without buttons.
-	Look func() card.Look
+	// Look says how cards are made for this address, of which one may be shown
+	// by a message already; nil: as where nobody can answer.
+	Look func(messageID string) card.Look
+	// ReadOnly: nobody may press there, so cards have no buttons.
+	ReadOnly bool
 }
 
 // Defaults of an Address (design, issue 2 point 4 and small print).

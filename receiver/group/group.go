@@ -126,6 +126,14 @@ type Spec struct {
 type Target struct {
 	Destination string `json:"d"`
 	Card        string `json:"c"` // the template's name; "": what suits the group
+	// Address is the one address of a destination that is not in the
+	// configuration: a conversation that has subscribed.
+	Address string `json:"a,omitempty"`
+}
+
+// Has says whether an episode goes to a destination.
+func (s *Spec) Has(t Target) bool {
+	return slices.ContainsFunc(s.Targets, func(o Target) bool { return o.Destination == t.Destination && o.Address == t.Address })
 }
 
 // Timing is Alertmanager's three intervals.

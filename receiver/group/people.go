@@ -245,6 +245,17 @@ func (g *Group) hush(silenced func(*Member) (Silence, bool)) {
 	g.Silence = first
 }
 
+// Hushed is the number of the silence that keeps all that fires quiet; 0: none
+// does.
+func (g *Group) Hushed(silenced func(*Member) (Silence, bool)) int64 {
+	look := *g
+	look.hush(silenced)
+	if look.Silence == nil {
+		return 0
+	}
+	return look.Silence.ID
+}
+
 // stillClosed says that news of a group that was ended by hand brings nothing
 // that its end did not know of: the same alerts go on firing, or end.
 func (g *Group) stillClosed(r Received) bool {

@@ -53,7 +53,7 @@ func Advance(g Group, t Tick, now time.Time) (Group, []Due) {
 	case change != Nothing && next.Silence != nil && next.ToldAt.IsZero():
 		next.DueAt = next.Silence.Until // nobody is to know before
 		return next, nil
-	case change != Nothing && t.Muted:
+	case change != Nothing && t.Muted && !change.ofPeople() && next.Closed == nil:
 		next.DueAt = next.check(now)
 		return next, nil
 	case change == Nothing:
