@@ -1,0 +1,136 @@
+// Package bot is what comes back from Teams: activities are checked, become
+// commands, and are answered (design §3, "Back").
+//
+//	POST /api/messages → token → activity → conversation kept true → press or say → command
+//
+// An invoke (a pressed button) waits for its answer, and gets one within
+// three seconds whatever is slow behind it. Everything else is answered as
+// soon as it is stored what must be, and worked afterwards, in order for each
+// conversation.
+package bot
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/teamsrelay/teamsrelay/receiver/bot/token"
+	"github.com/teamsrelay/teamsrelay/receiver/card"
+	"github.com/teamsrelay/teamsrelay/receiver/command"
+	"github.com/teamsrelay/teamsrelay/receiver/group"
+	"github.com/teamsrelay/teamsrelay/receiver/store"
+)
+
+// Options are what a bot lives with from start to stop.
+type Options struct {
+	Store      store.Store
+	Logger     *slog.Logger
+	Registerer prometheus.Registerer
+	Now        func() time.Time
+	// Location is where the readers are: when "tomorrow morning" is.
+	Location *time.Location
+
+	// AppID is the bot's Entra application.
+	AppID string
+	// Tenants are those whose people may talk to the bot.
+	Tenants []string
+	// Verifier checks tokens. It is nil only if Local is set.
+	Verifier *token.Verifier
+	// Local takes activities without tokens, from anybody, for any bot, of any
+	// tenant: for trials on one machine.
+	Local bool
+	// Trusted says whether a service URL may be called, with our token.
+	Trusted func(serviceURL string) bool
+
+	// Do carries out a command (engine.Do).
+	Do func(context.Context, command.Command) (command.Result, error)
+	// Rendered makes the card of an episode as it should be at an address now,
+	// with its buttons.
+	Rendered func(ctx context.Context, address string, g group.Group) (card.Message, error)
+	// Destinations are those of the configuration and those that subscribed.
+	Destinations func() []Destination
+	// Test sends a test card to a destination.
+	Test func(ctx context.Context, destination string) error
+	// Create makes an alert by hand and returns its episode.
+	Create func(ctx context.Context, a Creation) (group.Group, error)
+
+	// Welcome tells a conversation that the bot is there now; nil: it says
+	// nothing.
+	Welcome func(ctx context.Context, c store.Conversation) error
+	// Back is told of a conversation that can be reached again, or for the
+	// first time: what is still open is to be sent there. Of a team it is told
+	// of every channel that is known; c.TeamID is the team's.
+	Back func(ctx context.Context, c store.Conversation)
+}
+
+// Destination is a name for one or more addresses, and who may do something
+// about the alerts that it gets.
+type Destination struct {
+	Name      string
+	Addresses []string // their ids
+	Actions   Actions
+}
+
+// Actions say who may act: the members of the conversation by default.
+type Actions struct {
+	None bool // nobody: alerts can only be read there
+	// Users may, and nobody else, unless there are none: Entra object ids,
+	// user principal names or e-mail addresses.
+	Users []string
+}
+
+// Creation is an alert that somebody makes by hand.
+type Creation struct {
+	Title, Description string
+	By                 group.Person
+	From               string // where: "channel sre"
+	// Address is that of the conversation, which gets the alert in any case.
+	Address  string
+	Activity string // as in command.Command
+}
+
+// Bot takes activities. It is made by New; Run ends it.
+type Bot struct {
+	Options
+	log     *slog.Logger
+	metrics metrics
+	work    *work // what goes on after the answer
+}
+
+// New makes a bot. It can be used at once.
+func New(o Options) (*Bot, error) {
+	switch {
+	case o.Store == nil || o.Logger == nil || o.Registerer == nil || o.Now == nil:
+		return nil, errors.New("bot: Store, Logger, Registerer and Now must be set")
+	case o.Local:
+	case o.Verifier == nil:
+		return nil, errors.New("bot: without a Verifier anybody could command it")
+	case o.AppID == "":
+		return nil, errors.New("bot: AppID must be set, or activities for other bots were taken")
+	case len(o.Tenants) == 0 || slices.Contains(o.Tenants, ""):
+		return nil, errors.New("bot: Tenants must be set, or everybody in the world could talk to it")
+	}
+	if o.Trusted == nil {
+		o.Trusted = func(string) bool { return false }
+	}
+	o.Tenants = slices.Clone(o.Tenants)
+	for i, t := range o.Tenants {
+		o.Tenants[i] = strings.ToLower(t)
+	}
+	b := &Bot{Options: o, log: o.Logger, work: newWork(maxRunning, maxWaiting)}
+	b.metrics.init(o.Registerer)
+	return b, nil
+}
+
+// Run waits for ctx to end, takes nothing more, and returns when what was
+// taken is done. What takes longer than stopGrace is told to give up.
+func (b *Bot) Run(ctx context.Context) error {
+	<-ctx.Done()
+	b.work.stop(stopGrace)
+	return nil
+}
