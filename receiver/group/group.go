@@ -72,6 +72,8 @@ type Group struct {
 	Deed Change `json:"de,omitempty"`
 	// ToldSeverity is the worst severity in the latest telling.
 	ToldSeverity alert.Severity `json:"ts,omitempty"`
+	// Here: somebody did it here, and sees the card whatever the hour is.
+	Here bool `json:"he,omitempty"`
 	// Actor is who brought about what nobody was told of yet, as far as an
 	// event says.
 	Actor string `json:"ac,omitempty"`

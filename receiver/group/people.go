@@ -110,6 +110,7 @@ func Do(g Group, f Fact, now time.Time) (Group, error) {
 	next := g
 	next.notLater(now)
 	next.Facts++
+	next.Here = true
 	mark := &Mark{ID: next.Facts, By: f.By, To: f.To, At: now}
 	names := func(m *Mark) bool { return f.Of == AnyMark || m.ID == f.Of }
 	switch f.Deed {

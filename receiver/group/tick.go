@@ -53,7 +53,7 @@ func Advance(g Group, t Tick, now time.Time) (Group, []Due) {
 	case change != Nothing && next.Silence != nil && next.ToldAt.IsZero():
 		next.DueAt = next.Silence.Until // nobody is to know before
 		return next, nil
-	case change != Nothing && t.Muted && !change.ofPeople() && next.Closed == nil:
+	case change != Nothing && t.Muted && !(next.Here && (change == next.Deed || next.Closed != nil)):
 		next.DueAt = next.check(now)
 		return next, nil
 	case change == Nothing:
@@ -223,7 +223,7 @@ func (g *Group) tell(change Change, count int, now time.Time) []Due {
 	if change != g.Deed { // a deed stands in the story already
 		g.remember(change, count, now)
 	}
-	g.Deed, g.Actor = Nothing, ""
+	g.Deed, g.Actor, g.Here = Nothing, "", false
 	g.ToldSeverity, g.ToldSilence = g.Severity(), 0
 	if g.Silence != nil {
 		g.ToldSilence = g.Silence.ID
