@@ -43,6 +43,24 @@
 // in the history. A story that nobody has news of for Spec.Expires is given
 // up: its alert becomes unseen.
 //
+// # People
+//
+// What people do in Teams or through the API comes in by Do: an
+// acknowledgement and its being taken back, an assignment, a comment, an end
+// by hand and a reopening, what another system was asked to do and what came of
+// it. It is told at once, whatever the interval, and a muted route mutes none
+// of it: they have the card before them. Each deed has its own precondition: who
+// takes something back names the mark that they saw.
+//
+//	acknowledged       no reminders and no escalation until it is taken back
+//	ended by hand      the episode is over, whatever its source says. The source
+//	                   repeats itself: the same alerts are no news. Another
+//	                   alert, one that has ended since and fires anew, or a
+//	                   worse severity begin an episode
+//	silenced           as long as all that fires is silenced, nothing that the
+//	                   alert does is loud or a message of its own; an end is. An
+//	                   episode that nobody was told of is told after it
+//
 // # Tellings
 //
 //	change            when                                                      loud   a message of its own
@@ -53,21 +71,29 @@
 //	severity_rose     the worst severity is worse than in the last telling      yes    yes
 //	joined_critical   alerts joined, and a critical one was firing already      yes    yes
 //	                  and still is
+//	silence_ended     a silence has ended, and alerts fire                       yes    yes
+//	failed            another system did not do what somebody asked for         yes    no
 //	resolved          the last firing alert is resolved; once more if unseen    *      yes
 //	                  ones are resolved after that
 //	reminder          no message for repeat_interval (if Ready: the             yes    yes
 //	                  sender repeated itself, and the last telling is over ten
 //	                  minutes old)
-//	assigned          an event: somebody is to take care of it                  yes    yes
-//	commented         an event: somebody wrote something                        no     yes
+//	assigned          somebody is to take care of it                            yes    yes
+//	reopened          somebody took back an end by hand                         no     yes
+//	commented         somebody wrote something                                  no     yes
 //	updated           an event: the labels are others                           no     yes
 //	severity_fell     the worst alerts are resolved, and milder ones joined     no     no
 //	joined            alerts joined, or unseen ones are back                    no     no
 //	partly_resolved   some alerts are resolved, others still fire               no     no
 //	unseen            alerts are not mentioned any more                         no     no
+//	acknowledged,     somebody did                                              no     no
+//	unacknowledged,
+//	asked
+//	silenced          a silence holds that is not on the card                   no     no
 //	reworded          an event: the annotations are others                      no     no
 //
 // * loud if the route says resolve: loud. "A message of its own" matters where
 // a card cannot be edited (webhooks): there the other changes wait for the
-// next telling that is one.
+// next telling that is one. Where it can, what is loud and what somebody wrote
+// also is a message of its own under the card (Due.Call).
 package group
