@@ -164,7 +164,7 @@ func (e *Engine) runPrune(ctx context.Context) {
 		pause := every
 		var more bool
 		err := e.store.Update(ctx, func(tx store.Tx) (err error) {
-			more, err = tx.Prune(e.Now().Add(-e.current.Load().Retention), rows)
+			more, err = tx.Prune(e.Now(), e.current.Load().Retention, rows)
 			return err
 		})
 		switch {

@@ -110,6 +110,13 @@ type Key struct {
 	MadeAt time.Time
 }
 
+// How long is kept what does not go by the retention of the file: an activity
+// is sent again within seconds, and the audit stays for a year (design §6).
+const (
+	KeepActivities = 24 * time.Hour
+	KeepAudit      = 365 * 24 * time.Hour
+)
+
 // BotTx keeps what the bot and the people who talk to it need.
 type BotTx interface {
 	// Conversation returns what is known of one; ErrNotFound.

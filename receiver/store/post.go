@@ -46,7 +46,7 @@ type Post struct {
 	Call   int
 	Called int
 	// Rank orders the posts of an address, a higher one goes first:
-	// RankLoudCritical, RankLoud, RankQuiet.
+	// RankLoudCritical, RankLoud, RankQuiet, RankStale.
 	Rank int
 	// SendingLoud and SendingRank are those of the attempt under way; Loud and
 	// Rank then speak of what was raised since.
@@ -68,17 +68,31 @@ type Post struct {
 
 // The ranks.
 const (
-	RankQuiet = iota
+	// RankStale is that of a card whose news a digest has told: it is made true
+	// when nothing else waits.
+	RankStale = iota - 1
+	RankQuiet
 	RankLoud
 	RankLoudCritical
 )
+
+// EditDistance is how far apart the edits of one card are at least: what
+// changes in between is one edit (teams-platform §3.2). A card that has been
+// left alone for that long, as most have when somebody presses a button, is
+// edited at once.
+const EditDistance = 2 * time.Second
 
 // Raise records that the group wants rev to be there. rank and loud only go
 // up until the post is there.
 func (p *Post) Raise(rev int, due group.Due, rank int, now time.Time) {
 	settled := p.State == "" || p.State == Shown || p.State == Accepted || p.State == Dead
 	if settled {
-		p.State, p.NotBefore, p.Since, p.Attempts = Due, now, now, 0
+		notBefore := now
+		// What was sent later than now was sent before the clock was set back.
+		if next := p.UpdatedAt.Add(EditDistance); p.State == Shown && next.After(now) && !p.UpdatedAt.After(now) {
+			notBefore = next
+		}
+		p.State, p.NotBefore, p.Since, p.Attempts = Due, notBefore, now, 0
 		p.Loud, p.Rank = false, RankQuiet
 	}
 	p.Want = rev
@@ -97,39 +111,79 @@ func (p *Post) Unsent() bool { return p.State == Due || p.State == Waiting || p.
 func (p *Post) Begin(now time.Time) {
 	p.State = Sending
 	p.SendingLoud, p.SendingRank = p.Loud, p.Rank
-	p.Loud, p.Rank = false, RankQuiet
+	p.Loud, p.Rank = false, RankStale // until something is raised
 	p.Attempts++
 	p.UpdatedAt = now
 }
 
-// Digested records that a digest told of revision rev.
+// Digested records that a digest told of revision rev. A card of its own that
+// is there is still to become true, without haste.
 func (p *Post) Digested(rev int, now time.Time) {
-	carded := p.Carded
-	p.Delivered(rev, "", false, now)
-	p.Carded = carded
+	p.Called = max(p.Called, rev)
+	if p.MessageID == "" {
+		p.Shown = rev
+		p.told(false, now)
+		return
+	}
+	p.told(true, now)
+	if p.State == Due && p.Want <= rev {
+		p.Loud, p.Rank = false, RankStale
+	}
 }
 
-// Delivered records that a card with revision rev is there. editable says
-// whether the message can be changed later, which is what tells shown from
-// accepted.
+// Delivered records that a card with revision rev is there: an edit of the one
+// that was, if the post has one, else a new one, which is a call too. editable
+// says whether the message can be changed later, which is what tells shown
+// from accepted.
 func (p *Post) Delivered(rev int, messageID string, editable bool, now time.Time) {
-	p.Shown, p.Carded = rev, rev
-	p.State = Accepted
-	if editable {
-		p.State = Shown
+	if edited := editable && p.MessageID != ""; !edited {
+		p.Called = max(p.Called, rev)
 	}
+	p.Shown, p.Carded = rev, rev
 	if messageID != "" {
 		p.MessageID = messageID
 	}
+	p.told(editable, now)
+}
+
+// CalledFor records that a message beside the card has told of revision rev.
+func (p *Post) CalledFor(rev int, now time.Time) {
+	p.Called = max(p.Called, rev)
+	p.SendingLoud, p.SendingRank = false, RankQuiet // people have heard of it
+	p.told(true, now)
+}
+
+// told ends an attempt that Teams took. What is left makes the post due again.
+func (p *Post) told(editable bool, now time.Time) {
 	p.Reason, p.Message, p.DeadLetter = "", "", false
 	p.Attempts = 0
-	p.SendingLoud, p.SendingRank = false, RankQuiet
 	p.UpdatedAt = now
-	if p.Want > rev { // something new came in while it was under way
-		p.State, p.NotBefore, p.Since = Due, now, now
-		return
+	call, edit := editable && p.Call > p.Called, p.Want > p.Shown
+	if call {
+		p.unsent() // an edit notifies nobody
 	}
-	p.Loud, p.Rank = false, RankQuiet
+	p.SendingLoud, p.SendingRank = false, RankQuiet
+	switch {
+	case call && p.Shown >= p.Call:
+		p.State, p.NotBefore = Due, now
+	case edit && editable: // something new came in while it was under way
+		p.State, p.NotBefore, p.Since = Due, now.Add(EditDistance), now
+	case edit:
+		p.State, p.NotBefore, p.Since = Due, now, now
+	default:
+		p.State = Accepted
+		if editable {
+			p.State = Shown
+		}
+		p.Loud, p.Rank = false, RankQuiet
+	}
+}
+
+// Gone records that the message is not there any more: a new one is sent at
+// once. The attempts go on counting.
+func (p *Post) Gone(reason, message string, now time.Time) {
+	p.Retry(now, reason, message, now)
+	p.MessageID = ""
 }
 
 // Retry records that the attempt failed and when the next one may start.

@@ -163,7 +163,7 @@ func TestDelivered(t *testing.T) {
 		p := in(store.Sending)
 		p.Delivered(3, "m2", true, now)
 		require.Equal(t, store.Post{
-			State: store.Shown, Want: 3, Shown: 3, Carded: 3, MessageID: "m2",
+			State: store.Shown, Want: 3, Shown: 3, Carded: 3, Called: 3, MessageID: "m2",
 			Since: earlier, NotBefore: earlier, UpdatedAt: now,
 		}, p)
 	})
@@ -176,7 +176,7 @@ func TestDelivered(t *testing.T) {
 	t.Run("what came in meanwhile is due at once and stays as loud as it was", func(t *testing.T) {
 		p := in(store.Sending)
 		p.Raise(9, group.Due{Loud: true}, store.RankLoudCritical, now)
-		p.Delivered(3, "m2", true, later)
+		p.Delivered(3, "", false, later)
 		require.Equal(t, store.Due, p.State)
 		require.Equal(t, 3, p.Shown)
 		require.Equal(t, 9, p.Want)

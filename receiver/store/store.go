@@ -43,6 +43,7 @@ type Tx interface {
 	RuleTx
 	RelayTx
 	IntentTx
+	BotTx
 }
 
 // GroupTx keeps groups.
@@ -169,12 +170,13 @@ type LogTx interface {
 	Delivery(id int64) (Delivery, error)
 	// Deliveries returns the log, newest first.
 	Deliveries(f DeliveryFilter) ([]Delivery, error)
-	// Prune deletes, of what has not changed since before, up to limit rows
-	// of each kind: episodes that are finished or were given up by their
-	// source together with their posts and intents, and deliveries. An episode
-	// stays as long as something is to be sent or done for it. It reports
-	// whether anything is left to prune.
-	Prune(before time.Time, limit int) (more bool, err error)
+	// Prune deletes, of what has not changed for longer than retention, up to
+	// limit rows of each kind: episodes that are finished or were given up by
+	// their source together with their posts and intents, deliveries, and
+	// silences that are over. An episode stays as long as something is to be
+	// sent or done for it. Activities go after KeepActivities and lines of the
+	// audit after KeepAudit. It reports whether anything is left to prune.
+	Prune(now time.Time, retention time.Duration, limit int) (more bool, err error)
 }
 
 // Address is what is remembered of an address between sends.
@@ -212,7 +214,8 @@ type AddressTx interface {
 	Sends(address string, since time.Time) ([]time.Time, error)
 	RecordSend(address string, at, keep time.Time) error
 	// ShiftTimers moves every DueAt, NotBefore, LeasedUntil and send time by d,
-	// those of intents too: the wall clock jumped.
+	// those of intents too, and the beginning and end of silences that are not
+	// kept by Alertmanager: the wall clock jumped.
 	ShiftTimers(d time.Duration) error
 	// Readdress moves posts that are not settled, and dead letters, of a
 	// destination from any address not in its list to the first of the list:

@@ -103,6 +103,10 @@ func bound(t time.Time) int64 {
 	return n
 }
 
+// ourClock are the silences whose times go by our clock: what Alertmanager has
+// taken goes by its own.
+const ourClock = `(NOT theirs OR state = 'requested')`
+
 // ShiftTimers implements store.AddressTx.
 func (t *tx) ShiftTimers(d time.Duration) error {
 	// An integer that overflows becomes a real number, and the cast brings it
@@ -114,6 +118,9 @@ func (t *tx) ShiftTimers(d time.Duration) error {
 		`UPDATE addresses SET leased_until = CAST(leased_until + ? AS INTEGER) WHERE leased_until IS NOT NULL`,
 		`UPDATE sends SET at = CAST(at + ? AS INTEGER)`,
 		`UPDATE intents SET not_before = CAST(not_before + ? AS INTEGER) WHERE state = 'requested'`,
+		`UPDATE silences SET not_before = CAST(not_before + ? AS INTEGER) WHERE not_before IS NOT NULL AND ` + unsettled,
+		`UPDATE silences SET starts_at = CAST(starts_at + ? AS INTEGER) WHERE starts_at IS NOT NULL AND ` + ourClock,
+		`UPDATE silences SET ends_at = CAST(ends_at + ? AS INTEGER) WHERE ends_at IS NOT NULL AND ` + ourClock,
 	} {
 		if _, err := t.write(sql, int64(d)); err != nil {
 			return err
@@ -173,6 +180,7 @@ func (t *tx) readdress(p store.Post, address string) error {
 	there, err := t.PostOf(p.GroupID, address)
 	if errors.Is(err, store.ErrNotFound) {
 		p.Address = address
+		p.MessageID = ""              // what stands at the old address cannot be edited through the new one
 		if p.State == store.Waiting { // for the old address, whatever it asked for
 			p.NotBefore = p.UpdatedAt
 		}
@@ -182,7 +190,7 @@ func (t *tx) readdress(p store.Post, address string) error {
 		return err
 	}
 	if p.Want > there.Shown {
-		there.Raise(max(p.Want, there.Want), group.Due{Loud: p.Loud}, p.Rank, p.UpdatedAt)
+		there.Raise(max(p.Want, there.Want), group.Due{Loud: p.Loud, Call: p.Call > p.Called}, p.Rank, p.UpdatedAt)
 		if p.State == store.Dead { // people decide whether it is still wanted
 			there.GiveUp(p.Reason, p.Message, p.UpdatedAt)
 		}

@@ -93,17 +93,33 @@ func (t *tx) Deliveries(f store.DeliveryFilter) ([]store.Delivery, error) {
 }
 
 // Prune implements store.LogTx.
-func (t *tx) Prune(before time.Time, limit int) (more bool, err error) {
-	groups, err := t.change(`DELETE FROM groups WHERE id IN (
-		SELECT g.id FROM groups AS g
-		WHERE g.phase IN ('over', 'unheard') AND g.changed_at < ? AND NOT EXISTS (
-			SELECT 1 FROM posts AS p WHERE p.group_id = g.id AND (p.`+queued+` OR p.`+sending+` OR p.updated_at >= ?))
-			AND NOT EXISTS (SELECT 1 FROM intents AS i WHERE i.group_id = g.id AND (i.state = 'requested' OR i.done_at >= ?))
-		ORDER BY g.changed_at LIMIT ?)`, nanos(before), nanos(before), nanos(before), int64(limit))
-	if err != nil {
-		return false, err
+func (t *tx) Prune(now time.Time, retention time.Duration, limit int) (more bool, err error) {
+	before, most := nanos(now.Add(-retention)), int64(limit)
+	for _, prune := range [...]struct {
+		sql  string
+		args []any
+	}{
+		{`DELETE FROM groups WHERE id IN (
+			SELECT g.id FROM groups AS g
+			WHERE g.phase IN ('over', 'unheard') AND g.changed_at < ? AND NOT EXISTS (
+				SELECT 1 FROM posts AS p WHERE p.group_id = g.id AND (p.` + queued + ` OR p.` + sending + ` OR p.updated_at >= ?))
+				AND NOT EXISTS (SELECT 1 FROM intents AS i WHERE i.group_id = g.id AND (i.state = 'requested' OR i.done_at >= ?))
+				AND NOT EXISTS (SELECT 1 FROM silences AS s WHERE s.group_id = g.id AND s.` + unsettled + `)
+			ORDER BY g.changed_at LIMIT ?)`, []any{before, before, before, most}},
+		{`DELETE FROM deliveries WHERE id IN (
+			SELECT id FROM deliveries WHERE at < ? AND state <> 'sending' ORDER BY at LIMIT ?)`, []any{before, most}},
+		{`DELETE FROM silences WHERE id IN (
+			SELECT id FROM silences WHERE ends_at < ? AND NOT ` + unsettled + ` ORDER BY ends_at LIMIT ?)`, []any{before, most}},
+		{`DELETE FROM activities WHERE id IN (
+			SELECT id FROM activities WHERE seen_at < ? ORDER BY seen_at LIMIT ?)`, []any{nanos(now.Add(-store.KeepActivities)), most}},
+		{`DELETE FROM audit WHERE id IN (
+			SELECT id FROM audit WHERE at < ? ORDER BY at LIMIT ?)`, []any{nanos(now.Add(-store.KeepAudit)), most}},
+	} {
+		n, err := t.change(prune.sql, prune.args...)
+		if err != nil {
+			return false, err
+		}
+		more = more || n == limit
 	}
-	deliveries, err := t.change(`DELETE FROM deliveries WHERE id IN (
-		SELECT id FROM deliveries WHERE at < ? AND state <> 'sending' ORDER BY at LIMIT ?)`, nanos(before), int64(limit))
-	return groups == limit || deliveries == limit, err
+	return more, nil
 }

@@ -74,14 +74,15 @@ func (t *tx) NextIntent(source string, now, farthest time.Time) (store.Intent, e
 }
 
 // one is the only element of a list; ErrNotFound when there is none.
-func one(intents []store.Intent, err error) (store.Intent, error) {
-	if err == nil && len(intents) == 0 {
+func one[T any](list []T, err error) (T, error) {
+	if err == nil && len(list) == 0 {
 		err = store.ErrNotFound
 	}
 	if err != nil {
-		return store.Intent{}, err
+		var none T
+		return none, err
 	}
-	return intents[0], nil
+	return list[0], nil
 }
 
 // IntentQueues implements store.IntentTx.

@@ -31,6 +31,7 @@ func TestNoQueryReadsAWholeTable(t *testing.T) {
 		"UPDATE addresses":                               "SCAN addresses",
 		"SELECT address, holder":                         "SCAN addresses",
 		"UPDATE intents SET not_before = CAST":           "SCAN intents USING ",
+		"UPDATE silences SET":                            "SCAN silences",
 		"SELECT id, group_id, source":                    "SCAN intents USING COVERING INDEX intents_queue",
 		"SELECT source, min(CASE WHEN":                   "SCAN intents USING COVERING INDEX intents_queue",
 	}
@@ -102,7 +103,7 @@ func TestNoQueryReadsAWholeTable(t *testing.T) {
 			_, e = tx.Deliveries(f)
 			do(e)
 		}
-		_, e = tx.Prune(now, 1)
+		_, e = tx.Prune(now, 0, 1)
 		do(e)
 		_, e = tx.Address("a")
 		do(e)

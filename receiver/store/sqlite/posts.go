@@ -9,7 +9,7 @@ import (
 )
 
 const postColumns = `id, group_id, address, destination, card, title, state, want, shown, loud, rank,
-	since, not_before, attempts, message_id, reason, message, dead_letter, updated_at, sending_loud, sending_rank, carded, follows`
+	since, not_before, attempts, message_id, reason, message, dead_letter, updated_at, sending_loud, sending_rank, carded, follows, call, called`
 
 // queued are the posts that wait to be sent, sending those under way. The
 // words are those of the partial indices, or SQLite would not use them.
@@ -43,6 +43,8 @@ func scanPost(row []driver.Value) store.Post {
 		SendingRank: int(row[20].(int64)),
 		Carded:      int(row[21].(int64)),
 		Follows:     row[22].(int64),
+		Call:        int(row[23].(int64)),
+		Called:      int(row[24].(int64)),
 	}
 }
 
@@ -56,14 +58,7 @@ func (t *tx) posts(sql string, args ...any) ([]store.Post, error) {
 }
 
 func (t *tx) onePost(sql string, args ...any) (store.Post, error) {
-	posts, err := t.posts(sql, args...)
-	if err != nil {
-		return store.Post{}, err
-	}
-	if len(posts) == 0 {
-		return store.Post{}, store.ErrNotFound
-	}
-	return posts[0], nil
+	return one(t.posts(sql, args...))
 }
 
 // PostOf implements store.PostTx.
@@ -80,23 +75,24 @@ func (t *tx) Post(id int64) (store.Post, error) {
 func (t *tx) SavePost(p *store.Post) (err error) {
 	if p.ID == 0 {
 		p.ID, err = t.insert(`INSERT INTO posts (group_id, address, destination, card, title, state, want, shown, loud, rank,
-			since, not_before, attempts, message_id, reason, message, dead_letter, updated_at, sending_loud, sending_rank, carded, follows)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			since, not_before, attempts, message_id, reason, message, dead_letter, updated_at, sending_loud, sending_rank, carded, follows, call, called)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			p.GroupID, p.Address, p.Destination, p.Card, p.Title, string(p.State),
 			int64(p.Want), int64(p.Shown), flag(p.Loud), int64(p.Rank),
 			nanos(p.Since), nanos(p.NotBefore), int64(p.Attempts), p.MessageID,
-			p.Reason, p.Message, flag(p.DeadLetter), nanos(p.UpdatedAt), flag(p.SendingLoud), int64(p.SendingRank), int64(p.Carded), p.Follows)
+			p.Reason, p.Message, flag(p.DeadLetter), nanos(p.UpdatedAt), flag(p.SendingLoud), int64(p.SendingRank), int64(p.Carded), p.Follows, int64(p.Call), int64(p.Called))
 		return err
 	}
 	return t.update(`UPDATE posts SET group_id = ?, address = ?, destination = ?, card = ?, title = ?, state = ?,
 		want = ?, shown = ?, loud = ?, rank = ?, since = ?, not_before = ?, attempts = ?, message_id = ?,
 		reason = ?, message = ?, dead_letter = ?, updated_at = ?,
-		sending_loud = ?, sending_rank = ?, carded = ?, follows = ? WHERE id = ?`,
+		sending_loud = ?, sending_rank = ?, carded = ?, follows = ?, call = ?, called = ? WHERE id = ?`,
 		p.GroupID, p.Address, p.Destination, p.Card, p.Title, string(p.State),
 		int64(p.Want), int64(p.Shown), flag(p.Loud), int64(p.Rank),
 		nanos(p.Since), nanos(p.NotBefore), int64(p.Attempts), p.MessageID,
 		p.Reason, p.Message, flag(p.DeadLetter), nanos(p.UpdatedAt),
-		flag(p.SendingLoud), int64(p.SendingRank), int64(p.Carded), p.Follows, p.ID)
+		flag(p.SendingLoud), int64(p.SendingRank), int64(p.Carded), p.Follows,
+		int64(p.Call), int64(p.Called), p.ID)
 }
 
 // ready are the posts of an address that may be sent at a time. A post without

@@ -117,7 +117,7 @@ func testIntents(k *kit) {
 		prune := func(before time.Time) {
 			k.Helper()
 			k.update(func(tx store.Tx) error {
-				_, err := tx.Prune(before, 10)
+				_, err := tx.Prune(before, 0, 10)
 				return err
 			})
 		}

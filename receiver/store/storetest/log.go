@@ -106,7 +106,7 @@ func testPrune(k *kit) {
 			}
 		}
 		k.update(func(tx store.Tx) error {
-			more, err := tx.Prune(at(1), 1000)
+			more, err := tx.Prune(at(1), 0, 1000)
 			if more {
 				return fmt.Errorf("there should be nothing left")
 			}
@@ -134,7 +134,7 @@ func testPrune(k *kit) {
 		q.UpdatedAt = at(1)
 		k.savePost(q)
 		k.update(func(tx store.Tx) error {
-			_, err := tx.Prune(at(1), 1000)
+			_, err := tx.Prune(at(1), 0, 1000)
 			return err
 		})
 		k.lasting(func(tx store.Tx) {
@@ -159,7 +159,7 @@ func testPrune(k *kit) {
 		}{{3, true}, {1, true}, {0, false}} {
 			var more bool
 			k.update(func(tx store.Tx) (err error) {
-				more, err = tx.Prune(at(1), 2)
+				more, err = tx.Prune(at(1), 0, 2)
 				return err
 			})
 			require.Equal(k, want.more, more, "step %d", step)
@@ -176,7 +176,7 @@ func testPrune(k *kit) {
 		second.HeardAt = at(5)
 		second = k.saveGroup(second)
 		k.update(func(tx store.Tx) error {
-			_, err := tx.Prune(at(1), 10)
+			_, err := tx.Prune(at(1), 0, 10)
 			return err
 		})
 		k.lasting(func(tx store.Tx) {
@@ -189,7 +189,7 @@ func testPrune(k *kit) {
 	k.run("the number of a pruned episode is not given to another", func(k *kit) {
 		g, _ := old(k, "k", group.Over, store.Shown)
 		k.update(func(tx store.Tx) error {
-			_, err := tx.Prune(at(1), 10)
+			_, err := tx.Prune(at(1), 0, 10)
 			return err
 		})
 		k.reopen()

@@ -151,7 +151,7 @@ func testUpdates(k *kit) {
 			"SavePost old":  func(tx store.Tx) error { p := p; return tx.SavePost(&p) },
 			"DeletePost":    func(tx store.Tx) error { return tx.DeletePost(p.ID) },
 			"SaveDelivery":  func(tx store.Tx) error { return tx.SaveDelivery(&store.Delivery{}) },
-			"Prune":         func(tx store.Tx) error { _, err := tx.Prune(at(1), 10); return err },
+			"Prune":         func(tx store.Tx) error { _, err := tx.Prune(at(1), 0, 10); return err },
 			"SaveAddress":   func(tx store.Tx) error { return tx.SaveAddress(&store.Address{Address: "a"}) },
 			"Lease":         func(tx store.Tx) error { _, err := tx.Lease("a", "me", at(0), at(1)); return err },
 			"ReleaseLeases": func(tx store.Tx) error { return tx.ReleaseLeases("") },
