@@ -3,6 +3,7 @@ package group
 import (
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/teamsrelay/teamsrelay/receiver/alert"
@@ -33,12 +34,33 @@ func (g *Group) happened(r Received, before []Member, now time.Time) bool {
 	if deed == Nothing {
 		deed = g.difference(r, before)
 	}
+	if deed == Commented && g.echoes(r.Event.Text, now) {
+		deed = Nothing
+	}
 	g.record(r.Event, deed, now)
 	if deed == Nothing {
 		return false
 	}
 	g.raise(deed)
 	return true
+}
+
+// A comment that was made here comes back from the system that it was passed
+// on to, as an event of its own, within echoAge. The system's file may put a
+// name before it; a text of fewer bytes than echoText can end anybody's.
+const (
+	echoAge  = 15 * time.Minute
+	echoText = 12
+)
+
+// echoes says that a comment is one that was made here.
+func (g *Group) echoes(text string, now time.Time) bool {
+	text = strings.TrimSpace(text)
+	return slices.ContainsFunc(g.History, func(h History) bool {
+		own := strings.TrimSpace(h.Text)
+		return h.Change == Commented && h.Here && own != "" && now.Sub(h.At) < echoAge &&
+			(text == own || len(own) >= echoText && strings.HasSuffix(text, own))
+	})
 }
 
 // postscript says that an event is about a story that is over and stays so:

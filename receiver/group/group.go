@@ -175,6 +175,8 @@ type History struct {
 	Text string `json:"x,omitempty"`
 	// Rev is the telling that a deed belongs to; 0 for what is no deed.
 	Rev int `json:"r,omitempty"`
+	// Here: it was done in Teams or through the API, not by an event.
+	Here bool `json:"h,omitempty"`
 }
 
 // Due says that the card at one target has to change.

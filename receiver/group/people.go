@@ -195,6 +195,7 @@ func (g *Group) did(f Fact, now time.Time) {
 		text = f.Wish.Verb
 	}
 	g.record(&Event{Who: f.By.Name, Text: text}, f.Deed, now)
+	g.History[len(g.History)-1].Here = true
 	g.raise(f.Deed)
 }
 

@@ -216,3 +216,28 @@ func TestAfterAnEndByHand(t *testing.T) {
 		require.Equal(t, 2, g.Episode)
 	})
 }
+
+// A comment made in Teams is passed on to the ticket's system, which reports
+// it as a comment. People must not read it twice.
+func TestACommentThatComesBackIsNotToldAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		said, event string
+		after       float64 // minutes
+		told        bool
+	}{
+		"word for word":                          {said: "on it", event: "on it\n", after: 3},
+		"with the name before it":                {said: "looking into it", event: "Alice (teamsrelay): looking into it", after: 3},
+		"somebody else's that ends in the same":  {said: "ok", event: "the disk is ok", after: 3, told: true},
+		"the same words on another day are news": {said: "on it", event: "on it", after: 60, told: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			hot := firingNow("Hot", "warning")
+			g, err := Do(wasTold(t, true, hot), Fact{Deed: Commented, By: alice, Text: c.said}, minute(2))
+			require.NoError(t, err)
+			g, _ = Advance(g, Tick{}, minute(2))
+			g, _ = Receive(g, Received{Alerts: []alert.Alert{hot}, Event: &Event{Deed: Commented, Who: "api", Text: c.event}}, minute(c.after))
+			_, due := Advance(g, Tick{}, minute(c.after))
+			require.Equal(t, c.told, len(due) == 1)
+		})
+	}
+}
