@@ -1,0 +1,90 @@
+package silence
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+
+	"github.com/prometheus/alertmanager/matcher/compat"
+	"github.com/prometheus/alertmanager/pkg/labels"
+
+	"github.com/teamsrelay/teamsrelay/receiver/group"
+)
+
+// parse reads matchers as Alertmanager does by default: with the UTF-8 parser,
+// and with the classic one where that fails or disagrees.
+var parse = compat.FallbackMatchersParser(slog.New(slog.DiscardHandler))
+
+// read reads the matchers of one set.
+func read(lines []string) (labels.Matchers, error) {
+	all := make(labels.Matchers, 0, len(lines))
+	for _, line := range lines {
+		some, err := parse(line, "")
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, some...)
+	}
+	return all, nil
+}
+
+// Limits on matchers that people write.
+const (
+	maxMatchers = 50
+	maxMatcher  = 1000 // bytes
+)
+
+// CheckMatchers says what is wrong with matchers that people wrote, in words
+// for them; nil: a silence can be made of them.
+func CheckMatchers(lines []string) error {
+	if len(lines) > maxMatchers {
+		return fmt.Errorf("there are more than %d matchers", maxMatchers)
+	}
+	narrow := false
+	for _, line := range lines {
+		if len(line) > maxMatcher {
+			return fmt.Errorf("a matcher has more than %d bytes", maxMatcher)
+		}
+		some, err := parse(line, "")
+		if err != nil {
+			return fmt.Errorf(`%q is not a matcher; write name="value", name!="value", name=~"regex" or name!~"regex"`, line)
+		}
+		for _, m := range some {
+			narrow = narrow || !m.Matches("")
+		}
+	}
+	if !narrow { // Alertmanager refuses that too
+		return errors.New(`they match alerts that have none of these labels; add a matcher such as alertname="DiskFull"`)
+	}
+	return nil
+}
+
+// SetsOf are the full labels of the alerts of a group that fire, or of which
+// nobody knows the end: one set of matchers for each, in the order of the
+// group.
+func SetsOf(g *group.Group) [][]string {
+	var sets [][]string
+	for i := range g.Alerts {
+		m := &g.Alerts[i]
+		if m.State == group.Resolved {
+			continue
+		}
+		if set := setOf(m.Labels); len(set) > 0 {
+			sets = append(sets, set)
+		}
+	}
+	return sets
+}
+
+// setOf is matchers for exactly these labels.
+func setOf(all map[string]string) []string {
+	set := make([]string, 0, len(all))
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if value := all[name]; value != "" { // an empty label is none
+			set = append(set, (&labels.Matcher{Type: labels.MatchEqual, Name: name, Value: value}).String())
+		}
+	}
+	return set
+}
