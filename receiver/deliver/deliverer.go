@@ -38,6 +38,9 @@ type Cards struct {
 	Render  func(name string, in card.Input, limit card.Limit) card.Message
 	Minimal func(in card.Input, limit card.Limit) card.Message
 	Digest  func(in card.DigestInput, limit card.Limit) card.Message
+	// Call makes the short message that belongs to a card and says what is
+	// loud since revision called: the latest that had a message.
+	Call func(in card.Input, called int, limit card.Limit) card.Message
 }
 
 // Options is what a Deliverer needs. Everything without "optional" must be set.

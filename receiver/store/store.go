@@ -81,8 +81,8 @@ type PostTx interface {
 	// waiting with NotBefore not after now: higher rank first, then the one
 	// that has waited longest (Since, then id).
 	ReadyPosts(address string, now time.Time, limit int) ([]Post, error)
-	// Backlog counts the posts of an address that ReadyPosts would return,
-	// up to most: who only has to know whether it is a storm need not pay for
+	// Backlog counts the posts of an address that ReadyPosts would return, but
+	// for those of RankStale, up to most: who only has to know whether it is a storm need not pay for
 	// counting all of it.
 	Backlog(address string, now time.Time, most int) (int, error)
 	// NextPost is the earliest NotBefore of an address's due and waiting
@@ -129,6 +129,8 @@ type Delivery struct {
 	Address     string
 	Destination string
 	Title       string
+	// Kind says what was sent: KindCard, KindEdit, KindCall, KindDigest.
+	Kind string
 	// State: sending, then delivered, accepted, retry, dead or interrupted.
 	State     string
 	Attempt   int
@@ -150,6 +152,14 @@ const (
 	DeliveryRetry       = "retry"
 	DeliveryDead        = "dead"
 	DeliveryInterrupted = "interrupted"
+)
+
+// What an attempt sends.
+const (
+	KindCard   = "card"   // a new message with the card of an episode
+	KindEdit   = "edit"   // what that message shows from now on
+	KindCall   = "call"   // a short message that belongs to it, because nobody is notified of an edit
+	KindDigest = "digest" // a new message that tells of many episodes
 )
 
 // DeliveryFilter selects deliveries. Zero fields select everything.
@@ -194,7 +204,18 @@ type Address struct {
 	Broken       string
 	BrokenReason string
 	BrokenAt     time.Time
+	// Waits: what is to be sent to the broken address waits for the repair and
+	// is tried now and then. Otherwise it is given up.
+	Waits bool
 }
+
+// Break marks the address as broken, in words and with the reason's code.
+func (a *Address) Break(reason, words string, waits bool, now time.Time) {
+	a.Broken, a.BrokenReason, a.BrokenAt, a.Waits = words, reason, now, waits
+}
+
+// Mend takes the mark away.
+func (a *Address) Mend() { a.Broken, a.BrokenReason, a.BrokenAt, a.Waits = "", "", time.Time{}, false }
 
 // AddressTx keeps addresses: leases and windows.
 type AddressTx interface {

@@ -11,7 +11,7 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/store"
 )
 
-const addressColumns = `address, holder, leased_until, not_before, failures, digest_at, broken, broken_reason, broken_at`
+const addressColumns = `address, holder, leased_until, not_before, failures, digest_at, broken, broken_reason, broken_at, waits`
 
 func (t *tx) addresses(sql string, args ...any) ([]store.Address, error) {
 	var addresses []store.Address
@@ -26,6 +26,7 @@ func (t *tx) addresses(sql string, args ...any) ([]store.Address, error) {
 			Broken:       row[6].(string),
 			BrokenReason: row[7].(string),
 			BrokenAt:     moment(row[8]),
+			Waits:        row[9].(int64) != 0,
 		})
 		return nil
 	}, args...)
@@ -48,13 +49,14 @@ func (t *tx) Addresses() ([]store.Address, error) {
 
 // SaveAddress implements store.AddressTx.
 func (t *tx) SaveAddress(a *store.Address) error {
-	_, err := t.write(`INSERT INTO addresses (address, holder, leased_until, not_before, failures, digest_at, broken, broken_reason, broken_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+	_, err := t.write(`INSERT INTO addresses (address, holder, leased_until, not_before, failures, digest_at, broken, broken_reason, broken_at, waits)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (address) DO UPDATE SET holder = excluded.holder, leased_until = excluded.leased_until,
 			not_before = excluded.not_before, failures = excluded.failures, digest_at = excluded.digest_at,
-			broken = excluded.broken, broken_reason = excluded.broken_reason, broken_at = excluded.broken_at`,
+			broken = excluded.broken, broken_reason = excluded.broken_reason, broken_at = excluded.broken_at,
+			waits = excluded.waits`,
 		a.Address, a.Holder, nanos(a.LeasedUntil), nanos(a.NotBefore), int64(a.Failures), nanos(a.DigestAt),
-		a.Broken, a.BrokenReason, nanos(a.BrokenAt))
+		a.Broken, a.BrokenReason, nanos(a.BrokenAt), flag(a.Waits))
 	return err
 }
 

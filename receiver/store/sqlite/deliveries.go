@@ -8,7 +8,7 @@ import (
 )
 
 const deliveryColumns = `id, post_id, group_id, address, destination, title, state, attempt, revision,
-	digest, status, reason, message, message_id, at, took`
+	digest, status, reason, message, message_id, at, took, kind`
 
 func scanDelivery(row []driver.Value) store.Delivery {
 	return store.Delivery{
@@ -28,6 +28,7 @@ func scanDelivery(row []driver.Value) store.Delivery {
 		MessageID:   row[13].(string),
 		At:          moment(row[14]),
 		Took:        time.Duration(row[15].(int64)),
+		Kind:        row[16].(string),
 	}
 }
 
@@ -44,17 +45,17 @@ func (t *tx) deliveries(sql string, args ...any) ([]store.Delivery, error) {
 func (t *tx) SaveDelivery(d *store.Delivery) (err error) {
 	if d.ID == 0 {
 		d.ID, err = t.insert(`INSERT INTO deliveries (post_id, group_id, address, destination, title, state, attempt, revision,
-			digest, status, reason, message, message_id, at, took)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			digest, status, reason, message, message_id, at, took, kind)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			d.PostID, d.GroupID, d.Address, d.Destination, d.Title, d.State, int64(d.Attempt), int64(d.Revision),
-			int64(d.Digest), int64(d.Status), d.Reason, d.Message, d.MessageID, nanos(d.At), int64(d.Took))
+			int64(d.Digest), int64(d.Status), d.Reason, d.Message, d.MessageID, nanos(d.At), int64(d.Took), d.Kind)
 		return err
 	}
 	return t.update(`UPDATE deliveries SET post_id = ?, group_id = ?, address = ?, destination = ?, title = ?, state = ?,
-		attempt = ?, revision = ?, digest = ?, status = ?, reason = ?, message = ?, message_id = ?, at = ?, took = ?
+		attempt = ?, revision = ?, digest = ?, status = ?, reason = ?, message = ?, message_id = ?, at = ?, took = ?, kind = ?
 		WHERE id = ?`,
 		d.PostID, d.GroupID, d.Address, d.Destination, d.Title, d.State, int64(d.Attempt), int64(d.Revision),
-		int64(d.Digest), int64(d.Status), d.Reason, d.Message, d.MessageID, nanos(d.At), int64(d.Took), d.ID)
+		int64(d.Digest), int64(d.Status), d.Reason, d.Message, d.MessageID, nanos(d.At), int64(d.Took), d.Kind, d.ID)
 }
 
 // Delivery implements store.LogTx.

@@ -111,7 +111,7 @@ func (t *tx) ReadyPosts(address string, now time.Time, limit int) ([]store.Post,
 
 // Backlog implements store.PostTx.
 func (t *tx) Backlog(address string, now time.Time, most int) (int, error) {
-	v, err := t.number(`SELECT count(*) FROM (SELECT 1 FROM posts WHERE `+ready+` LIMIT ?)`, address, nanos(now), int64(most))
+	v, err := t.number(`SELECT count(*) FROM (SELECT 1 FROM posts WHERE `+ready+` AND rank >= 0 LIMIT ?)`, address, nanos(now), int64(most))
 	if err != nil {
 		return 0, err
 	}

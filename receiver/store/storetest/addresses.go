@@ -14,7 +14,7 @@ func testAddresses(k *kit) {
 	k.run("an address comes back exactly as it was saved", func(k *kit) {
 		full := store.Address{
 			Address: "b", Holder: "me", LeasedUntil: at(1), NotBefore: at(2), Failures: 3, DigestAt: at(4),
-			Broken: "the flow was deleted", BrokenReason: "not_found", BrokenAt: at(5),
+			Broken: "the flow was deleted", BrokenReason: "not_found", BrokenAt: at(5), Waits: true,
 		}
 		empty := store.Address{Address: "a"}
 		for range 2 { // once new, once over what is there

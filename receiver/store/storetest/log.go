@@ -16,7 +16,7 @@ func testDeliveries(k *kit) {
 		for name, d := range map[string]store.Delivery{
 			"with nothing set": {},
 			"with everything set": {
-				PostID: 1, GroupID: 2, Address: "a", Destination: "ops", Title: "Down 🔥", State: store.DeliverySending,
+				PostID: 1, GroupID: 2, Address: "a", Destination: "ops", Title: "Down 🔥", Kind: store.KindCall, State: store.DeliverySending,
 				Attempt: 3, Revision: 4, Digest: 5, Status: 429, Reason: "throttled", Message: "wait",
 				MessageID: "77", At: start, Took: 1234567 * time.Nanosecond,
 			},

@@ -19,7 +19,7 @@ func testPosts(k *kit) {
 			"with nothing set": {Address: "zero"},
 			"with everything set": {
 				Address: "workflow:ümlaut 🔥", Destination: "ops", Card: "alert", Title: "Down \x00 \" '",
-				State: store.Waiting, Want: 7, Shown: 5, Carded: 4, Follows: 3, Loud: true, Rank: store.RankLoudCritical,
+				State: store.Waiting, Want: 7, Shown: 5, Carded: 4, Call: 6, Called: 2, Follows: 3, Loud: true, Rank: store.RankLoudCritical,
 				Since: at(1), NotBefore: at(2), Attempts: 3, MessageID: "1234;messageid=5",
 				Reason: "throttled", Message: "Teams asked for patience", DeadLetter: true, UpdatedAt: at(3),
 			},

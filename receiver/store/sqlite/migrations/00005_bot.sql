@@ -8,6 +8,11 @@ ALTER TABLE posts ADD COLUMN called INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX posts_message ON posts (address, message_id) WHERE message_id <> '';
 CREATE INDEX posts_dead_address ON posts (address) WHERE dead_letter;
 
+-- What an attempt sends: a card, an edit, a call or a digest; of before: unknown.
+ALTER TABLE deliveries ADD COLUMN kind TEXT NOT NULL DEFAULT '';
+-- 1: what is to be sent to a broken address waits for its repair.
+ALTER TABLE addresses ADD COLUMN waits INTEGER NOT NULL DEFAULT 0;
+
 -- What must be remembered to talk to a user, chat or channel.
 CREATE TABLE conversations (
     id             TEXT PRIMARY KEY,
