@@ -13,8 +13,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -99,7 +101,9 @@ type Bot struct {
 	Options
 	log     *slog.Logger
 	metrics metrics
-	work    *work // what goes on after the answer
+	// What goes on after the answer: words and events, and presses.
+	talks, presses *work
+	crossOrigin    *http.CrossOriginProtection
 }
 
 // New makes a bot. It can be used at once.
@@ -122,15 +126,24 @@ func New(o Options) (*Bot, error) {
 	for i, t := range o.Tenants {
 		o.Tenants[i] = strings.ToLower(t)
 	}
-	b := &Bot{Options: o, log: o.Logger, work: newWork(maxRunning, maxWaiting)}
+	b := &Bot{
+		Options: o, log: o.Logger, crossOrigin: http.NewCrossOriginProtection(),
+		talks: newWork(maxTalks, maxTalksWaiting), presses: newWork(maxPresses, maxPressesWaiting),
+	}
 	b.metrics.init(o.Registerer)
 	return b, nil
 }
 
 // Run waits for ctx to end, takes nothing more, and returns when what was
 // taken is done. What takes longer than stopGrace is told to give up.
-func (b *Bot) Run(ctx context.Context) error {
+func (b *Bot) Run(ctx context.Context) {
+	var running sync.WaitGroup
+	if b.Verifier != nil {
+		running.Go(func() { b.Verifier.Run(ctx) })
+	}
 	<-ctx.Done()
-	b.work.stop(stopGrace)
-	return nil
+	for _, w := range []*work{b.talks, b.presses} {
+		running.Go(func() { w.stop(stopGrace) })
+	}
+	running.Wait()
 }

@@ -2,6 +2,7 @@ package bot
 
 import (
 	"context"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -20,6 +21,7 @@ type work struct {
 	ended  bool
 	taken  int // reserved, waiting or running
 	active int // goroutines
+	alone  int // makes a line of its own for what has no conversation
 	// lines holds what waits, by conversation; a conversation that is worked
 	// has a line, if only an empty one. ready are those that nobody works yet.
 	lines map[string][]func(context.Context)
@@ -54,10 +56,14 @@ func (w *work) release() {
 }
 
 // do does something in a place that was reserved, after what came before of
-// the same conversation.
+// the same conversation; "": after nothing.
 func (w *work) do(conversation string, task func(context.Context)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if conversation == "" {
+		w.alone++
+		conversation = "\x00" + strconv.Itoa(w.alone)
+	}
 	line, known := w.lines[conversation]
 	w.lines[conversation] = append(line, task)
 	if known {

@@ -104,6 +104,8 @@ type Team struct {
 // Channel is a channel of a team.
 type Channel struct {
 	ID, Name string
+	// Kind is "standard", "private" or "shared", "" where Teams does not say.
+	Kind string
 }
 
 // Key names the activity among all of them: one that comes again has the same.
@@ -216,6 +218,7 @@ type (
 		Channel struct {
 			ID   scalar `json:"id"`
 			Name scalar `json:"name"`
+			Kind scalar `json:"type"`
 		} `json:"channel"`
 	}
 )
@@ -261,7 +264,9 @@ func Parse(body []byte) (Activity, error) {
 		Team: Team{
 			ID: string(w.ChannelData.Team.ID), Group: string(w.ChannelData.Team.Group), Name: short(w.ChannelData.Team.Name),
 		},
-		Channel: Channel{ID: string(w.ChannelData.Channel.ID), Name: short(w.ChannelData.Channel.Name)},
+		Channel: Channel{
+			ID: string(w.ChannelData.Channel.ID), Name: short(w.ChannelData.Channel.Name), Kind: string(w.ChannelData.Channel.Kind),
+		},
 	}
 	if value := bytes.TrimSpace(w.Value); len(value) > 0 && !bytes.Equal(value, []byte("null")) {
 		a.Value = value
