@@ -1,0 +1,223 @@
+package botframework
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	promconfig "github.com/prometheus/common/config"
+
+	"github.com/teamsrelay/teamsrelay/receiver/outbound"
+	"github.com/teamsrelay/teamsrelay/receiver/teams"
+	"github.com/teamsrelay/teamsrelay/receiver/teams/auth"
+)
+
+const (
+	// requestTimeout is how long one request may take, from the dial to the
+	// last byte of the answer (issue 2, point 4).
+	requestTimeout = 8 * time.Second
+	// maxAnswer is how much of an answer is read, in bytes: ids and errors have
+	// a few hundred. maxPage is for a page of members, of which each has about
+	// 600.
+	maxAnswer = 64 << 10
+	maxPage   = 4 << 20
+	// idleTimeout closes a connection before the front doors on Azure's side do.
+	idleTimeout = 30 * time.Second
+	// maxRetryAfter bounds what a server may ask us to wait.
+	maxRetryAfter = time.Hour
+)
+
+// Client is the bot. It may be used by several goroutines, and there should be
+// one for each application: its turns and its pace hold for all that use it.
+type Client struct {
+	auth  auth.Config
+	where auth.Endpoints
+	token *auth.Source
+	http  *http.Client
+	pace  pace
+}
+
+// New makes a client, or tells everything in cfg that keeps it from working.
+// It does not touch the network.
+func New(cfg auth.Config) (*Client, error) {
+	source, err := auth.New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	transport := cfg.Transport
+	if transport == nil {
+		own, err := outbound.Transport("", promconfig.TLSConfig{})
+		if err != nil {
+			return nil, err
+		}
+		own.MaxIdleConnsPerHost = 16
+		own.IdleConnTimeout = idleTimeout
+		own.MaxResponseHeaderBytes = maxAnswer
+		transport = own
+	}
+	return &Client{
+		auth: cfg, where: cfg.Where(), token: source,
+		http: &http.Client{
+			Transport: transport,
+			// A redirect would hand our token to whoever it names.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}, nil
+}
+
+// whole fills what a place leaves to us.
+func (c *Client) whole(p Place) Place {
+	if p.ServiceURL == "" {
+		p.ServiceURL = c.where.ServiceURL
+	}
+	if p.BotID == "" {
+		p.BotID = "28:" + c.auth.AppID
+	}
+	if p.Tenant == "" {
+		p.Tenant = c.auth.TenantID
+	}
+	return p
+}
+
+// request is one request of the connector's.
+type request struct {
+	method string
+	path   string // below the service URL; ids are escaped
+	body   []byte
+	limit  int64 // of the answer, in bytes
+	// reads: it asks, and changes nothing. It needs no turn, and has windows of
+	// its own.
+	reads bool
+	// repeatable: done twice it does no more than done once.
+	repeatable bool
+}
+
+// verdict is what came of a request.
+type verdict struct {
+	teams.Outcome
+	code string // of the error, as Teams calls it
+	body []byte // of a success
+}
+
+// do makes a request: in its turn, at its time, with a token, and once more
+// with a new token or at the GCC's service where Teams asks for that. In the
+// last case it puts the service into p.
+func (c *Client) do(ctx context.Context, p *Place, r request) verdict {
+	bare, _ := Thread(p.Conversation)
+	if bare == "" {
+		bare = "user " + p.User
+	}
+	name, windows := "send "+bare, SendWindows
+	if r.reads {
+		name, windows = "members "+bare, MemberWindows
+	}
+	own, tenant := c.pace.enter(name, windows), c.pace.enter("tenant "+p.Tenant, tenantWindows)
+	defer c.pace.leave(own)
+	defer c.pace.leave(tenant)
+	if !r.reads {
+		// Teams answers 412 to two at a time (teams-platform §2.6).
+		select {
+		case own.turn <- struct{}{}:
+			defer func() { <-own.turn }()
+		case <-ctx.Done():
+			return late(ctx, 0)
+		}
+	}
+	v := c.signed(ctx, p, r, own, tenant)
+	if v.code == "invalidbotapihost" && c.canMoveToGCC(p.ServiceURL) {
+		p.ServiceURL = auth.GCCService
+		v = c.signed(ctx, p, r, own, tenant)
+	}
+	return v
+}
+
+// canMoveToGCC: the GCC's hosts get our token, and it is not there that we were.
+func (c *Client) canMoveToGCC(from string) bool {
+	return strings.TrimRight(from, "/") != auth.GCCService && c.auth.Allows(auth.GCCService)
+}
+
+// signed makes a request with a token, and with a new one if that is refused.
+func (c *Client) signed(ctx context.Context, p *Place, r request, lines ...*line) verdict {
+	if !c.auth.Allows(p.ServiceURL) {
+		return verdict{Outcome: forbiddenHost(p.ServiceURL)}
+	}
+	refused := ""
+	for {
+		token, err := c.token.Token(ctx, refused)
+		if err != nil {
+			return verdict{Outcome: noToken(err)}
+		}
+		if refused != "" && token == refused {
+			return verdict{Outcome: notRegistered()}
+		}
+		if ok, short := c.pace.wait(ctx, lines...); !ok {
+			return late(ctx, short)
+		}
+		v := c.once(ctx, p, r, token)
+		if v.Status != http.StatusUnauthorized || refused != "" || token == "" {
+			if v.After > 0 {
+				c.pace.hold(lines[0], time.Now().Add(v.After))
+			}
+			return v
+		}
+		refused = token
+	}
+}
+
+// late is what came of a request that was not made in time.
+func late(ctx context.Context, short time.Duration) verdict {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return verdict{Outcome: teams.Outcome{Kind: teams.Retry, Reason: teams.Interrupted,
+			Message: "We were stopped before the message was sent; it is tried again after the start."}}
+	}
+	return verdict{Outcome: teams.Outcome{Kind: teams.Retry, Reason: teams.Throttled, After: short,
+		Message: "There is more to send to this conversation than Teams takes at a time. It is sent when there is room."}}
+}
+
+// once makes one request.
+func (c *Client) once(ctx context.Context, p *Place, r request, token string) verdict {
+	attempt, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	var body io.Reader
+	if r.body != nil {
+		body = bytes.NewReader(r.body)
+	}
+	request, err := http.NewRequestWithContext(attempt, r.method, strings.TrimRight(p.ServiceURL, "/")+r.path, body)
+	if err != nil {
+		return verdict{Outcome: forbiddenHost(p.ServiceURL)}
+	}
+	request.Header.Set("Accept", "application/json")
+	request.Header.Set("User-Agent", "teamsrelay")
+	if r.body != nil {
+		request.Header.Set("Content-Type", "application/json; charset=utf-8")
+	}
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	response, err := c.http.Do(request)
+	if err != nil {
+		return verdict{Outcome: teams.Outcome{Kind: teams.Retry, Reason: teams.Network, Message: fmt.Sprintf("No connection to %s.", request.URL.Hostname()), Uncertain: !r.repeatable}}
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(response.Body, r.limit))
+	if err != nil {
+		return verdict{Outcome: teams.Outcome{Kind: teams.Retry, Reason: teams.Network, Message: "The answer broke off.", Uncertain: !r.repeatable}}
+	}
+	return judge(response, answer, token)
+}
+
+// conversationPath is the path of a conversation, with what follows it; ids
+// are escaped, so that ";messageid=" arrives as a part of one.
+func conversationPath(conversation string, more ...string) string {
+	path := "/v3/conversations/" + url.PathEscape(conversation)
+	for _, part := range more {
+		path += "/" + url.PathEscape(part)
+	}
+	return path
+}

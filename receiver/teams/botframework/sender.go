@@ -1,0 +1,171 @@
+package botframework
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/teamsrelay/teamsrelay/receiver/card"
+	"github.com/teamsrelay/teamsrelay/receiver/teams"
+)
+
+// Sender sends to one place.
+type Sender struct {
+	client *Client
+	find   func(context.Context) (Place, error)
+	moved  func(context.Context, Place) error
+}
+
+// At sends to the place that find finds before each message: what is known of
+// it changes with every activity. When Teams says that the place is elsewhere
+// now (another service, or a personal conversation that was made anew, with a
+// new id), moved is called with where it is; nil: nobody wants to know. Whoever
+// stores that lets find find it.
+//
+// What find returns as an error of type *Error is what comes of the message;
+// with any other error it is tried again.
+func (c *Client) At(find func(context.Context) (Place, error), moved func(context.Context, Place) error) *Sender {
+	return &Sender{client: c, find: find, moved: moved}
+}
+
+// Error is what came of something, where Go wants an error.
+type Error struct{ teams.Outcome }
+
+func (e *Error) Error() string { return e.Message }
+
+// Send makes a new message: a new thread in a channel, the latest message in a
+// chat. People are told of it as they have chosen.
+func (s *Sender) Send(ctx context.Context, m card.Message) teams.Outcome {
+	return s.at(ctx, func(p *Place) teams.Outcome {
+		if p.Kind == Channel {
+			return s.client.thread(ctx, p, activity(m, false))
+		}
+		return s.client.post(ctx, p, "", activity(m, true))
+	})
+}
+
+// Edit replaces the card of a message that Send made. Nobody is told.
+func (s *Sender) Edit(ctx context.Context, messageID string, m card.Message) teams.Outcome {
+	return s.at(ctx, func(p *Place) teams.Outcome {
+		if messageID == "" {
+			return gone("Teams gave the message no id, so it cannot be changed; a new one is sent.")
+		}
+		return asGone(s.client.do(ctx, p, request{
+			method: http.MethodPut, path: conversationPath(within(p, messageID), "activities", messageID), body: Envelope(m), limit: maxAnswer, repeatable: true,
+		}))
+	})
+}
+
+// Call makes a message that belongs to another: a reply under it in a channel,
+// a new message in a chat, which has no threads.
+func (s *Sender) Call(ctx context.Context, messageID string, m card.Message) teams.Outcome {
+	return s.at(ctx, func(p *Place) teams.Outcome {
+		return s.client.post(ctx, p, messageID, activity(m, p.Kind != Channel))
+	})
+}
+
+// Say makes a message without a card; in the thread that begins with the
+// message root, if the place is a channel and root is not "".
+func (s *Sender) Say(ctx context.Context, root string, t Text) teams.Outcome {
+	return s.at(ctx, func(p *Place) teams.Outcome { return s.client.post(ctx, p, root, t.activity()) })
+}
+
+// Delete removes a message. One that is not there any more is removed.
+func (s *Sender) Delete(ctx context.Context, messageID string) teams.Outcome {
+	return s.at(ctx, func(p *Place) teams.Outcome {
+		v := s.client.do(ctx, p, request{
+			method: http.MethodDelete, path: conversationPath(within(p, messageID), "activities", messageID), limit: maxAnswer, repeatable: true,
+		})
+		if v.code == activityNotFound {
+			return teams.Outcome{Kind: teams.Delivered, Status: v.Status}
+		}
+		return v.Outcome
+	})
+}
+
+// at does something at the place, and tells where that is now.
+func (s *Sender) at(ctx context.Context, do func(*Place) teams.Outcome) teams.Outcome {
+	found, err := s.find(ctx)
+	if err != nil {
+		var known *Error
+		if errors.As(err, &known) {
+			return known.Outcome
+		}
+		return teams.Outcome{Kind: teams.Retry, Reason: teams.Unavailable, Message: "It is not known where this conversation is: " + err.Error()}
+	}
+	p := s.client.whole(found)
+	before := p
+	o := do(&p)
+	if p != before && s.moved != nil {
+		if err := s.moved(ctx, p); err != nil && o.Kind != teams.Delivered {
+			o.Message += " Where the conversation is now could not be stored: " + err.Error()
+		}
+	}
+	return o
+}
+
+// within is the conversation of a message: in a channel that of its thread.
+func within(p *Place, messageID string) string {
+	bare, _ := Thread(p.Conversation)
+	if p.Kind == Channel && messageID != "" {
+		return threaded(bare, messageID)
+	}
+	return bare
+}
+
+// thread makes a new thread in a channel.
+func (c *Client) thread(ctx context.Context, p *Place, activity []byte) teams.Outcome {
+	v := c.do(ctx, p, request{method: http.MethodPost, path: "/v3/conversations", body: newThread(*p, activity), limit: maxAnswer})
+	if v.Kind != teams.Delivered {
+		return v.Outcome
+	}
+	var made struct {
+		ID         string `json:"id"`
+		ActivityID string `json:"activityId"`
+	}
+	_ = json.Unmarshal(v.body, &made)
+	if made.ActivityID == "" {
+		_, made.ActivityID = Thread(made.ID)
+	}
+	return named(v, made.ActivityID)
+}
+
+// post makes a new message: in the thread that begins with root, or at the end.
+func (c *Client) post(ctx context.Context, p *Place, root string, activity []byte) teams.Outcome {
+	v := c.do(ctx, p, request{method: http.MethodPost, path: conversationPath(within(p, root), "activities"), body: activity, limit: maxAnswer})
+	if v.Kind != teams.Delivered {
+		return v.Outcome
+	}
+	var made struct {
+		ID string `json:"id"`
+	}
+	_ = json.Unmarshal(v.body, &made)
+	return named(v, made.ID)
+}
+
+// named is the outcome of a new message with its id.
+func named(v verdict, id string) teams.Outcome {
+	v.MessageID = id
+	return v.Outcome
+}
+
+// Codes of Teams, as normal writes them.
+const (
+	activityNotFound     = "activitynotfoundinconversation"
+	conversationNotFound = "conversationnotfound"
+)
+
+func gone(words string) teams.Outcome {
+	return teams.Outcome{Kind: teams.Retry, Reason: teams.NotFound, Gone: true, Message: words}
+}
+
+// asGone makes of a message that is not there one that is to be sent anew.
+func asGone(v verdict) teams.Outcome {
+	if v.code == activityNotFound || v.code == conversationNotFound {
+		o := gone("The message is not there any more; a new one is sent.")
+		o.Status = v.Status
+		return o
+	}
+	return v.Outcome
+}
