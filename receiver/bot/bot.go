@@ -25,7 +25,9 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/card"
 	"github.com/teamsrelay/teamsrelay/receiver/command"
 	"github.com/teamsrelay/teamsrelay/receiver/group"
+	"github.com/teamsrelay/teamsrelay/receiver/press"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
+	"github.com/teamsrelay/teamsrelay/receiver/teams/botframework"
 )
 
 // Options are what a bot lives with from start to stop.
@@ -49,6 +51,12 @@ type Options struct {
 	// Trusted says whether a service URL may be called, with our token.
 	Trusted func(serviceURL string) bool
 
+	// Client speaks as the bot.
+	Client *botframework.Client
+
+	// CheckPress says whether the data of a button was signed by us for an
+	// address.
+	CheckPress func(ctx context.Context, address string, d press.Data) error
 	// Do carries out a command (engine.Do).
 	Do func(context.Context, command.Command) (command.Result, error)
 	// Rendered makes the card of an episode as it should be at an address now,
@@ -61,9 +69,9 @@ type Options struct {
 	// Create makes an alert by hand and returns its episode.
 	Create func(ctx context.Context, a Creation) (group.Group, error)
 
-	// Welcome tells a conversation that the bot is there now; nil: it says
-	// nothing.
-	Welcome func(ctx context.Context, c store.Conversation) error
+	// Welcome is what the bot says, in Markdown, where it was just installed;
+	// nil, or "": nothing.
+	Welcome func(c store.Conversation) string
 	// Back is told of a conversation that can be reached again, or for the
 	// first time: what is still open is to be sent there. Of a team it is told
 	// of every channel that is known; c.TeamID is the team's.

@@ -8,6 +8,8 @@ import (
 
 	"github.com/teamsrelay/teamsrelay/receiver/bot/activity"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
+	"github.com/teamsrelay/teamsrelay/receiver/teams"
+	"github.com/teamsrelay/teamsrelay/receiver/teams/botframework"
 )
 
 // Why nothing can be sent to the channels of a team, or to one of them: words
@@ -295,6 +297,27 @@ func kindOf(a activity.Activity, known string) string {
 		return store.GroupChat
 	}
 	return store.Personal
+}
+
+// placeOf is where a conversation is for the client.
+func placeOf(c store.Conversation) botframework.Place {
+	return botframework.Place{
+		ServiceURL: c.ServiceURL, Conversation: c.ID, Kind: c.Kind, Tenant: c.Tenant,
+		BotID: c.BotID, User: c.UserID, Group: c.TeamGroup,
+	}
+}
+
+// greet welcomes the people of a conversation. It is not tried again: nobody
+// waits for it.
+func (b *Bot) greet(ctx context.Context, c store.Conversation) {
+	words := b.Welcome(c)
+	if words == "" {
+		return
+	}
+	to := b.Client.At(func(context.Context) (botframework.Place, error) { return placeOf(c), nil }, nil)
+	if o := to.Say(ctx, "", botframework.Text{Markdown: words}); o.Kind != teams.Delivered {
+		b.log.Warn("A conversation could not be greeted", "kind", c.Kind, "name", c.Name, "reason", o.Reason, "message", o.Message)
+	}
 }
 
 // setIf takes over what is told; what is not told stays as it is known.

@@ -207,11 +207,7 @@ func (b *Bot) follow(ctx context.Context, a activity.Activity, n news) {
 // again.
 func (b *Bot) reached(ctx context.Context, n news) {
 	if n.welcome != nil && b.Welcome != nil {
-		b.guard(func() {
-			if err := b.Welcome(ctx, *n.welcome); err != nil {
-				b.log.Warn("A conversation could not be greeted", "kind", n.welcome.Kind, "name", n.welcome.Name, "err", err)
-			}
-		})
+		b.guard(func() { b.greet(ctx, *n.welcome) })
 	}
 	for _, c := range n.back {
 		if b.Back != nil {
