@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -16,10 +17,15 @@ import (
 //	{"cut": "before"}         the connection breaks, nothing is shown
 //	{"cut": "after"}          the connection breaks, the card is shown
 //	{"hang": true}            no answer ever, nothing is shown
+//	{"code": "ConversationBlockedByUser"}   of the connector, with the status that belongs to it
+//	{"code": "AADSTS7000222"}               of sign-in: the secret has expired
 type Fault struct {
 	// Status is answered. A status of 400 or more, or a body, means that the
 	// card is not shown; 0: what Teams would answer.
-	Status     int
+	Status int
+	// Code is what Microsoft calls the error, where the connector or sign-in
+	// answers (teams-platform §3.3).
+	Code       string
 	RetryAfter time.Duration // the answer's Retry-After, in whole seconds
 	Body       string        // the answer's body
 	Latency    time.Duration // how long the answer takes
@@ -37,58 +43,86 @@ const (
 	CutAfter  Cut = "after"
 )
 
-// AnyWebhook is where Fault puts faults for webhooks that have none of their own.
-const AnyWebhook = ""
+// What faults can be for, beside webhooks and conversations by their names.
+const (
+	AnyWebhook = ""          // webhooks that have no faults of their own
+	Connector  = "connector" // conversations that have none, and what is about no conversation
+	SignIn     = "sign-in"   // requests for a token
+	Keys       = "keys"      // what a bot checks tokens with: the document and the keys
+)
+
+// services are those of them that have a name.
+var services = []string{Connector, SignIn, Keys}
+
+// conversationFaults is where the faults of a conversation wait: a webhook may
+// have its name.
+func conversationFaults(id string) string { return "conversation " + id }
+
+// serviceFaults is where the faults of a service wait.
+func serviceFaults(name string) string { return "service " + name }
 
 // Fault queues faults: the next request of the webhook meets the first of
 // them, and so on.
 func (s *Server) Fault(webhook string, faults ...Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if w := s.webhookNamed(webhook); w != nil {
-		w.faults = append(w.faults, faults...)
+	if webhook == AnyWebhook || s.webhookNamed(webhook) != nil {
+		s.faults[webhook] = append(s.faults[webhook], faults...)
 	}
+}
+
+// BotFault queues faults for a conversation, by its id, or for Connector,
+// SignIn or Keys.
+func (s *Server) BotFault(of string, faults ...Fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	name := conversationFaults(bare(of))
+	if slices.Contains(services, of) {
+		name = serviceFaults(of)
+	}
+	s.faults[name] = append(s.faults[name], faults...)
 }
 
 // ClearFaults makes it a good day again.
 func (s *Server) ClearFaults() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, w := range s.webhooks {
-		w.faults = nil
-	}
+	clear(s.faults)
 }
 
-// Faults is what is still queued, by webhook.
+// Faults is what is still queued, by what it is for: a webhook's name,
+// "conversation ID" or "service NAME".
 func (s *Server) Faults() map[string][]Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	queued := map[string][]Fault{}
-	for name, w := range s.webhooks {
-		if len(w.faults) > 0 {
-			queued[name] = append([]Fault(nil), w.faults...)
+	for name, faults := range s.faults {
+		if len(faults) > 0 {
+			queued[name] = slices.Clone(faults)
 		}
 	}
 	return queued
 }
 
-// nextFault takes the fault that a request meets; it needs the lock.
-func (s *Server) nextFault(w *webhook) Fault {
-	if len(w.faults) == 0 {
-		w = s.webhooks[AnyWebhook]
-		if w == nil || len(w.faults) == 0 {
-			return Fault{}
+// nextFault takes the fault that a request meets: the first that waits for one
+// of these names. It needs the lock.
+func (s *Server) nextFault(names ...string) Fault {
+	for _, name := range names {
+		faults := s.faults[name]
+		if len(faults) == 0 {
+			continue
 		}
+		fault := faults[0]
+		switch {
+		case fault.Times < 0:
+		case fault.Times <= 1:
+			s.faults[name] = faults[1:]
+		default:
+			faults[0].Times--
+		}
+		return fault
 	}
-	fault := w.faults[0]
-	switch {
-	case fault.Times < 0:
-	case fault.Times <= 1:
-		w.faults = w.faults[1:]
-	default:
-		w.faults[0].Times--
-	}
-	return fault
+	return Fault{}
 }
 
 // refuses tells whether the card is not shown, and why.
@@ -116,6 +150,7 @@ func (f Fault) status() int {
 // faultJSON is a Fault as people write it.
 type faultJSON struct {
 	Status     int    `json:"status,omitempty"`
+	Code       string `json:"code,omitempty"`
 	RetryAfter string `json:"retry_after,omitempty"`
 	Body       string `json:"body,omitempty"`
 	Latency    string `json:"latency,omitempty"`
@@ -126,7 +161,7 @@ type faultJSON struct {
 
 // MarshalJSON writes times as "2s".
 func (f Fault) MarshalJSON() ([]byte, error) {
-	j := faultJSON{Status: f.Status, Body: f.Body, Cut: f.Cut, Hang: f.Hang, Times: f.Times}
+	j := faultJSON{Status: f.Status, Code: f.Code, Body: f.Body, Cut: f.Cut, Hang: f.Hang, Times: f.Times}
 	if f.RetryAfter != 0 {
 		j.RetryAfter = f.RetryAfter.String()
 	}
@@ -142,7 +177,7 @@ func (f *Fault) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &j); err != nil {
 		return err
 	}
-	*f = Fault{Status: j.Status, Body: j.Body, Cut: j.Cut, Hang: j.Hang, Times: j.Times}
+	*f = Fault{Status: j.Status, Code: j.Code, Body: j.Body, Cut: j.Cut, Hang: j.Hang, Times: j.Times}
 	if j.Status != 0 && (j.Status < 200 || j.Status > 599) {
 		return fmt.Errorf("status %d cannot be answered; use 200 to 599", j.Status)
 	}

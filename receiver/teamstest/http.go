@@ -4,9 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math"
 	"net/http"
+	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -32,9 +33,34 @@ func (s *Server) routes() http.Handler {
 		w.WriteHeader(http.StatusNoContent)
 	})
 	mux.HandleFunc("GET /events", s.streamEvents)
+	mux.HandleFunc("POST /{tenant}/oauth2/v2.0/token", s.serveToken)
+	mux.HandleFunc("GET /{tenant}/v2.0/.well-known/openid-configuration", s.serveEntra)
+	mux.HandleFunc("GET /{tenant}/discovery/v2.0/keys", s.serveEntraKeys)
+	mux.HandleFunc("GET /v1/.well-known/openidconfiguration", s.serveMetadata)
+	mux.HandleFunc("GET /v1/.well-known/keys", s.serveKeySet)
 	pages(mux)
 	// Pages of others must not make a browser post or delete here.
-	return http.NewCrossOriginProtection().Handler(mux)
+	return http.NewCrossOriginProtection().Handler(s.withConnector(mux))
+}
+
+// withConnector gives the connector what is for it.
+func (s *Server) withConnector(others http.Handler) http.Handler {
+	connector := s.connector()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		escaped, ok := connectorPath(r.URL.EscapedPath())
+		if !ok {
+			others.ServeHTTP(w, r)
+			return
+		}
+		path, err := url.PathUnescape(escaped)
+		if err != nil {
+			write(w, http.StatusBadRequest, errorBody("BadArgument", "The path cannot be read."))
+			return
+		}
+		within := r.Clone(r.Context())
+		within.URL.Path, within.URL.RawPath = path, escaped
+		connector.ServeHTTP(w, within)
+	})
 }
 
 // take is a webhook.
@@ -84,10 +110,10 @@ func (s *Server) meet(name string, now time.Time) (fault Fault, wait time.Durati
 	if hook == nil {
 		return Fault{}, 0, false
 	}
-	if wait, ok := s.admit(hook, now); !ok {
+	if wait, ok := hook.admit(s.throttle, now); !ok {
 		return Fault{}, wait, true
 	}
-	return s.nextFault(hook), 0, true
+	return s.nextFault(name, AnyWebhook), 0, true
 }
 
 // refusedBy is the verdict after something else than the message decided.
@@ -101,28 +127,9 @@ func (v verdict) refusedBy(status int, reason string) verdict {
 }
 
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, status int, fault Fault) {
-	if fault.Hang {
-		select {
-		case <-r.Context().Done():
-		case <-s.closed:
-		}
-		panic(http.ErrAbortHandler)
-	}
-	if fault.Latency > 0 {
-		timer := time.NewTimer(fault.Latency)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-		case <-r.Context().Done():
-		case <-s.closed:
-		}
-	}
-	if fault.Cut != "" {
-		panic(http.ErrAbortHandler) // net/http closes the connection
-	}
+	s.misbehave(r, fault)
 	if fault.RetryAfter > 0 {
-		seconds := int(math.Ceil(fault.RetryAfter.Seconds()))
-		w.Header().Set("Retry-After", strconv.Itoa(seconds))
+		w.Header().Set("Retry-After", seconds(fault.RetryAfter))
 	}
 	if fault.Body != "" {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
@@ -132,13 +139,20 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, status int, faul
 }
 
 func (s *Server) listMessages(w http.ResponseWriter, r *http.Request) {
-	answerJSON(w, s.Messages(r.URL.Query().Get("webhook")))
+	query := r.URL.Query()
+	if id := query.Get("conversation"); id != "" {
+		answerJSON(w, s.Posted(bare(id)))
+		return
+	}
+	answerJSON(w, s.Messages(query.Get("webhook")))
 }
 
 func (s *Server) queueFaults(w http.ResponseWriter, r *http.Request) {
 	var order struct {
-		Webhook string  `json:"webhook"`
-		Faults  []Fault `json:"faults"`
+		Webhook      string  `json:"webhook"`
+		Conversation string  `json:"conversation"`
+		Service      string  `json:"service"`
+		Faults       []Fault `json:"faults"`
 	}
 	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxControl))
 	decoder.DisallowUnknownFields()
@@ -146,11 +160,25 @@ func (s *Server) queueFaults(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, fmt.Sprintf("this is not a list of faults: %v\nwrite it like {\"webhook\": \"ops\", \"faults\": [{\"status\": 429, \"retry_after\": \"2s\", \"times\": 3}]}", err), http.StatusBadRequest)
 		return
 	}
-	if order.Webhook != AnyWebhook && !webhookName.MatchString(order.Webhook) {
+	switch {
+	case order.Conversation != "":
+		if _, ok := s.Conversation(order.Conversation); !ok {
+			http.Error(w, "there is no such conversation; GET /bot lists them", http.StatusBadRequest)
+			return
+		}
+		s.BotFault(order.Conversation, order.Faults...)
+	case order.Service != "":
+		if !slices.Contains(services, order.Service) {
+			http.Error(w, fmt.Sprintf("service is one of %q", services), http.StatusBadRequest)
+			return
+		}
+		s.BotFault(order.Service, order.Faults...)
+	case order.Webhook != AnyWebhook && !webhookName.MatchString(order.Webhook):
 		http.Error(w, "webhook is not a webhook's name; leave it out to mean all of them", http.StatusBadRequest)
 		return
+	default:
+		s.Fault(order.Webhook, order.Faults...)
 	}
-	s.Fault(order.Webhook, order.Faults...)
 	w.WriteHeader(http.StatusNoContent)
 }
 
@@ -172,19 +200,19 @@ func (s *Server) streamEvents(w http.ResponseWriter, r *http.Request) {
 	}
 	for {
 		s.mu.Lock()
-		messages, changed, clearedNow := s.messagesAfter(last, ""), s.changed, s.cleared
+		entries, changed, clearedNow := s.changedAfter(last), s.changed, s.cleared
 		s.mu.Unlock()
 		if clearedNow != cleared {
 			cleared = clearedNow
 			fmt.Fprint(w, "event: cleared\ndata: {}\n\n")
 		}
-		for _, m := range messages {
-			data, err := json.Marshal(m) // one line: JSON escapes line breaks
+		for _, e := range entries {
+			last = e.change
+			data, err := json.Marshal(e.Message) // one line: JSON escapes line breaks
 			if err != nil {
 				continue
 			}
-			fmt.Fprintf(w, "id: %s-%d\nevent: message\ndata: %s\n\n", s.life, m.ID, data)
-			last = m.ID
+			fmt.Fprintf(w, "id: %s-%d\nevent: message\ndata: %s\n\n", s.life, e.change, data)
 		}
 		if stream.Flush() != nil {
 			return

@@ -1,23 +1,36 @@
 // Package teamstest is a simulated Microsoft Teams: it takes what a Workflows
 // webhook takes, judges it as Teams would, does what a bad day in Teams does
-// when told to, and shows the cards on a page. Tests use it, and so does
-// `teamsrelay simulate`.
+// when told to, and shows the cards on a page. It is Microsoft's side of a bot
+// too: the connector that a bot posts to, the sign-in that gives it tokens, the
+// keys that its own tokens are checked with, and people who talk to the bot and
+// press its buttons. Tests use it, and so does `teamsrelay simulate`.
 //
 // Over HTTP:
 //
 //	POST   /workflow/{name}         a webhook; every name is one
-//	GET    /messages?webhook=NAME   what came in, as a JSON array of Message, oldest first
+//	GET    /messages                what came in, as a JSON array of Message, oldest first;
+//	                                ?webhook=NAME or ?conversation=ID: of that one
 //	DELETE /messages                forget it
-//	GET    /faults                  the faults that wait, by webhook
-//	POST   /faults                  {"webhook": "ops", "faults": [Fault…]}; see Fault
+//	GET    /faults                  the faults that wait, by what they are for
+//	POST   /faults                  {"webhook": "ops", "faults": [Fault…]}; see Fault. Instead
+//	                                of webhook: "conversation": ID, or "service": one of
+//	                                "connector", "sign-in", "keys"
 //	DELETE /faults                  forget them
 //	GET    /                        the page
 //	GET    /events                  what came in and what comes in, as server-sent events
+//	…      /{region}/v3/…           the connector (teams-platform §2.3); also /{region}/{tenant}/v3/…
+//	POST   /{tenant}/oauth2/v2.0/token                         sign-in, for the bot
+//	GET    /{tenant}/v2.0/.well-known/openid-configuration     and what a client wants to know of it
+//	GET    /v1/.well-known/openidconfiguration                 what a bot checks tokens with
+//	GET    /v1/.well-known/keys
+//	GET    /bot, POST /bot/{deed}   who is there, and what the page does as one of them
 package teamstest
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -32,16 +45,6 @@ const (
 	maxWebhooks = 1000
 )
 
-// RealThrottle is what Teams allows a webhook: 4 requests in a second
-// (teams-platform §1.4).
-var RealThrottle = []Window{{Requests: 4, Per: time.Second}}
-
-// Window allows a number of requests in a span of time.
-type Window struct {
-	Requests int
-	Per      time.Duration
-}
-
 // Options say how strict the simulated Teams is.
 type Options struct {
 	// Throttle refuses with 429 what does not fit into every window, for each
@@ -49,6 +52,9 @@ type Options struct {
 	Throttle []Window
 	// Keep is how many messages are remembered, the oldest go first; 0: 1000.
 	Keep int
+	// Bot is the bot that the simulated Teams knows; zero: one that nobody
+	// answers for, and that needs no tokens.
+	Bot Bot
 }
 
 // Message is a card that came in, or a request that held none. A request with
@@ -65,6 +71,34 @@ type Message struct {
 	Reason string `json:"reason,omitempty"` // why it is not shown
 	Bytes  int    `json:"bytes"`            // of the whole request
 	Card   Card   `json:"card"`
+
+	// What follows is of messages in the bot's conversations.
+
+	Conversation string `json:"conversation,omitempty"` // without ";messageid="
+	MessageID    string `json:"message_id,omitempty"`   // what Microsoft calls the activity's id
+	// Thread is the MessageID of the thread's first message; "" where there
+	// are no threads.
+	Thread  string `json:"thread,omitempty"`
+	From    string `json:"from,omitempty"` // the name of whom it is from
+	Text    string `json:"text,omitempty"`
+	Edited  int    `json:"edited"`  // how often the bot replaced it
+	Replies int    `json:"replies"` // that are there, of a thread's first message
+	Deleted bool   `json:"deleted,omitempty"`
+	// Answers are the cards that only one user sees, by the user's name: what
+	// the bot answered to a press. They go when the bot replaces the message.
+	Answers map[string]Card `json:"answers,omitempty"`
+	// Reactions are the names of the users who reacted, by kind ("like").
+	Reactions map[string][]string `json:"reactions,omitempty"`
+	// Activity is the message as the bot sent it.
+	Activity json.RawMessage `json:"-"`
+}
+
+// CardFor is the card that a user sees.
+func (m Message) CardFor(user string) Card {
+	if answer, ok := m.Answers[user]; ok {
+		return answer
+	}
+	return m.Card
 }
 
 // Server is the simulated Teams. It is ready when New returns, and serves
@@ -77,19 +111,25 @@ type Server struct {
 	closed   chan struct{}
 	close    func()
 
-	mu       sync.Mutex
-	messages []Message
-	lastID   int
-	shown    int // messages ever shown, also those forgotten since
-	cleared  int // how often the messages were cleared
-	webhooks map[string]*webhook
-	changed  chan struct{} // closed and made anew when something above changes
+	mu                  sync.Mutex
+	messages            []*entry          // oldest first
+	posted              map[string]*entry // those in the bot's conversations, by conversation and id
+	lastID              int
+	changes             int // counts what happened to messages
+	shown               int // messages ever shown, also those forgotten since
+	cleared             int // how often the messages were cleared
+	webhooks            map[string]*meter
+	faults              map[string][]Fault
+	bot                 *bot
+	signIns, keyFetches int           // how often each was asked for
+	changed             chan struct{} // closed and made anew when something above changes
 }
 
-// webhook is what is remembered of one name.
-type webhook struct {
-	taken  []time.Time // requests inside the longest window
-	faults []Fault
+// entry is a message that is remembered.
+type entry struct {
+	Message
+	change int  // the number of the last change
+	byUser bool // a user of Teams wrote it
 }
 
 // New makes a simulated Teams without faults.
@@ -99,7 +139,10 @@ func New(o Options) *Server {
 		keep:     o.Keep,
 		life:     strconv.FormatInt(time.Now().UnixNano(), 36),
 		closed:   make(chan struct{}),
-		webhooks: map[string]*webhook{},
+		posted:   map[string]*entry{},
+		webhooks: map[string]*meter{},
+		faults:   map[string][]Fault{},
+		bot:      newBot(o.Bot),
 		changed:  make(chan struct{}),
 	}
 	if s.keep <= 0 {
@@ -117,15 +160,34 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.S
 // pages, and requests that hang. Give it to http.Server.RegisterOnShutdown.
 func (s *Server) Close() { s.close() }
 
-// Messages is what came in through a webhook, oldest first; "" means all.
+// Messages is what came in, oldest first: through a webhook, or, with "", all,
+// also what the bot posted. What users wrote is not among it.
 func (s *Server) Messages(webhook string) []Message {
+	return s.selected(func(m Message) bool { return webhook == "" || m.Webhook == webhook })
+}
+
+// Posted is what the bot posted to a conversation, oldest first; "" means all.
+func (s *Server) Posted(conversation string) []Message {
+	return s.selected(func(m Message) bool {
+		return m.Conversation != "" && (conversation == "" || m.Conversation == conversation)
+	})
+}
+
+// selected are the messages that are wanted, without what users wrote.
+func (s *Server) selected(wanted func(Message) bool) []Message {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.messagesAfter(0, webhook)
+	found := []Message{}
+	for _, e := range s.messages {
+		if !e.byUser && wanted(e.Message) {
+			found = append(found, e.Message)
+		}
+	}
+	return found
 }
 
 // Shown is what people would see in the channel of a webhook, oldest first;
-// "" means all.
+// "" means all, also what the bot posted.
 func (s *Server) Shown(webhook string) []Message {
 	var shown []Message
 	for _, m := range s.Messages(webhook) {
@@ -136,20 +198,32 @@ func (s *Server) Shown(webhook string) []Message {
 	return shown
 }
 
-// WaitFor waits until n cards have been shown since New or Clear, and returns
-// those that are remembered. It ends early, with ctx's error, when ctx does.
+// WaitFor waits until n messages have been shown since New or Clear, edits not
+// counted, and returns those that are remembered. It ends early, with ctx's
+// error, when ctx does.
 func (s *Server) WaitFor(ctx context.Context, n int) ([]Message, error) {
+	err := s.Until(ctx, func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.shown >= n
+	})
+	return s.Shown(""), err
+}
+
+// Until waits until something is true, and looks whenever a message comes or
+// changes. It ends early, with ctx's error, when ctx does.
+func (s *Server) Until(ctx context.Context, holds func() bool) error {
 	for {
 		s.mu.Lock()
-		enough, changed := s.shown >= n, s.changed
+		changed := s.changed
 		s.mu.Unlock()
-		if enough {
-			return s.Shown(""), nil
+		if holds() {
+			return nil
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return s.Shown(""), ctx.Err()
+			return ctx.Err()
 		}
 	}
 }
@@ -159,19 +233,22 @@ func (s *Server) Clear() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.messages, s.shown = nil, 0
+	clear(s.posted)
 	s.cleared++
 	s.tell()
 }
 
-// messagesAfter needs the lock.
-func (s *Server) messagesAfter(id int, webhook string) []Message {
-	after := []Message{}
-	// Ids have no gaps, so the newer ones are the last (lastID - id).
-	for _, m := range s.messages[max(0, len(s.messages)-max(0, s.lastID-id)):] {
-		if webhook == "" || m.Webhook == webhook {
-			after = append(after, m)
+// changedAfter are the messages that are new or were changed after a change,
+// and the number of the last change. It needs the lock.
+func (s *Server) changedAfter(change int) []*entry {
+	var after []*entry
+	for _, e := range s.messages {
+		if e.change > change {
+			copied := *e
+			after = append(after, &copied)
 		}
 	}
+	slices.SortFunc(after, func(a, b *entry) int { return a.change - b.change })
 	return after
 }
 
@@ -180,17 +257,35 @@ func (s *Server) record(messages ...Message) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, m := range messages {
-		s.lastID++
-		m.ID = s.lastID
-		if m.Shown {
-			s.shown++
-		}
-		s.messages = append(s.messages, m)
+		s.add(&entry{Message: m})
 	}
+}
+
+// add keeps a message; it needs the lock.
+func (s *Server) add(e *entry) {
+	s.lastID++
+	e.ID = s.lastID
+	if e.Shown && !e.byUser {
+		s.shown++
+	}
+	if e.Conversation != "" {
+		s.posted[key(e.Conversation, e.MessageID)] = e
+	}
+	s.messages = append(s.messages, e)
 	if extra := len(s.messages) - s.keep; extra > 0 {
-		clear(s.messages[:extra]) // their cards can go before the array does
+		for _, old := range s.messages[:extra] {
+			delete(s.posted, key(old.Conversation, old.MessageID))
+		}
+		clear(s.messages[:extra]) // they can go before the array does
 		s.messages = s.messages[extra:]
 	}
+	s.touch(e)
+}
+
+// touch says that a message is new or has changed; it needs the lock.
+func (s *Server) touch(e *entry) {
+	s.changes++
+	e.change = s.changes
 	s.tell()
 }
 
@@ -201,41 +296,14 @@ func (s *Server) tell() {
 }
 
 // webhookNamed needs the lock; nil when there are too many already.
-func (s *Server) webhookNamed(name string) *webhook {
+func (s *Server) webhookNamed(name string) *meter {
 	w, ok := s.webhooks[name]
 	if !ok {
 		if len(s.webhooks) >= maxWebhooks {
 			return nil
 		}
-		w = &webhook{}
+		w = &meter{}
 		s.webhooks[name] = w
 	}
 	return w
-}
-
-// admit counts a request of a webhook against the throttle and returns how
-// long to stay away when it does not fit. Only what was taken counts.
-func (s *Server) admit(w *webhook, now time.Time) (wait time.Duration, ok bool) {
-	var longest time.Duration
-	for _, window := range s.throttle {
-		longest = max(longest, window.Per)
-	}
-	for len(w.taken) > 0 && now.Sub(w.taken[0]) >= longest {
-		w.taken = w.taken[1:]
-	}
-	for _, window := range s.throttle {
-		if len(w.taken) < window.Requests {
-			continue
-		}
-		// There is room once the request that many back has left the window.
-		oldest := w.taken[len(w.taken)-window.Requests]
-		wait = max(wait, window.Per-now.Sub(oldest))
-	}
-	if wait > 0 {
-		return wait, false
-	}
-	if longest > 0 {
-		w.taken = append(w.taken, now)
-	}
-	return 0, true
 }

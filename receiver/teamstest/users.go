@@ -1,0 +1,487 @@
+package teamstest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// maxAnswer bounds what is read of a bot's answer, in bytes.
+const maxAnswer = 1 << 20
+
+// ErrNobody says that there is no bot to tell anything.
+var ErrNobody = errors.New("no bot is known: set Options.Bot.Endpoint, or call Meet")
+
+// Answer is what a bot said over HTTP to one activity.
+type Answer struct {
+	Status int
+	Body   []byte
+	// Activity is what was sent, for Repeat.
+	Activity json.RawMessage
+	// Card is the card in the answer to a press; Text is the message or error
+	// in it (teams-platform §2.10). Both are empty where there is none.
+	Card Card
+	Text string
+	// Code is the statusCode in the answer to a press; 0: it has none.
+	Code int
+}
+
+// Someone is a user who does things.
+type Someone struct {
+	User
+	server *Server
+}
+
+// As is somebody in the simulated Teams, by name, first name, principal name,
+// object id or id. It panics for a stranger: a mistake in a test.
+func (s *Server) As(user string) Someone {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u, ok := s.bot.user(user)
+	if !ok {
+		panic(fmt.Sprintf("nobody is called %q here", user))
+	}
+	return Someone{u, s}
+}
+
+// Install adds the bot to a channel's team, a group chat or a user's own chat,
+// and tells it: first of the installation, then of the conversation.
+func (o Someone) Install(ctx context.Context, conversation string) ([]Answer, error) {
+	return o.install(ctx, conversation, "add", "membersAdded", false)
+}
+
+// InstallReversed is Install with the two updates in the other order: neither
+// is promised (teams-platform §2.8).
+func (o Someone) InstallReversed(ctx context.Context, conversation string) ([]Answer, error) {
+	return o.install(ctx, conversation, "add", "membersAdded", true)
+}
+
+// Uninstall takes the bot away again, and tells it.
+func (o Someone) Uninstall(ctx context.Context, conversation string) ([]Answer, error) {
+	return o.install(ctx, conversation, "remove", "membersRemoved", false)
+}
+
+func (o Someone) install(ctx context.Context, where, action, what string, reversed bool) ([]Answer, error) {
+	s := o.server
+	s.mu.Lock()
+	b, c := s.bot, s.bot.conversation(where)
+	if c == nil {
+		s.mu.Unlock()
+		return nil, unknownConversation(where)
+	}
+	places := []*conversation{c}
+	if c.kind == Channel {
+		places = b.channels() // an app is installed in a team
+	}
+	for _, place := range places {
+		place.installed = action == "add"
+	}
+	updates := []map[string]any{b.installation(o.User, c, action), b.memberUpdate(o.User, c, what, b.id())}
+	if reversed {
+		updates[0], updates[1] = updates[1], updates[0]
+	}
+	s.tell()
+	s.mu.Unlock()
+	var answers []Answer
+	for _, update := range updates {
+		answer, err := s.Send(ctx, update)
+		if err != nil {
+			return answers, err
+		}
+		answers = append(answers, answer)
+	}
+	return answers, nil
+}
+
+// Say writes to a conversation; in a channel it begins a thread. Outside
+// personal chats the bot is mentioned in front, as people have to; see Write
+// for a text that does something else.
+func (o Someone) Say(ctx context.Context, conversation, text string) (Answer, error) {
+	return o.say(ctx, conversation, "", text)
+}
+
+// Reply is Say in the thread of a message.
+func (o Someone) Reply(ctx context.Context, to Message, text string) (Answer, error) {
+	return o.say(ctx, to.Conversation, to.Thread, text)
+}
+
+func (o Someone) say(ctx context.Context, conversation, thread, text string) (Answer, error) {
+	kind, mention := o.server.mention(conversation)
+	if kind != Personal {
+		text = mention + " " + text
+	}
+	return o.Write(ctx, conversation, thread, text)
+}
+
+// Mention is the bot's, as it stands in a text.
+func (s *Server) Mention() string {
+	_, mention := s.mention("")
+	return mention
+}
+
+func (s *Server) mention(conversation string) (Kind, string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	kind := Kind("")
+	if c := s.bot.conversation(conversation); c != nil {
+		kind = c.kind
+	}
+	return kind, "<at>" + s.bot.Name + "</at>"
+}
+
+// Write writes a text as it is, in a thread ("": a new one). Mentions of the
+// bot and of users, as <at>Name</at>, are told as Teams tells them. A bot hears
+// in channels and group chats only what mentions it: otherwise the answer is
+// zero.
+func (o Someone) Write(ctx context.Context, conversation, thread, text string) (Answer, error) {
+	s := o.server
+	s.mu.Lock()
+	b, c := s.bot, s.bot.conversation(conversation)
+	if c == nil {
+		s.mu.Unlock()
+		return Answer{}, unknownConversation(conversation)
+	}
+	now := time.Now()
+	e := &entry{byUser: true, Message: Message{
+		At: now.UTC(), Shown: true, Conversation: c.id, Thread: thread, MessageID: b.newID(now), From: o.Name, Text: text,
+	}}
+	s.place(c, e)
+	a := withClient(b.activity("message", o.User, c, e.Thread))
+	a["id"], a["text"], a["textFormat"] = e.MessageID, text, "plain"
+	mentions := b.mentions(text)
+	a["entities"] = append(mentions, a["entities"].([]any)...)
+	if c.kind == Channel {
+		data := a["channelData"].(map[string]any)
+		data["teamsChannelId"], data["teamsTeamId"] = c.id, Team
+	}
+	hears := c.installed && (c.kind == Personal || b.isMentioned(mentions))
+	s.mu.Unlock()
+	if !hears {
+		return Answer{}, nil
+	}
+	return s.Send(ctx, a)
+}
+
+// mentions are the entities of those in a text who are known.
+func (b *bot) mentions(text string) []any {
+	found := []any{}
+	for rest := text; ; {
+		_, after, there := strings.Cut(rest, "<at>")
+		name, behind, closed := strings.Cut(after, "</at>")
+		if !there || !closed {
+			return found
+		}
+		rest = behind
+		mentioned := map[string]any{"id": b.id(), "name": name}
+		if name != b.Name {
+			u, known := b.user(name)
+			if !known {
+				continue
+			}
+			mentioned["id"] = u.ID
+		}
+		found = append(found, map[string]any{"type": "mention", "mentioned": mentioned, "text": "<at>" + name + "</at>"})
+	}
+}
+
+func (b *bot) isMentioned(mentions []any) bool {
+	for _, m := range mentions {
+		if m.(map[string]any)["mentioned"].(map[string]any)["id"] == b.id() {
+			return true
+		}
+	}
+	return false
+}
+
+// Press presses a button of the card that the user sees, by title or verb,
+// with what they typed into inputs, by the inputs' ids. Inputs that are not
+// named keep the value that they had. What the bot answers is shown to them.
+func (o Someone) Press(ctx context.Context, m Message, name string, inputs map[string]string) (Answer, error) {
+	b, data, err := o.button(m, name, inputs, false)
+	if err != nil {
+		return Answer{}, err
+	}
+	if b.Type != "Action.Execute" {
+		return o.submit(ctx, m, data)
+	}
+	return o.invoke(ctx, m, b, data)
+}
+
+// Submit is Press with a client that does not know Action.Execute: it shows
+// the button's fallback, and sends what stands behind that as a message.
+func (o Someone) Submit(ctx context.Context, m Message, name string, inputs map[string]string) (Answer, error) {
+	_, data, err := o.button(m, name, inputs, true)
+	if err != nil {
+		return Answer{}, err
+	}
+	return o.submit(ctx, m, data)
+}
+
+// button finds a button on the card as the user sees it now, and what it
+// would send.
+func (o Someone) button(m Message, name string, inputs map[string]string, old bool) (button, map[string]any, error) {
+	now, there := o.server.Message(m.Conversation, m.MessageID)
+	if !there {
+		return button{}, nil, fmt.Errorf("the message is not there any more")
+	}
+	b, err := find(now.CardFor(o.Name), name)
+	if err == nil && old && b.Type == "Action.Execute" {
+		b, err = b.fallback()
+	}
+	if err != nil {
+		return button{}, nil, err
+	}
+	data, err := b.filled(inputs)
+	return b, data, err
+}
+
+// at begins an activity that is about a message.
+func (o Someone) at(kind string, m Message) map[string]any {
+	s := o.server
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.bot.conversation(m.Conversation)
+	if c == nil {
+		return nil
+	}
+	a := s.bot.activity(kind, o.User, c, m.Thread)
+	a["replyToId"] = m.MessageID
+	data := a["channelData"].(map[string]any)
+	data["legacy"] = map[string]any{"replyToId": "1:" + m.MessageID}
+	if kind != "messageReaction" {
+		data["source"] = map[string]any{"name": "message"}
+		withClient(a)
+	}
+	return a
+}
+
+func (o Someone) invoke(ctx context.Context, m Message, b button, data map[string]any) (Answer, error) {
+	a := o.at("invoke", m)
+	if a == nil {
+		return Answer{}, unknownConversation(m.Conversation)
+	}
+	action := map[string]any{"type": "Action.Execute", "title": b.Title, "verb": b.Verb, "data": data}
+	if b.ID != "" {
+		action["id"] = b.ID
+	}
+	a["name"], a["value"] = "adaptiveCard/action", map[string]any{"action": action, "trigger": "manual"}
+	answer, err := o.server.Send(ctx, a)
+	if err != nil {
+		return answer, err
+	}
+	answer.read()
+	if answer.Card != nil {
+		o.server.showOnlyTo(o.Name, m.Conversation, m.MessageID, answer.Card)
+	}
+	return answer, nil
+}
+
+func (o Someone) submit(ctx context.Context, m Message, data map[string]any) (Answer, error) {
+	a := o.at("message", m)
+	if a == nil {
+		return Answer{}, unknownConversation(m.Conversation)
+	}
+	a["value"] = data
+	return o.server.Send(ctx, a)
+}
+
+// read takes apart the answer to a press; what is not one is left alone.
+func (a *Answer) read() {
+	var said struct {
+		StatusCode int             `json:"statusCode"`
+		Type       string          `json:"type"`
+		Value      json.RawMessage `json:"value"`
+	}
+	if a.Status != http.StatusOK || json.Unmarshal(a.Body, &said) != nil {
+		return
+	}
+	a.Code = said.StatusCode
+	switch said.Type {
+	case adaptiveType:
+		if said.StatusCode == http.StatusOK {
+			a.Card = said.Value
+		}
+	case "application/vnd.microsoft.activity.message":
+		_ = json.Unmarshal(said.Value, &a.Text) // else the text stays empty
+	case "application/vnd.microsoft.error":
+		var problem struct{ Message string }
+		_ = json.Unmarshal(said.Value, &problem)
+		a.Text = problem.Message
+	}
+}
+
+// React puts a reaction ("like", "heart") to a message, and tells the bot.
+func (o Someone) React(ctx context.Context, m Message, kind string) (Answer, error) {
+	s := o.server
+	s.mu.Lock()
+	e := s.posted[key(m.Conversation, m.MessageID)]
+	if e == nil {
+		s.mu.Unlock()
+		return Answer{}, fmt.Errorf("the message is not there any more")
+	}
+	reactions := maps.Clone(e.Reactions) // whoever has the message keeps what they saw
+	if reactions == nil {
+		reactions = map[string][]string{}
+	}
+	if !slices.Contains(reactions[kind], o.Name) {
+		reactions[kind] = append(slices.Clone(reactions[kind]), o.Name)
+	}
+	e.Reactions = reactions
+	s.touch(e)
+	s.mu.Unlock()
+	a := o.at("messageReaction", m)
+	a["reactionsAdded"] = []any{map[string]any{"type": kind}}
+	return s.Send(ctx, a)
+}
+
+// Rename gives a channel another name, and tells the bot.
+func (o Someone) Rename(ctx context.Context, channel, name string) (Answer, error) {
+	return o.channelEvent(ctx, channel, "channelRenamed", func(b *bot, c *conversation) { c.name = name })
+}
+
+// RenameTeam gives the team another name, and tells the bot.
+func (o Someone) RenameTeam(ctx context.Context, name string) (Answer, error) {
+	return o.channelEvent(ctx, "", "teamRenamed", func(b *bot, _ *conversation) { b.team = name })
+}
+
+// DeleteChannel takes a channel away with all that is in it, and tells the bot.
+func (o Someone) DeleteChannel(ctx context.Context, channel string) (Answer, error) {
+	return o.channelEvent(ctx, channel, "channelDeleted", func(b *bot, c *conversation) {
+		b.conversations = slices.DeleteFunc(b.conversations, func(one *conversation) bool { return one == c })
+	})
+}
+
+func (o Someone) channelEvent(ctx context.Context, channel, event string, change func(*bot, *conversation)) (Answer, error) {
+	s := o.server
+	s.mu.Lock()
+	c := s.bot.conversation(channel)
+	if channel != "" && (c == nil || c.kind != Channel) {
+		s.mu.Unlock()
+		return Answer{}, unknownConversation(channel)
+	}
+	change(s.bot, c)
+	a := s.bot.teamEvent(o.User, event, c)
+	s.tell()
+	s.mu.Unlock()
+	return s.Send(ctx, a)
+}
+
+// Leave takes the user out of a conversation (of a channel: out of the team),
+// and tells the bot. Join brings them back.
+func (o Someone) Leave(ctx context.Context, conversation string) (Answer, error) {
+	return o.membership(ctx, conversation, "membersRemoved")
+}
+
+// Join makes the user a member of a conversation (of a channel: of the team),
+// and tells the bot.
+func (o Someone) Join(ctx context.Context, conversation string) (Answer, error) {
+	return o.membership(ctx, conversation, "membersAdded")
+}
+
+func (o Someone) membership(ctx context.Context, where, what string) (Answer, error) {
+	s := o.server
+	s.mu.Lock()
+	b, c := s.bot, s.bot.conversation(where)
+	if c == nil || c.kind == Personal {
+		s.mu.Unlock()
+		return Answer{}, unknownConversation(where)
+	}
+	places := []*conversation{c}
+	if c.kind == Channel {
+		places = b.channels()
+	}
+	for _, place := range places {
+		place.members = slices.DeleteFunc(slices.Clone(place.members), func(id string) bool { return id == o.ID })
+		if what == "membersAdded" {
+			place.members = append(place.members, o.ID)
+		}
+	}
+	a := b.memberUpdate(o.User, c, what, o.ID)
+	s.mu.Unlock()
+	return s.Send(ctx, a)
+}
+
+// Block keeps the bot out of the user's chat; Unblock lets it in again. Teams
+// tells bots of neither.
+func (o Someone) Block() { o.block(true) }
+
+// Unblock is the end of Block.
+func (o Someone) Unblock() { o.block(false) }
+
+func (o Someone) block(blocked bool) {
+	o.server.mu.Lock()
+	defer o.server.mu.Unlock()
+	o.server.bot.chats[o.ID].blocked = blocked
+}
+
+// Delete takes a message away, as its author or an owner of the team can.
+// Teams does not tell bots.
+func (s *Server) Delete(m Message) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e := s.posted[key(m.Conversation, m.MessageID)]; e != nil && !e.Deleted {
+		s.remove(e)
+	}
+}
+
+func unknownConversation(id string) error {
+	return fmt.Errorf("there is no conversation %q for this", id)
+}
+
+// Send sends an activity to the bot as it is, with a token like Microsoft's
+// where the bot wants tokens.
+func (s *Server) Send(ctx context.Context, activity any) (Answer, error) {
+	s.mu.Lock()
+	signed := s.bot.Signed
+	s.mu.Unlock()
+	authorization := ""
+	if signed {
+		authorization = "Bearer " + s.Sign(s.Claims())
+	}
+	return s.SendWith(ctx, activity, authorization)
+}
+
+// Repeat sends an activity again, as Microsoft does when an answer is late.
+func (s *Server) Repeat(ctx context.Context, a Answer) (Answer, error) {
+	return s.Send(ctx, a.Activity)
+}
+
+// SendWith is Send with a header Authorization of any kind; "": without.
+func (s *Server) SendWith(ctx context.Context, activity any, authorization string) (Answer, error) {
+	s.mu.Lock()
+	endpoint, client := s.bot.Endpoint, s.bot.Client
+	s.mu.Unlock()
+	if endpoint == "" {
+		return Answer{}, ErrNobody
+	}
+	body, err := json.Marshal(activity)
+	if err != nil {
+		return Answer{}, err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, bytes.NewReader(body))
+	if err != nil {
+		return Answer{}, err
+	}
+	request.Header.Set("Content-Type", "application/json; charset=utf-8")
+	if authorization != "" {
+		request.Header.Set("Authorization", authorization)
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return Answer{Activity: body}, fmt.Errorf("the bot did not answer: %w", err)
+	}
+	defer response.Body.Close()
+	answer := Answer{Status: response.StatusCode, Activity: body}
+	if answer.Body, err = io.ReadAll(io.LimitReader(response.Body, maxAnswer)); err != nil {
+		return answer, fmt.Errorf("the bot's answer broke off: %w", err)
+	}
+	return answer, nil
+}
