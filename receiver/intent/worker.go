@@ -60,6 +60,10 @@ type Options struct {
 	// Actions are those of a source in the configuration as it is now; nil
 	// when there are none.
 	Actions func(source string) Actions
+	// Settled is told what became of an intent, or why it is not done yet, in
+	// the transaction that stores it; like that, it may run more than once.
+	// What it returns is called after the commit. nil: nobody is told.
+	Settled func(tx store.Tx, i store.Intent, now time.Time) (after func(), err error)
 }
 
 // Worker carries out intents. It is made by New and works in Run.
@@ -274,7 +278,7 @@ func (w *Worker) record(ctx context.Context, i store.Intent, o outcome) error {
 	defer cancel()
 	now, release := w.Clock.Hold()
 	defer release()
-	known := o.reason == i.Reason
+	was := i
 	i.Reason = o.reason
 	if o.kind != absent {
 		i.Attempts++
@@ -293,9 +297,22 @@ func (w *Worker) record(ctx context.Context, i store.Intent, o outcome) error {
 			i.NotBefore = now.Add(o.wait) // the system knows better than we do
 		}
 	}
-	err := w.Store.Update(ctx, func(tx store.Tx) error { return tx.SaveIntent(&i) })
+	var after func()
+	err := w.Store.Update(ctx, func(tx store.Tx) (err error) {
+		after = nil
+		if err := tx.SaveIntent(&i); err != nil {
+			return err
+		}
+		if w.Settled != nil && (i.State != was.State || i.Reason != was.Reason) {
+			after, err = w.Settled(tx, i, now)
+		}
+		return err
+	})
 	if err != nil {
 		return err
+	}
+	if after != nil {
+		after()
 	}
 	if o.kind != absent {
 		w.total.WithLabelValues(i.Source, i.Verb, o.kind).Inc()
@@ -305,7 +322,7 @@ func (w *Worker) record(ctx context.Context, i store.Intent, o outcome) error {
 	case done:
 		log.Info("Done in the system that the alert came from")
 	case absent:
-		if !known { // it stays the same until somebody changes the configuration
+		if i.Reason != was.Reason { // it stays the same until somebody changes the configuration
 			log.Warn("An action is gone from the configuration; what is wanted waits for it", "reason", i.Reason)
 		}
 	case failed:

@@ -73,6 +73,7 @@ type desk struct {
 	actions  map[string]Actions
 	stop     context.CancelFunc
 	ahead    time.Duration // of the wall clock
+	settled  func(store.Tx, store.Intent, time.Time) (func(), error)
 	log      bytes.Buffer  // read it when the worker is at rest
 	stopped  chan struct{}
 }
@@ -109,6 +110,12 @@ func (d *desk) start() {
 			d.mu.Lock()
 			defer d.mu.Unlock()
 			return d.actions[source]
+		},
+		Settled: func(tx store.Tx, i store.Intent, now time.Time) (func(), error) {
+			if d.settled == nil {
+				return nil, nil
+			}
+			return d.settled(tx, i, now)
 		},
 	})
 	require.NoError(d, err)
