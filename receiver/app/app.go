@@ -86,7 +86,7 @@ func New(o Options) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	relay, err := c.Engine()
+	relay, err := c.Engine(nil)
 	if err != nil {
 		return nil, err
 	}
@@ -207,7 +207,7 @@ func (a *App) tryReload(ctx context.Context) error {
 	if c.Storage.SQLite != a.database {
 		return errors.New("storage.url has changed; restart teamsrelay to move to another store")
 	}
-	relay, err := c.Engine()
+	relay, err := c.Engine(nil)
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,7 @@ destinations: [{name: ops, workflow: {url: "http://127.0.0.1:1/workflow/ops"}}]
 route: {destinations: [ops]}
 `), config.Env{})
 	require.False(t, problems.Failed(), problems)
-	relay, err := c.Engine()
+	relay, err := c.Engine(nil)
 	require.NoError(t, err)
 	db, err := sqlite.Open(filepath.Join(t.TempDir(), "relay.db"), sqlite.Options{})
 	require.NoError(t, err)

@@ -44,6 +44,11 @@ type Config struct {
 	// AdminToken is asked of those who change something and do not come over
 	// loopback; "": nobody else may.
 	AdminToken Secret
+	// Subscriptions are those of the file; more are kept in the store.
+	Subscriptions []Subscription
+	// Microsoft is the bot, if it is Configured. It is no pointer: %s would
+	// show the secrets behind one.
+	Microsoft Microsoft
 }
 
 // Storage is where state is kept.
@@ -55,7 +60,8 @@ type Storage struct {
 	Retention time.Duration
 }
 
-// Destination is a name for an address. So far each leads to one webhook.
+// Destination is a name for an address: a webhook, or a conversation of the
+// bot's.
 type Destination struct {
 	Name string
 	// URL is the Workflows webhook. ProxyURL may hold a password.
@@ -63,6 +69,11 @@ type Destination struct {
 	TLS           promconfig.TLSConfig
 	Timeout       time.Duration // of one attempt; 0: the sender's default
 	StrictHosts   bool
+	// Channel or Chat is where the bot posts, if it is the bot that does.
+	Channel Channel
+	Chat    string // the conversation's id
+	// Actions says who may do something to what the bot shows there.
+	Actions Actions
 	// Pace is how much Teams takes from us there; all windows hold at once.
 	Pace []deliver.Window
 	// MaxAge is how old a change may become before it is given up.

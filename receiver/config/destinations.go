@@ -20,7 +20,7 @@ var ingestPath = regexp.MustCompile(`^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$`)
 // ownPaths are the beginnings of paths that are ours already (design §6).
 var ownPaths = []string{"alertmanager", "api", "events", "metrics", "debug", "-", "destinations", "deliveries", "dead-letters"}
 
-func (d *document) destinations(sections []destinationSection, paths map[string]string) []Destination {
+func (d *document) destinations(sections []destinationSection, paths map[string]string, bot Microsoft) []Destination {
 	if len(sections) == 0 && !d.Faulty("destinations") {
 		d.Wrong("destinations", "there is no destination", "add one under destinations: with a name and workflow: {url_file: FILE}")
 	}
@@ -29,10 +29,23 @@ func (d *document) destinations(sections []destinationSection, paths map[string]
 	for i := range sections {
 		s, at := &sections[i], fmt.Sprintf("destinations[%d]", i)
 		d.name(s.Name, at, "destination", "which routes and people call it by", seen)
-		made[i] = d.destination(s, at)
+		made[i] = d.destination(s, at, bot)
 		made[i].Paths = d.paths(s.Paths, at, "the destination "+yamlfile.Quote(s.Name), paths)
+		d.agree(made[:i], &made[i], at)
 	}
 	return made
+}
+
+// agree checks that all destinations of one conversation say the same about who
+// may act: they share one card there.
+func (d *document) agree(before []Destination, made *Destination, at string) {
+	for i := range before {
+		other := &before[i]
+		if c := made.Conversation(); c != "" && c == other.Conversation() && !other.Actions.same(made.Actions) && !d.Faulty(at+".actions") {
+			d.Wrong(at, "the destinations "+yamlfile.Quote(other.Name)+" and "+yamlfile.Quote(made.Name)+" are one conversation with one card, and differ in actions", "say the same in both")
+			return
+		}
+	}
 }
 
 // name checks the name of one of several things; seen holds those before.
@@ -50,7 +63,7 @@ func (d *document) name(name, at, thing, use string, seen map[string]bool) {
 	seen[name] = true
 }
 
-func (d *document) destination(s *destinationSection, at string) Destination {
+func (d *document) destination(s *destinationSection, at string, bot Microsoft) Destination {
 	made := Destination{
 		Name:   s.Name,
 		Pace:   d.pace(s.Pace, at+".pace"),
@@ -59,14 +72,56 @@ func (d *document) destination(s *destinationSection, at string) Destination {
 	if len(s.GroupBy) > 0 && !slices.Equal(s.GroupBy, []string{"..."}) && !d.Faulty(at+".group_by") {
 		d.Wrong(at+".group_by", "a destination cannot group by labels", "write group_by: ['...'] for a card of each alert that is sent straight to it, or leave it out and take them as they come")
 	}
-	if s.Workflow == nil {
-		if !d.Faulty(at+".workflow") && !d.reachedLater(at) {
-			d.Wrong(at, "the destination "+yamlfile.Quote(s.Name)+" leads nowhere", "add workflow: {url_file: FILE} with the webhook's URL in the file")
-		}
-		return made
+	way := d.way(s, at)
+	if len(made.Pace) == 0 && way != "channel" && way != "chat" {
+		made.Pace = deliver.DefaultPace
 	}
-	at += ".workflow"
-	w := s.Workflow
+	if way == "workflow" && s.Workflow != nil {
+		d.workflow(s.Workflow, at+".workflow", &made)
+	}
+	if way == "channel" || way == "chat" {
+		if !bot.Configured() && !d.Faulty("microsoft") {
+			d.Wrong(at+"."+way, "the bot is to post to this "+way+", and nothing says who the bot is", "add microsoft: {tenant_id: …, app_id: …, client_secret_file: …}; sample-configs/bot/README.md goes through it")
+		}
+		made.Channel, made.Chat = d.conversation(s, at, bot.InsecureLocal)
+		made.Actions = d.actors(s.Actions, at+".actions")
+	} else if d.Has(at+".actions") && !d.Faulty(at+".actions") {
+		d.Wrong(at+".actions", "only the bot's cards have buttons, and no bot posts to this destination", "remove it, or write channel: or chat: in place of workflow:")
+	}
+	return made
+}
+
+// ways are the keys that say how a destination is reached.
+var ways = []string{"workflow", "channel", "chat", "users", "group"}
+
+// way is the key that says how a destination is reached, of which there must
+// be one; "" if there is none.
+func (d *document) way(s *destinationSection, at string) string {
+	var there []string
+	faulty := false
+	for _, key := range ways {
+		if d.Has(at + "." + key) {
+			there = append(there, key)
+		}
+		faulty = faulty || d.Faulty(at+"."+key)
+	}
+	switch {
+	case faulty: // one of them was meant
+	case len(there) == 0:
+		d.Wrong(at, "the destination "+yamlfile.Quote(s.Name)+" leads nowhere", "add workflow: {url_file: FILE} with the webhook's URL in the file, or channel: {team_id: …, channel_id: …} for the bot")
+	case len(there) > 1:
+		d.Wrong(at+"."+there[1], "the destination "+yamlfile.Quote(s.Name)+" has both "+strings.Join(there, " and "), "keep one of them; make two destinations of it if both are to be told")
+	case s.Workflow == nil && s.Channel == nil && s.Chat == nil: // workflow: ~
+		d.Wrong(at+"."+there[0], there[0]+" is empty", "write what it needs, such as workflow: {url_file: FILE} or channel: {team_id: …, channel_id: …}")
+	}
+	if len(there) == 0 {
+		return ""
+	}
+	return there[0]
+}
+
+// workflow checks the webhook of a destination.
+func (d *document) workflow(w *workflowSection, at string, made *Destination) {
 	url, urlOK := d.secret(w.URL, w.URLFile, at+".url")
 	made.URL = url
 	made.ProxyURL = w.ProxyURL
@@ -88,13 +143,6 @@ func (d *document) destination(s *destinationSection, at string) Destination {
 			d.Wrong(place, yamlfile.OneLine(p.What), p.Hint)
 		}
 	}
-	return made
-}
-
-// reachedLater says whether a destination is reached in a way that has been
-// reported as not available yet.
-func (d *document) reachedLater(at string) bool {
-	return slices.ContainsFunc([]string{"channel", "chat", "users", "group"}, func(key string) bool { return d.Has(at + "." + key) })
 }
 
 func (d *document) pace(texts []string, at string) []deliver.Window {
@@ -108,9 +156,6 @@ func (d *document) pace(texts []string, at string) []deliver.Window {
 			continue
 		}
 		windows = append(windows, window...)
-	}
-	if len(windows) == 0 {
-		return deliver.DefaultPace
 	}
 	return windows
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/teamsrelay/teamsrelay/receiver/card"
@@ -11,26 +12,25 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/teams/workflow"
 )
 
+// Bot is how the receiver sends as a bot: it makes the address of a
+// conversation, by Microsoft's id of it. What the file says of the destination
+// comes on top.
+type Bot func(conversation string) deliver.Address
+
 // Engine puts together what the engine works with: routes, cards, and a sender
-// for every destination.
-func (c *Config) Engine() (engine.Config, error) {
+// for every destination. A nil bot is for who cannot be called by Teams, as the
+// Telegraf plugin: then a channel or chat among the destinations is an error.
+func (c *Config) Engine(bot Bot) (engine.Config, error) {
 	out := engine.Config{
 		Routes: c.Tree, Cards: c.Cards,
 		Rules: c.Rules, ResolveTimeout: c.ResolveTimeout, Retention: c.Storage.Retention,
 	}
 	for _, d := range c.Destinations {
-		sender, err := workflow.New(d.Workflow())
+		address, err := d.address(bot)
 		if err != nil {
 			return engine.Config{}, fmt.Errorf("destination %q: %w", d.Name, err)
 		}
-		out.Destinations = append(out.Destinations, engine.Destination{
-			Name: d.Name,
-			Addresses: []deliver.Address{{
-				ID: workflow.AddressID(d.URL.Reveal()), Destination: d.Name,
-				Pace: d.Pace, Limit: card.WorkflowLimit, MaxAge: d.MaxAge, Timeout: d.Timeout,
-				Send: sender.Send,
-			}},
-		})
+		out.Destinations = append(out.Destinations, engine.Destination{Name: d.Name, Addresses: []deliver.Address{address}})
 	}
 	for _, i := range c.InfluxDB {
 		source, err := influxdb.New(i.Connection())
@@ -53,6 +53,30 @@ func (c *Config) Engine() (engine.Config, error) {
 		out.Alertmanagers = append(out.Alertmanagers, engine.Alertmanager{URL: a.URL(), Known: a.Known})
 	}
 	return out, nil
+}
+
+// address is where a destination leads.
+func (d Destination) address(bot Bot) (deliver.Address, error) {
+	if conversation := d.Conversation(); conversation != "" {
+		if bot == nil {
+			return deliver.Address{}, errors.New("channels and chats need the receiver, because Teams has to reach it: run teamsrelay serve with this file, and hand it the alerts with relay_url")
+		}
+		a := bot(conversation)
+		a.Destination, a.MaxAge, a.ReadOnly = d.Name, d.MaxAge, d.Actions.Nobody()
+		if len(d.Pace) > 0 {
+			a.Pace = d.Pace
+		}
+		return a, nil
+	}
+	sender, err := workflow.New(d.Workflow())
+	if err != nil {
+		return deliver.Address{}, err
+	}
+	return deliver.Address{
+		ID: workflow.AddressID(d.URL.Reveal()), Destination: d.Name,
+		Pace: d.Pace, Limit: card.WorkflowLimit, MaxAge: d.MaxAge, Timeout: d.Timeout,
+		Send: sender.Send,
+	}, nil
 }
 
 // PathDestination finds the destination that has a path among its paths; ""

@@ -164,9 +164,12 @@ func (c *Config) PathEvent(path string) string {
 	return ""
 }
 
-// Public says whether anybody may come to the public listener: an event source
-// that asks for credentials.
+// Public says whether anybody may come to the public listener: Teams, because
+// there is a bot, or an event source that asks for credentials.
 func (c *Config) Public() bool {
+	if c.Microsoft.Configured() {
+		return true
+	}
 	for _, e := range c.Events {
 		if e.Source.Authenticated() {
 			return true

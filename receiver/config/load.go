@@ -102,7 +102,7 @@ func Parse(name string, data []byte, env Env) (*Config, Problems) {
 func parse(name string, data []byte, env Env) (*Config, *document) {
 	d := &document{
 		Document: yamlfile.New(name, yamlfile.Words{
-			Later: later, Elsewhere: elsewhere, Start: "start from sample-configs/quickstart.yml", Lookup: env.Lookup,
+			Later: later, Elsewhere: elsewhere, Instead: instead, Start: "start from sample-configs/quickstart.yml", Lookup: env.Lookup,
 		}),
 		dir: filepath.Dir(name),
 	}
@@ -118,9 +118,12 @@ func parse(name string, data []byte, env Env) (*Config, *document) {
 // config checks what the file says and makes values of it.
 func (d *document) config(f *file) *Config {
 	paths := make(map[string]string) // extra ingest paths and whose they are
+	bot := d.microsoft(&f.Microsoft)
 	c := &Config{
 		Storage:        d.storage(&f.Storage),
-		Destinations:   d.destinations(f.Destinations, paths),
+		Microsoft:      bot,
+		Destinations:   d.destinations(f.Destinations, paths, bot),
+		Subscriptions:  d.subscriptions(f.Subscriptions, f.Destinations),
 		ResolveTimeout: d.positive(f.ResolveTimeout, DefaultResolveTimeout, "resolve_timeout"),
 	}
 	c.AdminToken, _ = d.secret(f.AdminToken, f.AdminTokenFile, "admin_token")

@@ -25,7 +25,7 @@ func TestRulesAndDatabasesComeOut(t *testing.T) {
 	require.Equal(t, 10*time.Second, dc.Timeout)
 	require.Equal(t, "let-me-in", made.InfluxDB[1].Connection().Password)
 
-	parts, err := made.Engine()
+	parts, err := made.Engine(nil)
 	require.NoError(t, err)
 	require.Len(t, parts.Sources, 2)
 	require.Same(t, made.Rules, parts.Rules)

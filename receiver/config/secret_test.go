@@ -20,23 +20,27 @@ func TestSecretsAreNeverShown(t *testing.T) {
 	require.Empty(t, problems)
 	made.Tree, made.Cards, made.Rules = nil, nil, nil // no secrets, and not for printing
 
-	var shown bytes.Buffer
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
-		fmt.Fprintf(&shown, verb+"\n", made.Destinations)
-		fmt.Fprintf(&shown, verb+"\n", made.InfluxDB)
-		fmt.Fprintf(&shown, verb+"\n", made.AdminToken)
-		fmt.Fprintf(&shown, verb+"\n", *made)
-	}
-	for _, handler := range []slog.Handler{slog.NewTextHandler(&shown, nil), slog.NewJSONHandler(&shown, nil)} {
-		slog.New(handler).Info("loaded", "config", made, "token", made.AdminToken, "url", made.Destinations[0].URL)
-	}
-	require.NoError(t, json.NewEncoder(&shown).Encode(made))
-	require.NoError(t, yaml.NewEncoder(&shown).Encode(made))
-	_, _ = fmt.Fprintln(&shown, fmt.Errorf("token %v", made.AdminToken))
-
+	shown := printed(t, made, made.Destinations, made.InfluxDB, made.AdminToken, *made, made.Destinations[0].URL, fmt.Errorf("token %v", made.AdminToken))
 	for _, secret := range []string{"topsecret", "let-me-in", fmt.Sprintf("%x", "let-me-in")} {
-		require.NotContains(t, shown.String(), secret)
+		require.NotContains(t, shown, secret)
 	}
-	require.Contains(t, shown.String(), "<secret>")
+	require.Contains(t, shown, "<secret>")
 	require.Equal(t, opsURL, made.Destinations[0].URL.Reveal())
+}
+
+// printed is what somebody sees of values, whatever they do with them.
+func printed(t *testing.T, values ...any) string {
+	t.Helper()
+	var shown bytes.Buffer
+	for _, value := range values {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+			fmt.Fprintf(&shown, verb+"\n", value)
+		}
+		for _, handler := range []slog.Handler{slog.NewTextHandler(&shown, nil), slog.NewJSONHandler(&shown, nil)} {
+			slog.New(handler).Info("loaded", "value", value)
+		}
+		require.NoError(t, json.NewEncoder(&shown).Encode(value))
+		require.NoError(t, yaml.NewEncoder(&shown).Encode(value))
+	}
+	return shown.String()
 }

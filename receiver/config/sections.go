@@ -8,6 +8,8 @@ import (
 
 	"github.com/teamsrelay/teamsrelay/receiver/ingest/events"
 	"github.com/teamsrelay/teamsrelay/receiver/route"
+	"github.com/teamsrelay/teamsrelay/receiver/teams/auth"
+	"github.com/teamsrelay/teamsrelay/receiver/yamlfile"
 )
 
 // file is the configuration file as it is written.
@@ -23,6 +25,8 @@ type file struct {
 	Events         []eventSection        `yaml:"events"`
 	ResolveTimeout *time.Duration        `yaml:"resolve_timeout"`
 	Alertmanagers  []alertmanagerSection `yaml:"alertmanagers"`
+	Subscriptions  []subscriptionSection `yaml:"subscriptions"`
+	Microsoft      microsoftSection      `yaml:"microsoft"`
 	AdminToken     Secret                `yaml:"admin_token"`
 	AdminTokenFile string                `yaml:"admin_token_file"`
 }
@@ -90,13 +94,48 @@ type storageSection struct {
 }
 
 type destinationSection struct {
-	Name     string           `yaml:"name"`
-	Workflow *workflowSection `yaml:"workflow"`
-	Pace     []string         `yaml:"pace"`
-	MaxAge   *time.Duration   `yaml:"max_age"`
-	Paths    []string         `yaml:"paths"`
-	Card     string           `yaml:"card"`
-	GroupBy  []string         `yaml:"group_by"`
+	Name     string              `yaml:"name"`
+	Workflow *workflowSection    `yaml:"workflow"`
+	Channel  *channelSection     `yaml:"channel"`
+	Chat     *chatSection        `yaml:"chat"`
+	Actions  yamlfile.WordOrList `yaml:"actions"`
+	Pace     []string            `yaml:"pace"`
+	MaxAge   *time.Duration      `yaml:"max_age"`
+	Paths    []string            `yaml:"paths"`
+	Card     string              `yaml:"card"`
+	GroupBy  []string            `yaml:"group_by"`
+}
+
+type channelSection struct {
+	TeamID    string `yaml:"team_id"`
+	ChannelID string `yaml:"channel_id"`
+}
+
+type chatSection struct {
+	ChatID string `yaml:"chat_id"`
+}
+
+type subscriptionSection struct {
+	Destination string   `yaml:"destination"`
+	Matchers    []string `yaml:"matchers"`
+}
+
+type microsoftSection struct {
+	TenantID                string         `yaml:"tenant_id"`
+	AppID                   string         `yaml:"app_id"`
+	ClientSecret            Secret         `yaml:"client_secret"`
+	ClientSecretFile        string         `yaml:"client_secret_file"`
+	CertificateFile         string         `yaml:"certificate_file"`
+	CertificatePassword     Secret         `yaml:"certificate_password"`
+	CertificatePasswordFile string         `yaml:"certificate_password_file"`
+	ManagedIdentity         bool           `yaml:"managed_identity"`
+	TeamsAppID              string         `yaml:"teams_app_id"`
+	TeamsCatalogID          string         `yaml:"teams_catalog_id"`
+	AppName                 string         `yaml:"app_name"`
+	AllowedTenants          []string       `yaml:"allowed_tenants"`
+	Cloud                   string         `yaml:"cloud"`
+	Endpoints               auth.Endpoints `yaml:"endpoints"`
+	InsecureLocal           bool           `yaml:"insecure_local"`
 }
 
 type workflowSection struct {
@@ -111,9 +150,8 @@ type workflowSection struct {
 // later are keys that the design has and this version does not carry out.
 // Accepting them would promise something; an empty list promises nothing.
 var later = map[reflect.Type][]string{
-	reflect.TypeFor[file]():               {"subscriptions", "microsoft"},
 	reflect.TypeFor[storageSection]():     {"encryption_key_file"},
-	reflect.TypeFor[destinationSection](): {"channel", "chat", "users", "group", "actions", "fallback"},
+	reflect.TypeFor[destinationSection](): {"users", "group", "fallback"},
 	reflect.TypeFor[route.Route]():        {"escalate"},
 }
 
@@ -121,13 +159,30 @@ var later = map[reflect.Type][]string{
 var elsewhere = map[reflect.Type]map[string]string{
 	reflect.TypeFor[file](): {
 		"receivers": "destinations", "templates": "template_files", "mute_time_intervals": "time_intervals",
-		"routes": "route", "database": "storage",
+		"routes": "route", "database": "storage", "bot": "microsoft", "azure": "microsoft", "teams": "microsoft",
 	},
-	reflect.TypeFor[storageSection]():     {"path": "url: sqlite:FILE"},
-	reflect.TypeFor[destinationSection](): {"url": "workflow: {url: …}", "url_file": "workflow: {url_file: …}", "webhook_url": "workflow: {url: …}"},
-	reflect.TypeFor[workflowSection]():    {"webhook_url": "url", "webhook_url_file": "url_file"},
+	reflect.TypeFor[storageSection](): {"path": "url: sqlite:FILE"},
+	reflect.TypeFor[destinationSection](): {
+		"url": "workflow: {url: …}", "url_file": "workflow: {url_file: …}", "webhook_url": "workflow: {url: …}",
+		"channel_id": "channel: {team_id: …, channel_id: …}", "team_id": "channel: {team_id: …, channel_id: …}",
+		"chat_id": "chat: {chat_id: …}", "permissions": "actions",
+	},
+	reflect.TypeFor[workflowSection](): {"webhook_url": "url", "webhook_url_file": "url_file"},
+	reflect.TypeFor[channelSection]():  {"id": "channel_id", "group_id": "team_id"},
+	reflect.TypeFor[chatSection]():     {"id": "chat_id", "conversation_id": "chat_id"},
+	reflect.TypeFor[microsoftSection](): {
+		"client_id": "app_id", "bot_id": "app_id", "secret": "client_secret", "password": "client_secret",
+		"app_password": "client_secret", "certificate": "certificate_file", "manifest_id": "teams_app_id",
+		"service_url": "endpoints: {service_url: …}", "issuer": "endpoints: {bot_issuer: …}",
+	},
 	reflect.TypeFor[route.Route](): {
 		"receiver": "destinations", "destination": "destinations", "template": "card",
 		"send_resolved": "resolve: loud or quiet",
 	},
+}
+
+// instead says what to write for a link that was pasted where a mapping belongs.
+var instead = map[reflect.Type]func(text string) string{
+	reflect.TypeFor[channelSection](): linkInstead,
+	reflect.TypeFor[chatSection]():    linkInstead,
 }

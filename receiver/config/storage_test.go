@@ -65,7 +65,7 @@ route: {destinations: [ops], card: broken}
 func TestEngine(t *testing.T) {
 	made, problems := config.Load("testdata/full-good.yml", env())
 	require.Empty(t, problems)
-	out, err := made.Engine()
+	out, err := made.Engine(nil)
 	require.NoError(t, err)
 	require.Equal(t, made.Tree, out.Routes)
 	require.Equal(t, made.Cards, out.Cards)

@@ -75,7 +75,7 @@ events:
       resolve: {url: "http://127.0.0.1:9/issue/{{ .Labels.ticket }}/transitions"}
 `), config.Env{})
 	require.False(t, problems.Failed(), "%v", problems)
-	relay, err := c.Engine()
+	relay, err := c.Engine(nil)
 	require.NoError(t, err)
 	s := &site{t: t, store: &brittle{Store: db}, registry: prometheus.NewRegistry()}
 	s.engine, err = engine.New(engine.Options{Store: s.store, Logger: slog.New(slog.DiscardHandler), Registerer: s.registry}, relay)

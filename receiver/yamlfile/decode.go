@@ -52,8 +52,12 @@ func (d *Document) decode(node *yaml.Node, v reflect.Value, at string, depth int
 		d.unmarshal(u, node, at, depth)
 		return
 	}
-	if v.Type() == reflect.TypeFor[time.Duration]() {
+	switch v.Type() {
+	case reflect.TypeFor[time.Duration]():
 		d.duration(node, v, at)
+		return
+	case reflect.TypeFor[WordOrList]():
+		d.wordOrList(node, v, at, depth)
 		return
 	}
 	switch v.Kind() {
@@ -164,6 +168,23 @@ func (d *Document) duration(node *yaml.Node, v reflect.Value, at string) {
 	v.SetInt(int64(parsed))
 }
 
+// WordOrList is a value that is one word or a list: members, or
+// [alice@contoso.com, bob@contoso.com].
+type WordOrList struct {
+	Word string
+	List []string // nil if it is a word; empty if it is a list of nothing
+}
+
+func (d *Document) wordOrList(node *yaml.Node, v reflect.Value, at string, depth int) {
+	if node.Kind == yaml.SequenceNode {
+		d.list(node, v.FieldByName("List"), at, depth)
+		return
+	}
+	if text, ok := d.text(node, at, "a word or a list"); ok {
+		v.FieldByName("Word").SetString(text)
+	}
+}
+
 func (d *Document) list(node *yaml.Node, v reflect.Value, at string, depth int) {
 	if node.Kind != yaml.SequenceNode {
 		d.Broken(at, "this must be a list and is "+kind(node), "put it into [ ], or each item on a line of its own after a -")
@@ -195,6 +216,12 @@ func (d *Document) mapping(node *yaml.Node, v reflect.Value, at string, depth in
 
 // structure decodes names that we choose.
 func (d *Document) structure(node *yaml.Node, v reflect.Value, at string, depth int) {
+	if instead := d.words.Instead[v.Type()]; instead != nil && node.Kind == yaml.ScalarNode {
+		if do := instead(node.Value); do != "" {
+			d.Broken(at, "this must be a mapping and is text", do)
+			return
+		}
+	}
 	entries, ok := d.entries(node, at, depth)
 	if !ok {
 		return

@@ -32,6 +32,9 @@ type Words struct {
 	Later map[reflect.Type][]string
 	// Elsewhere are keys that other programs have for what we call otherwise.
 	Elsewhere map[reflect.Type]map[string]string
+	// Instead says what to do about a text that stands where a mapping belongs,
+	// such as a link that was pasted there; "": it has nothing to say.
+	Instead map[reflect.Type]func(text string) (do string)
 	// Start says what to start from when the file is empty.
 	Start string
 	// Lookup finds the variable of the environment that ${NAME} stands for;

@@ -13,11 +13,12 @@ import (
 )
 
 type item struct {
-	Name  string            `yaml:"name"`
-	Wait  time.Duration     `yaml:"wait"`
-	Limit *int              `yaml:"limit"`
-	On    bool              `yaml:"on"`
-	Tags  map[string]string `yaml:"tags"`
+	Name  string              `yaml:"name"`
+	Wait  time.Duration       `yaml:"wait"`
+	Limit *int                `yaml:"limit"`
+	On    bool                `yaml:"on"`
+	Tags  map[string]string   `yaml:"tags"`
+	Who   yamlfile.WordOrList `yaml:"who"`
 }
 
 type file struct {
@@ -54,7 +55,7 @@ items:
 	require.True(t, ok)
 	require.Empty(t, d.Problems)
 	limit := 1000
-	first := item{"value of KNOWN and $HOME", 90 * time.Minute, &limit, true, map[string]string{"a": "1", "b": "two"}}
+	first := item{"value of KNOWN and $HOME", 90 * time.Minute, &limit, true, map[string]string{"a": "1", "b": "two"}, yamlfile.WordOrList{}}
 	require.Equal(t, first, f.Items[0])
 	require.Equal(t, "second", f.Items[1].Name)
 	require.Equal(t, first.Wait, f.Items[1].Wait, "what is merged is there")
@@ -205,4 +206,48 @@ func FuzzDecode(f *testing.F) {
 			require.False(t, strings.ContainsAny(p.String(), "\n\r"), "%q", p.String())
 		}
 	})
+}
+
+func TestAWordOrAList(t *testing.T) {
+	for _, test := range []struct {
+		name, text string
+		want       yamlfile.WordOrList
+		problem    string
+	}{
+		{name: "a word", text: "all", want: yamlfile.WordOrList{Word: "all"}},
+		{name: "a word of the environment", text: "'${KNOWN}'", want: yamlfile.WordOrList{Word: "value of KNOWN"}},
+		{name: "a list", text: "[a, b]", want: yamlfile.WordOrList{List: []string{"a", "b"}}},
+		{name: "a list of nothing is told from no list", text: "[]", want: yamlfile.WordOrList{List: []string{}}},
+		{name: "nothing", text: "~", want: yamlfile.WordOrList{}},
+		{name: "a mapping", text: "{a: b}", problem: "f.yml:1: error: this must be a word or a list and is a mapping"},
+		{name: "a list of lists", text: "[[a]]", want: yamlfile.WordOrList{List: []string{""}}, problem: "f.yml:1: error: this must be text and is a list"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f, d, _ := read("items: [{who: "+test.text+"}]", words)
+			require.Equal(t, test.want, f.Items[0].Who)
+			if test.problem == "" {
+				require.Empty(t, d.Problems)
+				return
+			}
+			require.Len(t, d.Problems, 1)
+			require.Contains(t, d.Problems[0].String(), test.problem)
+		})
+	}
+}
+
+func TestTextInPlaceOfAMappingIsExplained(t *testing.T) {
+	hints := words
+	hints.Instead = map[reflect.Type]func(string) string{
+		reflect.TypeFor[item](): func(text string) string {
+			if name, ok := strings.CutPrefix(text, "name is "); ok {
+				return "write {name: " + name + "}"
+			}
+			return ""
+		},
+	}
+	_, d, _ := read("items: [name is bob, bob]", hints)
+	require.Len(t, d.Problems, 2)
+	require.Equal(t, "f.yml:1: error: this must be a mapping and is text; write {name: bob}", d.Problems[0].String())
+	require.Contains(t, d.Problems[1].String(), "write key: value", "what has no hint is explained as everywhere")
+	require.True(t, d.Unread("items[0]"))
 }

@@ -165,7 +165,7 @@ func (t *Teams) embed(p *problems, c *relayconfig.Config, named string) mode {
 	if p.err() != nil {
 		return nil
 	}
-	made, err := c.Engine()
+	made, err := c.Engine(nil)
 	if err != nil {
 		p.errs = append(p.errs, err)
 		return nil
