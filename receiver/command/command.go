@@ -58,6 +58,15 @@ type Command struct {
 	Activity string
 }
 
+// Creation is an alert that somebody makes by hand.
+type Creation struct {
+	Title, Description string
+	By                 group.Person
+	From               string // where, as in Command
+	// Address is that of the conversation, which gets the alert.
+	Address string
+}
+
 // Result is what became of a command.
 type Result struct {
 	// Group is the episode as it is now; zero for a command about none.

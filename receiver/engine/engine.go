@@ -11,6 +11,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -28,6 +29,7 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/route"
 	"github.com/teamsrelay/teamsrelay/receiver/ruler"
 	"github.com/teamsrelay/teamsrelay/receiver/rules"
+	"github.com/teamsrelay/teamsrelay/receiver/silence"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
 )
 
@@ -59,6 +61,11 @@ type Config struct {
 	Rules *rules.Set
 	// Sources are what the polled ones of them query.
 	Sources []*influxdb.Source
+	// Subscriptions are those of the file; others are in the store.
+	Subscriptions []route.Subscription
+	// Conversation is the address of a conversation that the bot is in and the
+	// file does not name; nil: there is no bot.
+	Conversation func(address string) (Destination, bool)
 	// Actions are what can be done in the systems that events come from, by
 	// the source's name.
 	Actions map[string]intent.Actions
@@ -78,20 +85,26 @@ type Destination struct {
 
 // Engine is the running whole. It is made by New and works in Run.
 type Engine struct {
-	store   store.Store
-	log     *slog.Logger
-	clock   *clock.Clock
-	deliver *deliver.Deliverer
-	ruler   *ruler.Ruler
-	intents *intent.Worker
-	timers  alarm
-	metrics metrics
-	queries *influxdb.Metrics
+	store    store.Store
+	log      *slog.Logger
+	location *time.Location // where the readers of the cards are
+	clock    *clock.Clock
+	deliver  *deliver.Deliverer
+	ruler    *ruler.Ruler
+	intents  *intent.Worker
+	silencer *silence.Worker
+	keys     keys
+	timers   alarm
+	metrics  metrics
+	queries  *influxdb.Metrics
 
-	reload  sync.Mutex    // one Reload at a time
-	moved   chan struct{} // destinations may have moved to other addresses
-	polls   chan struct{} // other sources are to be polled
-	current atomic.Pointer[compiled]
+	reload sync.Mutex    // one Reload at a time
+	moved  chan struct{} // destinations may have moved to other addresses
+	polls  chan struct{} // other sources are to be polled
+	hushed chan struct{} // a silence was made or has ended
+	// compiled subscriptions of the store, by their number: they never change.
+	subscriptions sync.Map
+	current       atomic.Pointer[compiled]
 
 	// active are the posted alerts that fire. It is guarded by its own lock.
 	active *active
@@ -121,7 +134,8 @@ func New(o Options, c Config) (*Engine, error) {
 	auto := promauto.With(o.Registerer)
 	e := &Engine{
 		store: o.Store, log: o.Logger, moved: make(chan struct{}, 1), polls: make(chan struct{}, 1),
-		clock: clock.New(o.Now, o.Elapsed),
+		hushed: make(chan struct{}, 1),
+		clock:  clock.New(o.Now, o.Elapsed),
 		metrics: metrics{
 			received: auto.NewCounterVec(prometheus.CounterOpts{
 				Name: "teamsrelay_alerts_received_total", Help: "Alerts taken from sources, duplicates included.",
@@ -137,7 +151,10 @@ func New(o Options, c Config) (*Engine, error) {
 	}
 	e.current.Store(compile(c))
 	e.active = newActive(c.Routes.NewInhibitor())
-	var err error
+	err := e.readKeys(context.Background())
+	if err != nil {
+		return nil, fmt.Errorf("the keys that sign buttons: %w", err)
+	}
 	e.deliver, err = deliver.New(deliver.Options{
 		Store: o.Store, Logger: o.Logger, Metrics: o.Registerer, Now: e.clock.Now,
 		Holder: o.Holder, Location: o.Location,
@@ -148,12 +165,12 @@ func New(o Options, c Config) (*Engine, error) {
 			Digest: func(in card.DigestInput, limit card.Limit) card.Message {
 				return e.current.Load().Cards.Digest(in, limit)
 			},
+			Call: func(in card.Input, called int, limit card.Limit) card.Message {
+				return e.current.Load().Cards.Call(in, called, limit)
+			},
 			Minimal: card.Minimal,
 		},
-		Addresses: func(id string) (deliver.Address, bool) {
-			a, ok := e.current.Load().addresses[id]
-			return a, ok
-		},
+		Addresses: e.address,
 		Configured: func() []deliver.Address {
 			var all []deliver.Address
 			for _, d := range e.Destinations() {
@@ -177,6 +194,21 @@ func New(o Options, c Config) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	e.silencer, err = silence.New(silence.Options{
+		Store: o.Store, Logger: o.Logger, Registerer: o.Registerer, Clock: e.clock, Settled: e.settled,
+		Alertmanagers: func() []*silence.Alertmanager {
+			var all []*silence.Alertmanager
+			for _, a := range e.current.Load().Alertmanagers {
+				if a.Silences != nil {
+					all = append(all, a.Silences)
+				}
+			}
+			return all
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
 	e.intents, err = intent.New(intent.Options{
 		Store: o.Store, Logger: o.Logger, Registerer: o.Registerer, Clock: e.clock, Location: o.Location,
 		Actions: func(source string) intent.Actions { return e.current.Load().Actions[source] },
@@ -193,11 +225,12 @@ const (
 	sourceAPI          = "api"
 	sourceRules        = "rules"
 	sourceTest         = "test"
+	sourceHand         = "hand" // made by hand, with the bot's create
 )
 
 // Sources are the names of the sources that are always there: no other source
 // can have one of them.
-var Sources = []string{sourceAlertmanager, sourceAPI, sourceRules, sourceTest}
+var Sources = []string{sourceAlertmanager, sourceAPI, sourceRules, sourceTest, sourceHand}
 
 func compile(c Config) *compiled {
 	out := &compiled{Config: c, destinations: map[string][]deliver.Address{}, addresses: map[string]deliver.Address{}}
@@ -218,15 +251,16 @@ func compile(c Config) *compiled {
 func (e *Engine) Run(ctx context.Context) error {
 	e.move()
 	var work sync.WaitGroup
-	for _, part := range []func(context.Context){e.runTimers, e.runExpiry, e.runPrune, e.runReaddress, e.runReconcile, e.runPolls} {
+	for _, part := range []func(context.Context){e.runTimers, e.runExpiry, e.runPrune, e.runReaddress, e.runReconcile, e.runPolls, e.runHush} {
 		work.Go(func() { part(ctx) })
 	}
-	var ruled, intended error
+	var ruled, intended, silenced error
 	work.Go(func() { ruled = e.ruler.Run(ctx) })
 	work.Go(func() { intended = e.intents.Run(ctx) })
+	work.Go(func() { silenced = e.silencer.Run(ctx) })
 	err := e.deliver.Run(ctx)
 	work.Wait()
-	return errors.Join(err, ruled, intended)
+	return errors.Join(err, ruled, intended, silenced)
 }
 
 // Reload takes a new configuration. Episodes that are under way keep the

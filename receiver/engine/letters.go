@@ -2,11 +2,10 @@ package engine
 
 import (
 	"context"
-	"strconv"
 	"time"
 
 	"github.com/teamsrelay/teamsrelay/receiver/alert"
-	"github.com/teamsrelay/teamsrelay/receiver/ingest"
+	"github.com/teamsrelay/teamsrelay/receiver/group"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
 )
 
@@ -101,37 +100,31 @@ func (e *Engine) Test(ctx context.Context, destination string) (int64, error) {
 	if _, ok := c.destinations[destination]; !ok {
 		return 0, ErrUnknownDestination
 	}
+	return e.test(ctx, group.Target{Destination: destination})
+}
+
+// TestAt is Test for an address, which no destination of the file need have.
+func (e *Engine) TestAt(ctx context.Context, address string) (int64, error) {
+	target, ok := e.current.Load().targetAt(address)
+	if !ok {
+		return 0, ErrUnknownDestination
+	}
+	return e.test(ctx, target)
+}
+
+func (e *Engine) test(ctx context.Context, target group.Target) (int64, error) {
 	now := e.Now()
 	labels := map[string]string{
-		alert.NameLabel: "TeamsrelayTest", alert.SeverityLabel: "info", "destination": destination,
+		alert.NameLabel: "TeamsrelayTest", alert.SeverityLabel: "info", "destination": target.Destination,
 	}
 	// Each test is a group of its own, which ends with its first card.
-	origin := ingest.Origin("test", destination, strconv.FormatInt(now.UnixNano(), 36))
-	err := e.Snapshot(ctx, ingest.Snapshot{
-		Source: sourceTest, Origin: origin, Destination: destination, Complete: true,
-		GroupLabels: map[string]string{alert.NameLabel: "TeamsrelayTest"},
-		Alerts: []alert.Alert{{
-			Fingerprint: alert.FingerprintOf(labels), Status: alert.Resolved, Labels: labels,
-			Annotations: map[string]string{
-				"summary":     "This is a test from teamsrelay. Nothing is wrong.",
-				"description": "If you can read this, alerts for destination " + destination + " arrive here.",
-			},
-			StartsAt: now.Add(-time.Second), EndsAt: now,
-		}},
-	})
-	if err != nil {
-		return 0, err
-	}
-	var id int64
-	err = e.store.View(ctx, func(tx store.Tx) error {
-		groups, err := tx.Groups(origin)
-		if err == nil && len(groups) == 0 {
-			err = store.ErrNotFound
-		}
-		if err == nil {
-			id = groups[0].ID
-		}
-		return err
-	})
-	return id, err
+	made, err := e.one(ctx, sourceTest, alert.Alert{
+		Fingerprint: alert.FingerprintOf(labels), Status: alert.Resolved, Labels: labels,
+		Annotations: map[string]string{
+			"summary":     "This is a test from teamsrelay. Nothing is wrong.",
+			"description": "If you can read this, alerts for destination " + target.Destination + " arrive here.",
+		},
+		StartsAt: now.Add(-time.Second), EndsAt: now,
+	}, target, nil)
+	return made.ID, err
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/group"
 	"github.com/teamsrelay/teamsrelay/receiver/ingest"
 	"github.com/teamsrelay/teamsrelay/receiver/route"
+	"github.com/teamsrelay/teamsrelay/receiver/silence"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
 	"github.com/teamsrelay/teamsrelay/receiver/teams"
 )
@@ -272,15 +273,38 @@ func (c *compiled) collect(news []newsItem, source string) []*part {
 	return parts
 }
 
-// after is what has to happen once a transaction is on disk.
+// after is what has to happen once a transaction is on disk, and what was read
+// for it once.
 type after struct {
 	addresses []string
 	due       time.Time // the earliest time at which a group wants a tick
+	hushed    bool      // a silence was made or has ended
+	asked     bool      // another system is to be asked
+
+	silences        *silence.Active
+	silencesRead    bool
+	subscribers     []route.Subscription
+	subscribersRead bool
 }
 
 func (e *Engine) follow(done after) {
 	e.deliver.Wake(done.addresses...)
 	e.timers.set(done.due)
+	if done.hushed {
+		ring(e.hushed)
+	}
+	if done.asked {
+		e.intents.Wake()
+		e.silencer.Wake()
+	}
+}
+
+// ring wakes who waits for a bell, now or when it next listens.
+func ring(bell chan struct{}) {
+	select {
+	case bell <- struct{}{}:
+	default: // it rings already
+	}
 }
 
 // save tells what is due now, and stores the group and its posts. It takes the
@@ -288,32 +312,46 @@ func (e *Engine) follow(done after) {
 // for an address whose posts were moved already.
 // before is the group as it was stored: itself, or the episode before it.
 func (e *Engine) save(tx store.Tx, g group.Group, before int64, now time.Time, done *after) error {
+	_, err := e.advance(tx, g, before, now, done)
+	return err
+}
+
+// advance is save, and returns the group as it was stored.
+func (e *Engine) advance(tx store.Tx, g group.Group, before int64, now time.Time, done *after) (group.Group, error) {
 	if g.ID == before {
 		before = 0
 	}
 	c := e.current.Load()
+	silences, err := e.silences(tx, now, done)
+	if err != nil {
+		return g, err
+	}
+	if err := e.subscribe(tx, c, &g, done); err != nil {
+		return g, err
+	}
 	g, due := group.Advance(g, group.Tick{
 		Muted:     c.Routes.Muted(g.Spec, now),
 		Inhibited: e.active.inhibited,
+		Silenced:  silencing(silences),
 	}, now)
 	if err := tx.SaveGroup(&g); err != nil {
-		return err
+		return g, err
 	}
 	for _, d := range due {
 		if err := c.raise(tx, &g, before, d, now, done); err != nil {
-			return err
+			return g, err
 		}
 	}
 	if !g.DueAt.IsZero() && (done.due.IsZero() || g.DueAt.Before(done.due)) {
 		done.due = g.DueAt
 	}
-	return nil
+	return g, nil
 }
 
 // raise makes what is due the wanted state of every post of a destination.
 // before is the episode before, 0 where there is none or the post may exist.
 func (c *compiled) raise(tx store.Tx, g *group.Group, before int64, due group.Due, now time.Time, done *after) error {
-	addresses, known := c.destinations[due.Target.Destination]
+	addresses, known := c.addressesOf(due.Target)
 	if !known {
 		return lostDestination(tx, g, due, now)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/teamsrelay/teamsrelay/receiver/alert"
 	"github.com/teamsrelay/teamsrelay/receiver/group"
+	"github.com/teamsrelay/teamsrelay/receiver/silence"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
 )
 
@@ -27,6 +28,8 @@ type Alertmanager struct {
 	URL string
 	// Known returns every alert that it has, silenced ones too.
 	Known func(context.Context) (map[alert.Fingerprint]struct{}, error)
+	// Silences is where silences are made; nil: nowhere, they are ours.
+	Silences *silence.Alertmanager
 }
 
 // member is an alert in an episode.

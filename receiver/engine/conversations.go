@@ -1,0 +1,211 @@
+package engine
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/teamsrelay/teamsrelay/receiver/alert"
+	"github.com/teamsrelay/teamsrelay/receiver/card"
+	"github.com/teamsrelay/teamsrelay/receiver/command"
+	"github.com/teamsrelay/teamsrelay/receiver/deliver"
+	"github.com/teamsrelay/teamsrelay/receiver/group"
+	"github.com/teamsrelay/teamsrelay/receiver/ingest"
+	"github.com/teamsrelay/teamsrelay/receiver/press"
+	"github.com/teamsrelay/teamsrelay/receiver/store"
+)
+
+// keyAge is how long a key signs buttons. Older ones still check: a card may
+// be pressed for as long as its episode is kept.
+const keyAge = 90 * 24 * time.Hour
+
+// keys are those that sign buttons, newest first.
+type keys struct {
+	mu  sync.Mutex
+	all []press.Key
+}
+
+// readKeys reads the keys, and makes one where there is none that is young.
+func (e *Engine) readKeys(ctx context.Context) error {
+	now := e.Now()
+	var rows []store.Key
+	err := e.store.Update(ctx, func(tx store.Tx) (err error) {
+		if rows, err = tx.Keys(); err != nil {
+			return err
+		}
+		if len(rows) > 0 && now.Sub(rows[0].MadeAt) < keyAge {
+			return nil
+		}
+		made := store.Key{ID: strings.ToLower(rand.Text()[:8]), Secret: []byte(rand.Text() + rand.Text()), MadeAt: now}
+		rows = append([]store.Key{made}, rows...)
+		return tx.AddKey(made)
+	})
+	if err != nil {
+		return err
+	}
+	all := make([]press.Key, len(rows))
+	for i, row := range rows {
+		all[i] = press.Key{ID: row.ID, Secret: row.Secret}
+	}
+	e.keys.mu.Lock()
+	defer e.keys.mu.Unlock()
+	e.keys.all = all
+	return nil
+}
+
+func (e *Engine) newestKey() press.Key {
+	e.keys.mu.Lock()
+	defer e.keys.mu.Unlock()
+	return e.keys.all[0]
+}
+
+// CheckPress says whether what stands behind a button was made by us for an
+// address. A key that is not known may be another replica's: they are read
+// again.
+func (e *Engine) CheckPress(ctx context.Context, address string, d press.Data) error {
+	e.keys.mu.Lock()
+	all := e.keys.all
+	e.keys.mu.Unlock()
+	for i := range all {
+		if all[i].ID == d.Key {
+			return press.Check(all, address, d)
+		}
+	}
+	return press.ErrForged
+}
+
+// answerable gives the cards at an address buttons.
+func (e *Engine) answerable(a deliver.Address) func(messageID string) card.Look {
+	base := a.Look
+	return func(messageID string) card.Look {
+		var look card.Look
+		if base != nil {
+			look = base(messageID)
+		}
+		key := e.newestKey()
+		look.Press = func(groupID int64, verb string, of int64, span string) press.Data {
+			return key.Sign(a.ID, press.Data{Verb: verb, Group: groupID, Of: of, For: span})
+		}
+		return look
+	}
+}
+
+// Rendered is the card that should be at an address now: the answer to a press.
+func (e *Engine) Rendered(ctx context.Context, address string, g group.Group) (card.Message, error) {
+	a, ok := e.address(address)
+	if !ok {
+		return card.Message{}, ErrUnknownDestination
+	}
+	var post store.Post
+	err := e.store.View(ctx, func(tx store.Tx) (err error) {
+		post, err = tx.PostOf(g.ID, address)
+		return err
+	})
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return card.Message{}, err
+	}
+	in := card.Input{Group: g, Now: e.Now(), Location: e.location, Shown: post.Carded}
+	if a.Look != nil {
+		in.Look = a.Look(post.MessageID)
+	}
+	return e.current.Load().Cards.Render(post.Card, in, a.Limit), nil
+}
+
+// Revive is for an address that can be reached again: the app is back, or the
+// person has unblocked it. What is still open is told; what is over is not.
+func (e *Engine) Revive(ctx context.Context, address string) error {
+	now, release := e.clock.Hold()
+	defer release()
+	err := e.store.Update(ctx, func(tx store.Tx) error {
+		row, err := tx.Address(address)
+		if err != nil {
+			return err
+		}
+		if row.Broken != "" {
+			row.Broken, row.BrokenReason, row.BrokenAt = "", "", time.Time{}
+			if err := tx.SaveAddress(&row); err != nil {
+				return err
+			}
+		}
+		letters, err := tx.DeadLettersAt(address)
+		if err != nil {
+			return err
+		}
+		for i := range letters {
+			letters[i].Replay(now)
+			if err := tx.SavePost(&letters[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		e.deliver.Wake(address)
+	}
+	return err
+}
+
+// maxMade is how long the title of an alert made by hand may be, in characters.
+const maxMade = 200
+
+// Create makes an alert by hand. It is told at one address and to those who
+// have subscribed to it, whatever the routes say: who made it has said where.
+// command.ErrText: the title is missing, or a text too long.
+func (e *Engine) Create(ctx context.Context, c command.Creation) (group.Group, error) {
+	title := strings.TrimSpace(strings.ToValidUTF8(c.Title, "\uFFFD"))
+	description := strings.TrimSpace(strings.ToValidUTF8(c.Description, "\uFFFD"))
+	if title == "" || utf8.RuneCountInString(title) > maxMade || utf8.RuneCountInString(description) > command.MaxText {
+		return group.Group{}, command.ErrText
+	}
+	now := e.Now()
+	labels := map[string]string{alert.NameLabel: title, alert.SeverityLabel: "warning", "created_by": c.By.Name}
+	made := alert.Alert{
+		Fingerprint: alert.FingerprintOf(labels), Status: alert.Firing, Labels: labels, StartsAt: now,
+		Annotations: map[string]string{"description": description},
+	}
+	target, ok := e.current.Load().targetAt(c.Address)
+	if !ok {
+		return group.Group{}, ErrUnknownDestination
+	}
+	return e.one(ctx, sourceHand, made, target, &store.Audit{
+		At: now, Who: c.By.Name, ObjectID: c.By.ID, Action: "create", From: c.From, After: title,
+	})
+}
+
+// one begins an episode of one alert at one target.
+func (e *Engine) one(ctx context.Context, source string, a alert.Alert, target group.Target, audit *store.Audit) (group.Group, error) {
+	now, release := e.clock.Hold()
+	defer release()
+	origin := ingest.Origin(source, rand.Text())
+	var done after
+	var made group.Group
+	err := e.store.Update(ctx, func(tx store.Tx) (err error) {
+		done = after{}
+		g, _ := group.Receive(group.Group{Key: origin, Origin: origin}, group.Received{
+			Spec: group.Spec{
+				Route: source, Source: source, Ready: true, Targets: []group.Target{target},
+				Labels: map[string]string{alert.NameLabel: a.Name()},
+			},
+			Alerts: []alert.Alert{a},
+		}, now)
+		if made, err = e.advance(tx, g, 0, now, &done); err != nil {
+			return err
+		}
+		if audit == nil {
+			return nil
+		}
+		line := *audit
+		line.Target = made.ShortID()
+		return tx.AddAudit(&line)
+	})
+	if err != nil {
+		return group.Group{}, err
+	}
+	e.metrics.received.WithLabelValues(source).Inc()
+	e.follow(done)
+	return made, nil
+}

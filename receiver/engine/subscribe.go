@@ -1,0 +1,94 @@
+package engine
+
+import (
+	"github.com/teamsrelay/teamsrelay/receiver/deliver"
+	"github.com/teamsrelay/teamsrelay/receiver/group"
+	"github.com/teamsrelay/teamsrelay/receiver/route"
+	"github.com/teamsrelay/teamsrelay/receiver/store"
+)
+
+// subscribe adds to an episode those who have subscribed to what fires in it.
+func (e *Engine) subscribe(tx store.Tx, c *compiled, g *group.Group, done *after) error {
+	if g.Phase == group.Over || g.Spec.Source == sourceTest {
+		return nil
+	}
+	if !done.subscribersRead {
+		rows, err := tx.Subscriptions("")
+		if err != nil {
+			return err
+		}
+		done.subscribers, done.subscribersRead = e.subscribers(c, rows), true
+	}
+	route.Add(g, c.Subscriptions)
+	route.Add(g, done.subscribers)
+	return nil
+}
+
+func (e *Engine) subscribers(c *compiled, rows []store.Subscription) []route.Subscription {
+	all := make([]route.Subscription, 0, len(rows))
+	for i := range rows {
+		row := &rows[i]
+		known, ok := e.subscriptions.Load(row.ID)
+		if !ok {
+			s, err := route.Subscribe(group.Target{}, row.Matchers)
+			if err != nil { // it was checked when it was made; who made it must not get everything
+				e.log.Error("A subscription cannot be read and is left out", "subscription", row.ID, "err", err)
+				continue
+			}
+			known, _ = e.subscriptions.LoadOrStore(row.ID, s)
+		}
+		s := known.(route.Subscription)
+		target, ok := c.targetAt(row.Address)
+		if !ok {
+			continue // nothing can be sent there: the bot is not configured any more
+		}
+		s.Target = target
+		all = append(all, s)
+	}
+	return all
+}
+
+// targetAt is the destination that an address belongs to: one of the file, or
+// a conversation that the file does not name.
+func (c *compiled) targetAt(address string) (group.Target, bool) {
+	if a, ok := c.addresses[address]; ok {
+		return group.Target{Destination: a.Destination}, true
+	}
+	if c.Conversation == nil {
+		return group.Target{}, false
+	}
+	d, ok := c.Conversation(address)
+	return group.Target{Destination: d.Name, Address: address}, ok
+}
+
+// addressesOf are where a target leads; false: nowhere any more.
+func (c *compiled) addressesOf(t group.Target) ([]deliver.Address, bool) {
+	if t.Address == "" {
+		addresses, ok := c.destinations[t.Destination]
+		return addresses, ok
+	}
+	if a, ok := c.addresses[t.Address]; ok { // the file names it now
+		return []deliver.Address{a}, true
+	}
+	if c.Conversation == nil {
+		return nil, false
+	}
+	d, ok := c.Conversation(t.Address)
+	return d.Addresses, ok
+}
+
+// address says how to send to an address.
+func (e *Engine) address(id string) (deliver.Address, bool) {
+	c := e.current.Load()
+	a, ok := c.addresses[id]
+	if !ok && c.Conversation != nil {
+		var d Destination
+		if d, ok = c.Conversation(id); ok {
+			a = d.Addresses[0]
+		}
+	}
+	if ok && a.Editable && !a.ReadOnly {
+		a.Look = e.answerable(a)
+	}
+	return a, ok
+}
