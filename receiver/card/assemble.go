@@ -21,8 +21,8 @@ type assembler struct {
 	tree     tree
 	scratch  []byte // of the strings that have values in them
 	frames   []frame
-	mentions []string // addresses, in order
-	foreign  bool     // another program's card is in it
+	mentions []mention
+	foreign  bool // another program's card is in it
 	// lenient takes line breaks and tabs inside strings, as templates for
 	// prometheus-msteams write them by accident.
 	lenient bool
@@ -41,8 +41,11 @@ type frame struct {
 }
 
 // assemble puts the values into the text and leaves the card in a.tree.
-func (a *assembler) assemble(text []byte, holes []hole) error {
-	a.text, a.holes, a.at = text, holes, 0
+func (a *assembler) assemble(text []byte, holes []hole) error { return a.assembleFrom(text, holes, 0) }
+
+// assembleFrom is assemble of what stands behind an offset.
+func (a *assembler) assembleFrom(text []byte, holes []hole, from int) error {
+	a.text, a.holes, a.at = text, holes, from
 	a.tree.nodes, a.frames, a.mentions = a.tree.nodes[:0], a.frames[:0], a.mentions[:0]
 	a.scratch, a.foreign = a.scratch[:0], false
 	for a.at < len(a.text) || len(a.holes) > 0 {
@@ -380,12 +383,17 @@ func (a *assembler) fill(h hole, how writing, start int) {
 		a.scratch = appendJSON(a.scratch, text)
 		return
 	}
-	if h.sink == sinkMention && mentionable(text) {
-		if how == markdown {
-			a.mentions = append(a.mentions, text)
-			text = "<at>" + text + "</at>"
-		}
-	} else {
+	who, known := mention{}, false
+	if h.sink == sinkMention {
+		who, known = mentioned(h.value, text)
+	}
+	switch {
+	case known && how == markdown:
+		a.mentions = append(a.mentions, who)
+		text = "<at>" + who.name + "</at>"
+	case known:
+		text = who.name
+	default:
 		text = write(text, how, a.scratch[start:], h.sink)
 	}
 	a.scratch = appendJSON(a.scratch, text)

@@ -37,6 +37,9 @@ type Look struct {
 	Link string
 	// Threads: what is said about a card stands under it.
 	Threads bool
+	// Stays: the card is changed in place, so it says all that people wrote
+	// lately. Otherwise it is a message among others, and says what is new.
+	Stays bool
 }
 
 // BotLimit is what a message of the bot takes: about 100 KB counted in UTF-16,

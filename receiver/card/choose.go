@@ -51,7 +51,7 @@ func (s *Set) choose(members []*group.Member) string {
 	if len(members) == 0 {
 		return Default
 	}
-	if name := agreed(members, hint); name != "" && name != digestName && s.isCard(name) {
+	if name := agreed(members, hint); name != "" && name != digestName && name != callName && s.isCard(name) {
 		return name
 	}
 	if s.everyday != Default {

@@ -29,6 +29,8 @@ type Data struct {
 	Card *Story
 	// Digest is many groups in words; nil in a card.
 	Digest *DigestStory
+	// Call is what a short message tells; nil in any other card.
+	Call *CallStory
 	// Alert is the first of Alerts: the worst that fires. nil in a digest.
 	Alert *Alert
 	// Chart is the first chart of an alert's recent past; without points where
@@ -37,6 +39,7 @@ type Data struct {
 	// ID is the id that people type, "" before there is one.
 	ID string
 
+	post  *Post    // nil in a digest
 	event original // of the first alert that has one; see Event
 	// strangers: the annotations are text, whoever wrote them; see ofStrangers.
 	strangers bool
@@ -86,6 +89,7 @@ func dataOf(in Input, t *teller, story *Story) *Data {
 		ExternalURL:       g.Sender.ExternalURL,
 		Card:              story,
 		strangers:         t.strangers,
+		post:              &Post{lines: story.people, Actions: t.actions(), teller: t},
 	}
 	if in.Reminder {
 		data.NotificationReason = "repeat"

@@ -306,7 +306,7 @@ func (t *teller) when(m *group.Member) (words, color string) {
 	case group.Firing:
 		return t.wall.time(t.start(m)), "Default"
 	case group.Unseen:
-		if t.momentary {
+		if t.momentary || t.silenced() {
 			return t.wall.time(t.start(m)), "Default"
 		}
 		if m.SeenAt.IsZero() {

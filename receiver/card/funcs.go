@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
-	"strings"
 	"text/template"
 	"time"
 
@@ -44,7 +43,7 @@ func sharedFuncs() template.FuncMap {
 		"plain":    asItIs,
 		"json":     asItIs,
 		"payload":  asItIs,
-		"mention":  func(address string) string { return strings.TrimSpace(address) },
+		"mention":  mentionFunc,
 
 		"words":         titleWords,
 		"capital":       capital,

@@ -25,6 +25,12 @@ func (t *teller) statusOfMoment(s *Story) string {
 	if t.words.firing != ofMoments.firing {
 		status += " · " + t.words.firing
 	}
+	switch {
+	case t.silenced():
+		status += " · silenced"
+	case t.acknowledged():
+		status += " · acknowledged"
+	}
 	return status
 }
 
@@ -37,7 +43,7 @@ var fine = map[string]string{
 
 // titleOf is the name in words.
 func (t *teller) titleOf(s *Story) string {
-	if words := fine[s.Name]; words != "" && s.State == string(group.Resolved) {
+	if words := fine[s.Name]; words != "" && s.State == string(group.Resolved) && !t.byHand() {
 		return words
 	}
 	return titleWords(oneLine(s.Name))

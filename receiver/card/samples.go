@@ -18,6 +18,9 @@ type Sample struct {
 	Input Input
 	// Digest is set for a digest, which has no Input.
 	Digest *DigestInput
+	// Call: it is a short message, of what happened after revision Called.
+	Call   bool
+	Called int
 }
 
 // MinimalCard is the name of the card that is built in: state, name, place and
@@ -30,6 +33,9 @@ func (s *Set) RenderSample(e Sample, limit Limit) Message {
 	if e.Digest != nil {
 		return s.Digest(*e.Digest, limit)
 	}
+	if e.Call {
+		return s.Call(e.Input, e.Called, limit)
+	}
 	return s.Render(e.Card, e.Input, limit)
 }
 
@@ -41,13 +47,16 @@ func Samples(now time.Time) []Sample {
 	for _, kind := range []func(time.Time) []Sample{alertSamples, serviceSamples, reloadSamples, configSamples, ticketSamples, payloadSamples, digestSamples} {
 		list = append(list, kind(now)...)
 	}
-	return list
+	return append(list, peopleSamples(now, list)...)
 }
 
 // SampleFor is the first of the samples of a card; for a card that does not
 // ship one of a group of alerts.
 func SampleFor(card string, now time.Time) Sample {
-	samples := Samples(now)
+	return firstOf(card, Samples(now), now)
+}
+
+func firstOf(card string, samples []Sample, now time.Time) Sample {
 	if i := slices.IndexFunc(samples, func(e Sample) bool { return e.Card == card }); i >= 0 {
 		return samples[i]
 	}

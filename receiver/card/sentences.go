@@ -17,8 +17,10 @@ func (t *teller) word(s *Story) string {
 		return strings.ToUpper(s.Severity)
 	case s.State == string(group.Resolved):
 		return "RESOLVED"
-	case s.State == string(group.Unseen):
+	case s.State == string(group.Unseen) && !t.silenced():
 		return "NO NEWS"
+	case s.Severity == "" && t.silenced():
+		return "SILENCED"
 	case s.Severity == "":
 		return "FIRING"
 	}
@@ -30,8 +32,11 @@ func (t *teller) status(s *Story) string {
 	if t.momentary {
 		return t.statusOfMoment(s)
 	}
-	if s.State != string(group.Firing) {
+	if s.State != string(group.Firing) && !t.silenced() {
 		return t.statusOver(s)
+	}
+	if t.silenced() {
+		return t.statusSilenced(s)
 	}
 	state := t.words.firing
 	if t.in.Reminder {
@@ -42,6 +47,25 @@ func (t *teller) status(s *Story) string {
 	}
 	if t.count.unseen > 0 {
 		state += ", " + thousands(t.count.unseen) + " no news"
+	}
+	if t.count.resolved > 0 {
+		state += ", " + thousands(t.count.resolved) + " " + t.words.resolved
+	}
+	if t.acknowledged() {
+		state += " · acknowledged"
+	}
+	if s.Severity == "" {
+		return strings.ToUpper(state)
+	}
+	return strings.ToUpper(s.Severity) + " · " + state
+}
+
+// statusSilenced is the status of a group of which all that goes on is
+// silenced, whether its source still mentions it or not.
+func (t *teller) statusSilenced(s *Story) string {
+	state := "silenced"
+	if len(t.members) > 1 || t.in.Group.Forgotten > 0 {
+		state = thousands(t.count.firing+t.count.unseen) + " " + state
 	}
 	if t.count.resolved > 0 {
 		state += ", " + thousands(t.count.resolved) + " " + t.words.resolved
@@ -68,6 +92,9 @@ func (t *teller) statusOver(s *Story) string {
 	state, counted := "No news", t.count.unseen
 	if s.State == string(group.Resolved) {
 		state, counted = capital(t.words.resolved), t.count.resolved
+		if t.byHand() {
+			state = "Resolved by " + personName(t.in.Group.Closed.By)
+		}
 		if s.Duration != "" {
 			state += " " + s.Duration
 		}
@@ -154,7 +181,7 @@ func (t *teller) notices() []string {
 	if t.in.Late >= worthSayingLate {
 		add("Delivered " + durationWords(t.in.Late) + " late: Teams could not be reached.")
 	}
-	if t.count.unseen > 0 && !t.momentary {
+	if t.count.unseen > 0 && !t.momentary && !t.silenced() {
 		heard := time.Time{}
 		for _, m := range t.members {
 			if m.State == group.Unseen && m.SeenAt.After(heard) {
@@ -190,23 +217,29 @@ func alerts(n int) string {
 var changeWords = map[group.Change]string{
 	group.SeverityRises: "got worse", group.SeverityFalls: "got milder",
 	group.JoinsCritical: "joined", group.Joins: "joined", group.Vanishes: "without news",
-	group.Assigned: "assigned", group.Commented: "comment", group.Updated: "changed",
+	group.Updated: "changed",
 }
 
-func (t *teller) changeWord(c group.Change) string {
-	switch c {
+func (t *teller) changeWord(h group.History) string {
+	switch h.Change {
 	case group.FirstFiring:
 		return t.words.began
 	case group.FiresAgain:
 		return t.words.again
 	case group.Vanishes:
-		if t.momentary {
+		if t.momentary || t.silenced() {
 			return ""
 		}
 	case group.AllResolved, group.PartlyResolved:
+		if h.Who != "" {
+			return ofAlerts.resolved // somebody said so, whatever runs again or does not
+		}
 		return t.words.resolved
 	}
-	return changeWords[c]
+	if word := changeWords[h.Change]; word != "" {
+		return word
+	}
+	return deedWord(h)
 }
 
 // history tells what happened since the episode began, in one line. What the
@@ -216,17 +249,17 @@ func (t *teller) history() string {
 	var lines []string
 	news := 0
 	for _, h := range t.in.Group.History {
-		word := t.changeWord(h.Change)
+		word := t.changeWord(h)
 		if word == "" {
 			continue
 		}
 		if h.Change != group.FirstFiring && h.Change != group.AllResolved {
 			news++
 		}
-		if h.Who != "" && !t.begunByAnother(h) {
+		if h.Who != "" && h.Change != group.Failed && !t.begunByAnother(h) {
 			word += " by " + shorten(oneLine(h.Who), maxWho)
 		}
-		if h.Count > 1 || h.Count == 1 && h.Rev == 0 && len(t.members) > 1 && h.Change != group.FirstFiring && h.Change != group.AllResolved {
+		if t.counted(h) {
 			word = strconv.Itoa(h.Count) + " " + word
 		}
 		line := t.wall.time(h.At) + " " + word
@@ -245,6 +278,17 @@ func (t *teller) history() string {
 	return strings.Join(lines, " · ")
 }
 
+// counted says whether a line of the story is about some of the alerts.
+func (t *teller) counted(h group.History) bool {
+	switch h.Change {
+	case group.Silenced, group.SilenceEnds:
+		return false
+	case group.FirstFiring, group.AllResolved:
+		return h.Count > 1
+	}
+	return h.Count > 1 || h.Count == 1 && h.Rev == 0 && len(t.members) > 1
+}
+
 // comments is what people wrote since the post was last shown. If that is
 // nothing, and the latest that happened is a comment, it is that one: a card
 // that tells of a comment is made anew when Teams could not take it.
@@ -252,21 +296,24 @@ func (t *teller) comments() []Comment {
 	var comments []Comment
 	history := t.in.Group.History
 	for i, h := range history {
-		if h.Text != "" && (h.Rev > t.in.Shown || h.Rev > 0 && i == len(history)-1) {
-			comments = append(comments, Comment{
-				At: t.wall.time(h.At), Who: shorten(oneLine(h.Who), maxWho), Text: shorten(strings.TrimSpace(h.Text), maxSummary),
-			})
+		if text := remark(h); text != "" && (h.Rev > t.in.Shown || h.Rev > 0 && (t.in.Look.Stays || i == len(history)-1)) {
+			comments = append(comments, Comment{At: t.wall.time(h.At), Who: shorten(oneLine(h.Who), maxWho), Text: shorten(text, maxSummary)})
 		}
 	}
 	return comments[max(0, len(comments)-maxComments):]
 }
 
-// deed is what somebody did last. Where nobody did anything since, it is that
-// they brought the alert about.
-func (t *teller) deed() Comment {
+// deed is what somebody did last, of these changes if any are named. What
+// people do here is only asked for by name: it is not yet so at the source.
+// Where nobody did anything since, it is that they brought the alert about.
+func (t *teller) deed(changes ...string) Comment {
 	history := t.in.Group.History
 	for _, h := range slices.Backward(history) {
-		if h.Rev > 0 || h.Change == group.FiresAgain && h.Who != "" {
+		switch {
+		case len(changes) > 0 && !slices.Contains(changes, string(h.Change)):
+		case h.Here && h.Change != group.Commented:
+		case h.Here && len(changes) == 0:
+		case h.Rev > 0 || h.Change == group.FiresAgain && h.Who != "":
 			return t.deedOf(h)
 		}
 	}
@@ -315,7 +362,7 @@ func (t *teller) preview(s *Story) string {
 		state = ""
 	case string(group.Firing):
 		switch {
-		case t.momentary:
+		case t.momentary, t.silenced():
 			state = ""
 		case t.in.Reminder:
 			state = "still firing"
@@ -332,10 +379,12 @@ func (t *teller) preview(s *Story) string {
 		room = maxPreview // its name is all that it says
 	}
 	text := shorten(oneLine(name), room)
-	if s.Word != "" {
-		text = "[" + s.Word + "] " + text
+	if tag := s.Tag(); tag != "" {
+		text = tag + " " + text
 	}
-	if state != "" {
+	if news := t.news(); news != "" {
+		text += ", " + news
+	} else if state != "" {
 		text += " " + state
 	}
 	more := len(t.members) - 1
@@ -359,6 +408,9 @@ func (t *teller) speak(s *Story) string {
 	text := s.Title + "."
 	if s.Status != "" {
 		text = strings.ReplaceAll(s.Status, " · ", ", ") + ": " + text
+	}
+	for _, line := range s.people {
+		text += " " + line.Text + "."
 	}
 	if line := spoken(s.Summary); line != "" {
 		text += " " + line

@@ -27,6 +27,7 @@ type Source struct {
 const (
 	Default    = "alert" // of routes that name none
 	digestName = "digest"
+	callName   = "call"
 )
 
 // Set is all the templates of one configuration. It is safe for concurrent
@@ -54,10 +55,11 @@ type place struct {
 type worker struct {
 	render    *render
 	assembler assembler
-	losses    []loss // of the last card
-	buttons   []int  // of the last card, if it was a MessageCard: where they stand in the output
-	fewer     bool   // buttons were dropped from it to make it fit
-	out       []byte // the last card
+	added     assembler // of what a card gets that lacks it
+	losses    []loss    // of the last card
+	buttons   []int     // of the last card, if it was a MessageCard: where they stand in the output
+	fewer     bool      // buttons were dropped from it to make it fit
+	out       []byte    // the last card
 }
 
 // New reads the shipped templates and then the user's files; a user's define
@@ -144,6 +146,25 @@ func (s *Set) Digest(in DigestInput, limit Limit) Message {
 	return message
 }
 
+// Call makes the short message that belongs to a card which is edited in place:
+// what became loud, or was written, after revision called, with a mention of
+// whom it concerns. It has no buttons that do something. It never fails.
+func (s *Set) Call(in Input, called int, limit Limit) Message {
+	in.Look.Press = nil
+	teller := newTeller(in)
+	story := teller.story(0)
+	data := dataOf(in, teller, story)
+	data.Call = teller.call(story, called)
+	message, err := s.make(callName, data, data.Call.Preview, newWall(in.Now, in.Location), limit)
+	if err != nil {
+		message = minimalCall(data.Call, limit)
+		message.Fault = faultOf(err)
+		message.Folded = foldedOf(err)
+	}
+	message.Template = callName
+	return message
+}
+
 var errTooLarge = errors.New("the card does not fit, however much is left out")
 
 // A card that does not fit is nobody's mistake; a fault is the template's.
@@ -210,6 +231,7 @@ func (s *Set) once(w *worker, name string, data *Data, wall wall, reduce reducti
 			return nil, "", err
 		}
 	}
+	whole := data
 	if w.assembler.lenient = s.old[name]; w.assembler.lenient {
 		data = oldData(data)
 	}
@@ -224,6 +246,9 @@ func (s *Set) once(w *worker, name string, data *Data, wall wall, reduce reducti
 		card.showBackslashes()
 	}
 	w.losses, w.buttons = card.adapt(w.assembler.foreign)
+	if err := w.complete(whole); err != nil {
+		return nil, "", err
+	}
 	check := checker{tree: card, images: reduce.images}
 	if err := check.check(); err != nil {
 		return nil, "", err
@@ -339,21 +364,6 @@ func (t *tree) addMore(left int) {
 	t.string(block, "type", "TextBlock")
 	t.string(block, "text", "and "+thousands(left)+" more")
 	t.add(block, node{kind: '0', name: []byte("wrap"), raw: []byte("true")})
-}
-
-// addMentions adds what belongs to the mentions in the text.
-func (t *tree) addMentions(addresses []string) {
-	list := t.container(t.container(0, "msteams", '{'), "entities", '[')
-	slices.Sort(addresses)
-	for _, address := range slices.Compact(addresses) {
-		text := string(appendJSON(nil, address))
-		mention := t.add(list, node{kind: '{'})
-		t.string(mention, "type", "mention")
-		t.string(mention, "text", "<at>"+text+"</at>")
-		mentioned := t.container(mention, "mentioned", '{')
-		t.string(mentioned, "id", text)
-		t.string(mentioned, "name", text)
-	}
 }
 
 // container finds or makes the object or array of a name.

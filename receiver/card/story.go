@@ -35,10 +35,12 @@ type Story struct {
 	Comments    []Comment
 	Links       []Link
 	Picture     string // the URL of a picture that the source made, "" without one
+	Standing    string // what somebody did about what goes on: "acknowledged by Alice", "silenced until 12:00"; "" when nobody did
 	SmallPrint  string // "Alertmanager · DatacenterTemperature · #k3f9"
 	Preview     string // the text that a phone shows
 	Speak       string // the text that is read aloud
 
+	people []Line  // what people did
 	teller *teller // for what only some cards ask
 }
 
@@ -65,8 +67,25 @@ func (s *Story) Worst() string {
 	return s.teller.apart(s.teller.members[0], s.teller.differing())
 }
 
-// Deed is what somebody did last; zero when nobody did anything.
-func (s *Story) Deed() Comment { return s.teller.deed() }
+// Tag is the word with what somebody did about it, for the beginning of a
+// preview: "[CRITICAL]", "[CRITICAL, acknowledged by Alice]", "[RESOLVED by
+// Carol]"; "" without a word.
+func (s *Story) Tag() string {
+	switch by := s.teller.in.Group.Closed; {
+	case s.Word == "":
+		return ""
+	case by != nil:
+		return "[" + s.Word + " by " + personName(by.By) + "]"
+	case s.Standing != "":
+		return "[" + s.Word + ", " + s.Standing + "]"
+	}
+	return "[" + s.Word + "]"
+}
+
+// Deed is what somebody did last in the system that the alert came from, or,
+// with the name of a change, when somebody did that last: "commented",
+// "assigned". Zero when nobody did.
+func (s *Story) Deed(change ...string) Comment { return s.teller.deed(change...) }
 
 // Fact is a name with a value.
 type Fact struct {
@@ -120,6 +139,7 @@ type teller struct {
 	wall    wall
 	members []*group.Member // those worth telling, worst first
 	count   struct{ firing, resolved, unseen int }
+	fires   int // alerts that fire at their source, also when somebody ended the episode
 	rank    alert.Severity
 	since   time.Time // when the first alert started; zero when nobody knows
 	labels  map[string]string
@@ -147,6 +167,7 @@ var ofMoments = stateWords{firing: "happened", began: "happened", again: "happen
 // story puts the group into words, with at most rows rows.
 func (t *teller) story(rows int) *Story {
 	s := &Story{State: t.state(), Severity: t.severityWord(), Name: t.name(), teller: t}
+	s.Standing, s.people = t.standing(), t.people()
 	s.Style, s.Color = t.looks(s.State)
 	s.Duration, s.Since = t.times(s.State)
 	s.Word = t.word(s)
@@ -178,6 +199,10 @@ func newTeller(in Input) *teller {
 		}
 	}
 	t.members = withoutReplaced(t.members)
+	if g.Closed != nil {
+		t.fires, _, _ = g.Counts()
+		t.members = endedByHand(t.members, g.Closed.At)
+	}
 	t.strangers = ofStrangers(t.members)
 	t.count.resolved = g.Forgotten
 	any := alert.SeverityNone
@@ -344,13 +369,16 @@ func (t *teller) looks(state string) (style, color string) {
 	switch {
 	case state == string(group.Resolved):
 		return "good", "Good"
-	case state == string(group.Unseen) && !t.momentary:
+	case t.silenced(), state == string(group.Unseen) && !t.momentary:
 		return "emphasis", "Default"
 	}
 	if t.momentary && t.severityWord() == "" {
 		return "emphasis", "Default" // no alarm, as far as anybody said
 	}
-	return severityLooks(t.rank)
+	if style, color = severityLooks(t.rank); t.acknowledged() {
+		style = "emphasis" // somebody cares: as bad, and calmer
+	}
+	return style, color
 }
 
 // severityLooks is the style of a container and the colour of text for

@@ -57,6 +57,9 @@ func tell(data *Data, pairs ...any) (*Data, error) {
 		if text == nil {
 			return fmt.Errorf("tell: a card has no %q that is %T", name, value)
 		}
+		if t.byHand() && (name == "Resolved" || name == "Ended") {
+			return nil // nobody knows that it runs again
+		}
 		*text = textOf(value)
 		switch name {
 		case "Where", "Summary", "Description":

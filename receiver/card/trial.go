@@ -73,7 +73,7 @@ func (s *Set) trials(name string) func(yield func(Message) bool) {
 			switch {
 			case shipped && sample.Card != name:
 				continue
-			case !shipped && (sample.Digest != nil || sample.Card == MinimalCard):
+			case !shipped && (sample.Digest != nil || sample.Call || sample.Card == MinimalCard):
 				continue
 			case !shipped:
 				if tried[sample.Card]++; tried[sample.Card] > statesTried && sample.Card != Default {
