@@ -77,7 +77,7 @@ func outcomeOf(status int, said string, wait time.Duration) teams.Outcome {
 	case status == http.StatusNotFound, status == http.StatusGone:
 		return giveUp(teams.NotFound, fmt.Sprintf("The flow was deleted or its URL was made anew (%d). Create a new webhook in Teams (\"Send webhook alerts to a channel\"), put its URL into the destination, then replay.", status))
 	case status == http.StatusProxyAuthRequired:
-		return retry(teams.Network, "The proxy wants a name and password (407). Put them into proxy_url, as in http://name:password@proxy:3128.")
+		return retry(teams.Network, teams.ProxySignIn("proxy_url"))
 	case status == http.StatusRequestTimeout:
 		return retry(teams.Timeout, "Teams did not get the whole request in time (408). The connection is slow; it is tried again.")
 	case status == http.StatusRequestEntityTooLarge:
@@ -257,26 +257,13 @@ func quoted(said string) string {
 // maxExcerpt is how much of an answer is quoted, in runes.
 const maxExcerpt = 200
 
-var anyURL = regexp.MustCompile(`(?i)\b[a-z][a-z0-9+.-]*://[^\s"'<>\\]+|\bsig=[^\s"'<>\\&]+`)
-
 // excerpt is the beginning of an answer as it may be shown: without the
 // webhook's secrets or any URL, without control characters, one short line.
 func (s *Sender) excerpt(body []byte) string {
 	text := string(body[:min(len(body), 4<<10)])
 	// The whole URLs first: what the replacer leaves of one is no URL any more.
-	text = anyURL.ReplaceAllString(text, "…")
-	return printable(s.secrets.Replace(text), maxExcerpt)
-}
-
-// printable is text on one line of at most limit runes.
-func printable(text string, limit int) string {
-	text = strings.Join(strings.FieldsFunc(strings.ToValidUTF8(text, "?"), func(r rune) bool {
-		return r <= ' ' || r == 0x7f || !strconv.IsPrint(r)
-	}), " ")
-	if runes := []rune(text); len(runes) > limit {
-		text = string(runes[:limit-1]) + "…"
-	}
-	return text
+	text = teams.WithoutURLs(text)
+	return teams.Printable(s.secrets.Replace(text), maxExcerpt)
 }
 
 // secretsOf replaces every part of a webhook's URL that could be a secret, in

@@ -12,7 +12,6 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/teamsrelay/teamsrelay/receiver/card"
@@ -84,7 +83,7 @@ func newTransport(cfg Config) (*http.Transport, error) {
 	transport.MaxIdleConns = 4
 	transport.IdleConnTimeout = idleTimeout
 	transport.MaxResponseHeaderBytes = maxAnswer
-	transport.OnProxyConnectResponse = proxyAnswer
+	transport.OnProxyConnectResponse = teams.ProxyAnswer
 	return transport, nil
 }
 
@@ -93,8 +92,8 @@ func (s *Sender) Send(ctx context.Context, m card.Message) teams.Outcome {
 	attempt, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 
-	var sent sentState
-	attempt = httptrace.WithClientTrace(attempt, sent.trace())
+	var sent teams.Sent
+	attempt = httptrace.WithClientTrace(attempt, sent.Trace())
 	request, err := http.NewRequestWithContext(attempt, http.MethodPost, s.url, bytes.NewReader(Envelope(m)))
 	if err != nil {
 		return teams.Outcome{Kind: teams.GiveUp, Reason: teams.Rejected,
@@ -107,36 +106,20 @@ func (s *Sender) Send(ctx context.Context, m card.Message) teams.Outcome {
 
 	response, err := s.client.Do(request)
 	if err != nil {
-		return s.failure(ctx, attempt, err, sent.uncertain())
+		return s.connection().Failure(ctx, attempt, err, sent.Uncertain())
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil && isSuccess(response.StatusCode) && response.StatusCode != http.StatusAccepted {
 		// Its status alone does not say that it worked; a 202's does.
-		return s.failure(ctx, attempt, err, true)
+		return s.connection().Failure(ctx, attempt, err, true)
 	}
 	return s.judge(response, body)
 }
 
-// sentState knows how much of a request has left us. The transport writes and
-// reads at the same time, hence the atomic.
-type sentState struct{ state atomic.Int32 }
-
-const (
-	maybeSent = iota + 1 // the headers are written, the rest is on its way
-	halfSent             // writing the rest failed: nobody can have acted on it
-)
-
-func (s *sentState) trace() *httptrace.ClientTrace {
-	return &httptrace.ClientTrace{
-		WroteHeaders: func() { s.state.Store(maybeSent) },
-		WroteRequest: func(info httptrace.WroteRequestInfo) {
-			if info.Err != nil {
-				s.state.Store(halfSent)
-			}
-		},
+// connection is what is known of the connection when it fails.
+func (s *Sender) connection() teams.Connection {
+	return teams.Connection{
+		Host: s.host, Timeout: s.timeout, Proxy: "proxy_url", CA: "tls_config.ca_file", TLSOptions: true, Hide: s.secrets.Replace,
 	}
 }
-
-// uncertain: the whole request may have arrived.
-func (s *sentState) uncertain() bool { return s.state.Load() == maybeSent }
