@@ -185,6 +185,23 @@ func FuzzASetMatchesTheLabelsThatItWasMadeOf(f *testing.F) {
 	})
 }
 
+// The short way to read a matcher must not be another reading of it.
+func FuzzPlainMatchersAreWhatTheParsersRead(f *testing.F) {
+	for _, line := range []string{`a="b"`, `a=""`, `a="b",c="d"`, `a="b" `, ` a="b"`, `a="{"`, `a="b\\"`, `a="="b"`, `a_1="ü, =~'"`, `a:b="c"`} {
+		f.Add(line)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		m := plain(line)
+		if m == nil {
+			t.Skip()
+		}
+		parsed, err := parse(line, "")
+		require.NoError(t, err)
+		require.Len(t, parsed, 1)
+		require.Equal(t, m, parsed[0])
+	})
+}
+
 // crowd is that many silences of 100 alerts each, and an alert of the last.
 func crowd(n int) ([]store.Silence, map[string]string) {
 	var all []store.Silence

@@ -6,9 +6,12 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/prometheus/alertmanager/matcher/compat"
 	"github.com/prometheus/alertmanager/pkg/labels"
+	"github.com/prometheus/common/model"
 
 	"github.com/teamsrelay/teamsrelay/receiver/group"
 )
@@ -21,6 +24,10 @@ var parse = compat.FallbackMatchersParser(slog.New(slog.DiscardHandler))
 func read(lines []string) (labels.Matchers, error) {
 	all := make(labels.Matchers, 0, len(lines))
 	for _, line := range lines {
+		if m := plain(line); m != nil {
+			all = append(all, m)
+			continue
+		}
 		some, err := parse(line, "")
 		if err != nil {
 			return nil, err
@@ -28,6 +35,18 @@ func read(lines []string) (labels.Matchers, error) {
 		all = append(all, some...)
 	}
 	return all, nil
+}
+
+// plain reads a matcher as nearly all of ours are, name="value" without a sign
+// that is written in another way, and returns nil for others. The parsers take
+// a hundred times as long, and sets are read in every transaction.
+func plain(line string) *labels.Matcher {
+	name, value, ok := strings.Cut(line, `="`)
+	value, closed := strings.CutSuffix(value, `"`)
+	if !ok || !closed || !model.LegacyValidation.IsValidLabelName(name) || strings.ContainsAny(value, "\\\"\n") || !utf8.ValidString(value) {
+		return nil
+	}
+	return &labels.Matcher{Type: labels.MatchEqual, Name: name, Value: value}
 }
 
 // Limits on matchers that people write.
