@@ -211,6 +211,7 @@ func New(o Options, c Config) (*Engine, error) {
 	}
 	e.intents, err = intent.New(intent.Options{
 		Store: o.Store, Logger: o.Logger, Registerer: o.Registerer, Clock: e.clock, Location: o.Location,
+		Settled: e.carried,
 		Actions: func(source string) intent.Actions { return e.current.Load().Actions[source] },
 	})
 	if err != nil {
