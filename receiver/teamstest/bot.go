@@ -57,6 +57,7 @@ type bot struct {
 	chats         map[string]*conversation // personal, by user's id
 	tenant        meter                    // every request to the connector
 	team          string                   // its name
+	version       int                      // counts what changed of the above
 	lastID        int64                    // the last message's id
 	keys          func() *keyring          // made when first needed: RSA keys take a while
 }
@@ -88,6 +89,7 @@ func (s *Server) Meet(endpoint string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.bot.Endpoint = endpoint
+	s.tellDirectory()
 }
 
 // MoveServiceURL says where activities say that the connector is, from now on.

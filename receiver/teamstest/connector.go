@@ -267,7 +267,7 @@ func (s *Server) updateActivity(o *operation) (int, any) {
 		return status, answer
 	}
 	e := s.posted[key(c.id, o.activity)]
-	if e == nil || e.Deleted || e.byUser {
+	if e == nil || e.Deleted || e.ByUser {
 		return http.StatusNotFound, errorBody("ActivityNotFoundInConversation", "The bot has no such message here.")
 	}
 	a, problem := readActivity(o.body)
@@ -291,7 +291,7 @@ func (s *Server) deleteActivity(o *operation) (int, any) {
 		return status, answer
 	}
 	e := s.posted[key(c.id, o.activity)]
-	if e == nil || e.Deleted || e.byUser {
+	if e == nil || e.Deleted || e.ByUser {
 		return http.StatusNotFound, errorBody("ActivityNotFoundInConversation", "The bot has no such message here.")
 	}
 	s.remove(e)

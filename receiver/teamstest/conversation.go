@@ -2,9 +2,11 @@ package teamstest
 
 import (
 	"encoding/json"
+	"html"
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -82,6 +84,17 @@ type activityMessage struct {
 		ContentType string `json:"contentType"`
 		Content     Card   `json:"content"`
 	} `json:"attachments"`
+	Entities []entity `json:"entities"`
+}
+
+// entity explains a part of a text: here, whom it mentions.
+type entity struct {
+	Type      string `json:"type"`
+	Text      string `json:"text"`
+	Mentioned struct {
+		ID   string `json:"id"`
+		Name string `json:"name"`
+	} `json:"mentioned"`
 }
 
 // readActivity says what is wrong with an activity, in words; "": nothing.
@@ -102,6 +115,12 @@ func readActivity(raw []byte) (a activityMessage, problem string) {
 // parser in front of Teams does not take is accepted and not shown.
 func (a activityMessage) fill(m *Message) {
 	m.Text, m.Summary, m.Card, m.Shown, m.Reason = a.Text, a.Summary, nil, true, ""
+	m.Mentions = nil
+	for _, e := range a.Entities {
+		if e.Type == "mention" && html.UnescapeString(e.Text) == "<at>"+e.Mentioned.Name+"</at>" && strings.Contains(a.Text, e.Text) {
+			m.Mentions = append(m.Mentions, e.Mentioned.Name)
+		}
+	}
 	if len(a.Attachments) == 0 {
 		return
 	}
@@ -129,7 +148,7 @@ func (s *Server) post(c *conversation, thread string, raw json.RawMessage, size 
 	}
 	var parts []activityMessage
 	if a.Text != "" {
-		parts = append(parts, activityMessage{Text: a.Text, Summary: a.Summary})
+		parts = append(parts, activityMessage{Text: a.Text, Summary: a.Summary, Entities: a.Entities})
 	}
 	for i := range a.Attachments {
 		parts = append(parts, activityMessage{Summary: a.Summary, Attachments: a.Attachments[i : i+1]})

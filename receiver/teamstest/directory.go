@@ -103,6 +103,7 @@ func (s *Server) AddUser(u User) User {
 		u.UPN = word + "@contoso.example"
 	}
 	s.bot.addUser(u)
+	s.tellDirectory()
 	return u
 }
 
@@ -117,7 +118,7 @@ func (s *Server) AddChannel(name string) string {
 		kind: Channel, name: name, members: slices.Clone(general.members), installed: general.installed,
 	}
 	s.bot.conversations = append(s.bot.conversations, c)
-	s.tell()
+	s.tellDirectory()
 	return c.id
 }
 

@@ -33,6 +33,8 @@ func (s *Server) routes() http.Handler {
 		w.WriteHeader(http.StatusNoContent)
 	})
 	mux.HandleFunc("GET /events", s.streamEvents)
+	mux.HandleFunc("GET /bot", s.showDirectory)
+	mux.HandleFunc("POST /bot/{deed}", s.doDeed)
 	mux.HandleFunc("POST /{tenant}/oauth2/v2.0/token", s.serveToken)
 	mux.HandleFunc("GET /{tenant}/v2.0/.well-known/openid-configuration", s.serveEntra)
 	mux.HandleFunc("GET /{tenant}/discovery/v2.0/keys", s.serveEntraKeys)
@@ -183,7 +185,8 @@ func (s *Server) queueFaults(w http.ResponseWriter, r *http.Request) {
 }
 
 // streamEvents tells a page what came in and what comes in: an event
-// "message" each, and "cleared" when all before it is forgotten.
+// "message" for each that is new or has changed, "cleared" when all before it
+// is forgotten, and "bot" with the directory, at first and when it changes.
 func (s *Server) streamEvents(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
@@ -198,17 +201,25 @@ func (s *Server) streamEvents(w http.ResponseWriter, r *http.Request) {
 		// It has seen another server, whose numbers mean nothing here.
 		last, cleared = 0, cleared-1
 	}
+	known := -1
 	for {
 		s.mu.Lock()
 		entries, changed, clearedNow := s.changedAfter(last), s.changed, s.cleared
+		version, around := s.bot.version, s.directory()
 		s.mu.Unlock()
+		if version != known {
+			known = version
+			if data, err := json.Marshal(around); err == nil {
+				fmt.Fprintf(w, "event: bot\ndata: %s\n\n", data)
+			}
+		}
 		if clearedNow != cleared {
 			cleared = clearedNow
 			fmt.Fprint(w, "event: cleared\ndata: {}\n\n")
 		}
 		for _, e := range entries {
 			last = e.change
-			data, err := json.Marshal(e.Message) // one line: JSON escapes line breaks
+			data, err := json.Marshal(e) // one line: JSON escapes line breaks
 			if err != nil {
 				continue
 			}

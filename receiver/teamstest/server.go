@@ -78,12 +78,15 @@ type Message struct {
 	MessageID    string `json:"message_id,omitempty"`   // what Microsoft calls the activity's id
 	// Thread is the MessageID of the thread's first message; "" where there
 	// are no threads.
-	Thread  string `json:"thread,omitempty"`
-	From    string `json:"from,omitempty"` // the name of whom it is from
-	Text    string `json:"text,omitempty"`
-	Edited  int    `json:"edited"`  // how often the bot replaced it
-	Replies int    `json:"replies"` // that are there, of a thread's first message
-	Deleted bool   `json:"deleted,omitempty"`
+	Thread string `json:"thread,omitempty"`
+	From   string `json:"from,omitempty"` // the name of whom it is from
+	Text   string `json:"text,omitempty"`
+	// Mentions are the names of those whom the text mentions as Teams wants
+	// it: other names in angle brackets are only text.
+	Mentions []string `json:"mentions,omitempty"`
+	Edited   int      `json:"edited"`  // how often the bot replaced it
+	Replies  int      `json:"replies"` // that are there, of a thread's first message
+	Deleted  bool     `json:"deleted,omitempty"`
 	// Answers are the cards that only one user sees, by the user's name: what
 	// the bot answered to a press. They go when the bot replaces the message.
 	Answers map[string]Card `json:"answers,omitempty"`
@@ -128,8 +131,9 @@ type Server struct {
 // entry is a message that is remembered.
 type entry struct {
 	Message
-	change int  // the number of the last change
-	byUser bool // a user of Teams wrote it
+	change int // the number of the last change
+	// ByUser: a user of Teams wrote it.
+	ByUser bool `json:"by_user,omitempty"`
 }
 
 // New makes a simulated Teams without faults.
@@ -179,7 +183,7 @@ func (s *Server) selected(wanted func(Message) bool) []Message {
 	defer s.mu.Unlock()
 	found := []Message{}
 	for _, e := range s.messages {
-		if !e.byUser && wanted(e.Message) {
+		if !e.ByUser && wanted(e.Message) {
 			found = append(found, e.Message)
 		}
 	}
@@ -265,7 +269,7 @@ func (s *Server) record(messages ...Message) {
 func (s *Server) add(e *entry) {
 	s.lastID++
 	e.ID = s.lastID
-	if e.Shown && !e.byUser {
+	if e.Shown && !e.ByUser {
 		s.shown++
 	}
 	if e.Conversation != "" {

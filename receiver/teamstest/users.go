@@ -88,7 +88,7 @@ func (o Someone) install(ctx context.Context, where, action, what string, revers
 	if reversed {
 		updates[0], updates[1] = updates[1], updates[0]
 	}
-	s.tell()
+	s.tellDirectory()
 	s.mu.Unlock()
 	var answers []Answer
 	for _, update := range updates {
@@ -150,13 +150,16 @@ func (o Someone) Write(ctx context.Context, conversation, thread, text string) (
 		return Answer{}, unknownConversation(conversation)
 	}
 	now := time.Now()
-	e := &entry{byUser: true, Message: Message{
+	e := &entry{ByUser: true, Message: Message{
 		At: now.UTC(), Shown: true, Conversation: c.id, Thread: thread, MessageID: b.newID(now), From: o.Name, Text: text,
 	}}
 	s.place(c, e)
 	a := withClient(b.activity("message", o.User, c, e.Thread))
 	a["id"], a["text"], a["textFormat"] = e.MessageID, text, "plain"
 	mentions := b.mentions(text)
+	for _, m := range mentions {
+		e.Mentions = append(e.Mentions, m.(map[string]any)["mentioned"].(map[string]any)["name"].(string))
+	}
 	a["entities"] = append(mentions, a["entities"].([]any)...)
 	if c.kind == Channel {
 		data := a["channelData"].(map[string]any)
@@ -230,7 +233,7 @@ func (o Someone) Submit(ctx context.Context, m Message, name string, inputs map[
 func (o Someone) button(m Message, name string, inputs map[string]string, old bool) (button, map[string]any, error) {
 	now, there := o.server.Message(m.Conversation, m.MessageID)
 	if !there {
-		return button{}, nil, fmt.Errorf("the message is not there any more")
+		return button{}, nil, errGone
 	}
 	b, err := find(now.CardFor(o.Name), name)
 	if err == nil && old && b.Type == "Action.Execute" {
@@ -325,7 +328,7 @@ func (o Someone) React(ctx context.Context, m Message, kind string) (Answer, err
 	e := s.posted[key(m.Conversation, m.MessageID)]
 	if e == nil {
 		s.mu.Unlock()
-		return Answer{}, fmt.Errorf("the message is not there any more")
+		return Answer{}, errGone
 	}
 	reactions := maps.Clone(e.Reactions) // whoever has the message keeps what they saw
 	if reactions == nil {
@@ -369,7 +372,7 @@ func (o Someone) channelEvent(ctx context.Context, channel, event string, change
 	}
 	change(s.bot, c)
 	a := s.bot.teamEvent(o.User, event, c)
-	s.tell()
+	s.tellDirectory()
 	s.mu.Unlock()
 	return s.Send(ctx, a)
 }
@@ -405,6 +408,7 @@ func (o Someone) membership(ctx context.Context, where, what string) (Answer, er
 		}
 	}
 	a := b.memberUpdate(o.User, c, what, o.ID)
+	s.tellDirectory()
 	s.mu.Unlock()
 	return s.Send(ctx, a)
 }
@@ -420,6 +424,7 @@ func (o Someone) block(blocked bool) {
 	o.server.mu.Lock()
 	defer o.server.mu.Unlock()
 	o.server.bot.chats[o.ID].blocked = blocked
+	o.server.tellDirectory()
 }
 
 // Delete takes a message away, as its author or an owner of the team can.
@@ -484,4 +489,33 @@ func (s *Server) SendWith(ctx context.Context, activity any, authorization strin
 		return answer, fmt.Errorf("the bot's answer broke off: %w", err)
 	}
 	return answer, nil
+}
+
+// InstallEverywhere has the first user add the bot to the team and the group
+// chat, and everybody to their own chat. It ends at the first place where the
+// bot does not answer with a 2xx.
+func (s *Server) InstallEverywhere(ctx context.Context) error {
+	s.mu.Lock()
+	type step struct {
+		who   User
+		where string
+	}
+	first := s.bot.users[0]
+	steps := []step{{first, Team}, {first, Chat}}
+	for _, u := range s.bot.users {
+		steps = append(steps, step{u, s.bot.chats[u.ID].id})
+	}
+	s.mu.Unlock()
+	for _, one := range steps {
+		answers, err := Someone{one.who, s}.Install(ctx, one.where)
+		if err != nil {
+			return err
+		}
+		for _, a := range answers {
+			if a.Status/100 != 2 {
+				return fmt.Errorf("the bot answered %d", a.Status)
+			}
+		}
+	}
+	return nil
 }

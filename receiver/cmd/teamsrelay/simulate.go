@@ -4,17 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
 
+	"github.com/teamsrelay/teamsrelay/receiver/outbound"
 	"github.com/teamsrelay/teamsrelay/receiver/teamstest"
 )
 
 func addSimulate(k *kingpin.Application, p *program) {
-	cmd := k.Command("simulate", `A simulated Teams with a page that shows the cards. Webhooks are http://ADDRESS/workflow/NAME for any NAME; GET /messages lists what came in; POST /faults makes it behave badly.`)
+	cmd := k.Command("simulate", `A simulated Teams with a page that shows the cards. Webhooks are http://ADDRESS/workflow/NAME for any NAME; GET /messages lists what came in; POST /faults makes it behave badly. With --bot-endpoint it has channels, chats and people for a bot, too.`)
 	cmd.HelpLong(`Examples, with curl:
   what came in        curl http://127.0.0.1:9099/messages
   three times 429     curl http://127.0.0.1:9099/faults -d '{"webhook": "ops",
@@ -24,24 +27,46 @@ func addSimulate(k *kingpin.Application, p *program) {
   a broken connection … {"cut": "before"}                or "after" the card is shown
   a slow answer       … {"latency": "10s"}
   what is to come     curl http://127.0.0.1:9099/faults
-  a good day again    curl -X DELETE http://127.0.0.1:9099/faults`)
+  a good day again    curl -X DELETE http://127.0.0.1:9099/faults
+The bot's side, with --bot-endpoint=http://127.0.0.1:3978/api/messages:
+  who is there        curl http://127.0.0.1:9099/bot
+  write to the bot    curl http://127.0.0.1:9099/bot/say -d '{"as": "Alice",
+                        "conversation": "19:…", "text": "help"}'
+  press a button      curl http://127.0.0.1:9099/bot/press -d '{"as": "Alice",
+                        "conversation": "19:…", "message": "1795…", "button": "Acknowledge"}'
+  a bad day           curl http://127.0.0.1:9099/faults -d '{"conversation": "19:…",
+                        "faults": [{"code": "ConversationBlockedByUser"}]}'`)
 	address := cmd.Flag("listen-address", "Where to listen.").Default("127.0.0.1:9099").String()
-	throttle := cmd.Flag("throttle", "Refuse with 429 what Teams would: more than 4 requests a second at one webhook.").Default("true").Bool()
+	throttle := cmd.Flag("throttle", "Refuse with 429 what Teams would: more than 4 requests a second at one webhook, and more than Microsoft's limits of a bot.").Default("true").Bool()
+	endpoint := cmd.Flag("bot-endpoint", "Where a bot on this machine takes activities, such as http://127.0.0.1:3978/api/messages. It is told what people do on the page; there are no tokens in either direction.").PlaceHolder("URL").String()
 	cmd.Action(func(*kingpin.ParseContext) error {
 		options := teamstest.Options{}
 		if *throttle {
 			options.Throttle = teamstest.RealThrottle
+			options.Bot.Throttle = teamstest.RealBotThrottle
+		}
+		if *endpoint != "" {
+			if err := checkBotEndpoint(*endpoint); err != nil {
+				return err
+			}
+			options.Bot.Endpoint = *endpoint
 		}
 		listener, err := net.Listen("tcp", *address)
 		if err != nil {
 			return fmt.Errorf("%w; --listen-address must be HOST:PORT on this machine, and nothing else may listen there", err)
 		}
+		base := "http://" + listener.Addr().String()
+		options.Bot.ServiceURL = base + "/emea/"
 		teams := teamstest.New(options)
 		server := &http.Server{Handler: teams, ReadHeaderTimeout: 10 * time.Second}
-		fmt.Fprintf(p.out, "A simulated Teams is at http://%s/\n", listener.Addr())
-		fmt.Fprintf(p.out, "Its webhooks are http://%s/workflow/NAME, any NAME\n", listener.Addr())
+		fmt.Fprintf(p.out, "A simulated Teams is at %s/\n", base)
+		fmt.Fprintf(p.out, "Its webhooks are %s/workflow/NAME, any NAME\n", base)
 		done := make(chan error, 1)
 		go func() { done <- server.Serve(listener) }()
+		if *endpoint != "" {
+			describeBot(p.out, teams, *endpoint)
+			go installBot(p.ctx, p.out, teams)
+		}
 		select {
 		case err := <-done:
 			return err
@@ -55,4 +80,51 @@ func addSimulate(k *kingpin.Application, p *program) {
 		}
 		return nil
 	})
+}
+
+// checkBotEndpoint refuses what is not on this machine: activities without a
+// token are nothing for anybody else.
+func checkBotEndpoint(endpoint string) error {
+	u, err := url.Parse(endpoint)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || !outbound.IsLoopback(u.Hostname()) {
+		return fmt.Errorf("--bot-endpoint must be a URL on this machine, such as http://127.0.0.1:3978/api/messages: what is sent there carries no token")
+	}
+	return nil
+}
+
+// describeBot prints what a receiver's configuration needs, ready to copy.
+func describeBot(out io.Writer, teams *teamstest.Server, endpoint string) {
+	fmt.Fprintf(out, `The bot is at %s. A receiver that is to be it needs:
+
+microsoft:
+  tenant_id: %s
+  app_id: %s
+  insecure_local: true
+  endpoints: {service_url: "%s"}
+destinations:
+  - name: alerts
+    channel: {channel_id: "%s"}
+  - name: oncall
+    chat: {chat_id: "%s"}
+
+`, endpoint, teamstest.DefaultTenant, teamstest.DefaultAppID, teams.ServiceURL(), teamstest.Alerts, teamstest.Chat)
+}
+
+// installEvery is how long to wait for a bot that does not answer yet.
+const installEvery = 2 * time.Second
+
+// installBot adds the bot to the team, the group chat and everybody's own chat
+// as soon as it answers.
+func installBot(ctx context.Context, out io.Writer, teams *teamstest.Server) {
+	for {
+		if err := teams.InstallEverywhere(ctx); err == nil {
+			fmt.Fprintln(out, "The bot answers, and is in the team and in all chats")
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(installEvery):
+		}
+	}
 }
