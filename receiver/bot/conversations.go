@@ -326,4 +326,3 @@ func setIf(to *string, told string) {
 		*to = told
 	}
 }
-
