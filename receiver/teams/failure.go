@@ -28,6 +28,9 @@ type Connection struct {
 	CA string
 	// TLSOptions: the connection has a tls_config.
 	TLSOptions bool
+	// Repeatable: a request that is made twice does no more than once, so
+	// nothing about it is uncertain.
+	Repeatable bool
 	// Hide takes out of a text what nobody may see; nil: nothing.
 	Hide func(string) string
 }
@@ -43,7 +46,7 @@ func (c Connection) Failure(ctx, attempt context.Context, err error, uncertain b
 		err = urlError.Err
 	}
 	retry := func(reason Reason, words string) Outcome {
-		return Outcome{Kind: Retry, Reason: reason, Message: words, Uncertain: uncertain}
+		return Outcome{Kind: Retry, Reason: reason, Message: words, Uncertain: uncertain && !c.Repeatable}
 	}
 	if ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return retry(Interrupted, "We were stopped while the message was on its way; it is tried again after the start.")
@@ -56,7 +59,7 @@ func (c Connection) Failure(ctx, attempt context.Context, err error, uncertain b
 	var timeout net.Error
 	if attempt.Err() != nil || errors.As(err, &timeout) && timeout.Timeout() {
 		if uncertain {
-			return retry(Timeout, fmt.Sprintf("%s took the message but did not answer within %v. It is tried again, and may then appear twice.", c.Host, c.Timeout))
+			return retry(Timeout, fmt.Sprintf("%s took the request but did not answer within %v. It is tried again%s.", c.Host, c.Timeout, c.twice()))
 		}
 		return retry(Timeout, fmt.Sprintf("%s could not be reached within %v. See whether a firewall drops the connection, or whether a proxy is needed (%s).", c.Host, c.Timeout, c.Proxy))
 	}
@@ -75,9 +78,17 @@ func (c Connection) Failure(ctx, attempt context.Context, err error, uncertain b
 		return retry(Network, "The proxy cannot be reached. Check "+c.proxyOptions()+".")
 	}
 	if uncertain {
-		return retry(Network, fmt.Sprintf("The connection to %s broke after the message was sent. It is tried again, and may then appear twice.", c.Host))
+		return retry(Network, fmt.Sprintf("The connection to %s broke after the request was sent. It is tried again%s.", c.Host, c.twice()))
 	}
 	return retry(Network, fmt.Sprintf("No connection to %s (%s). See whether a firewall is in the way, or whether a proxy is needed (%s).", c.Host, c.cause(err), c.Proxy))
+}
+
+// twice is what can come of trying again what is uncertain.
+func (c Connection) twice() string {
+	if c.Repeatable {
+		return ""
+	}
+	return ", and may then appear twice"
 }
 
 func (c Connection) proxyOptions() string {

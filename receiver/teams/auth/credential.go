@@ -17,6 +17,8 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+
+	"github.com/teamsrelay/teamsrelay/receiver/teams"
 )
 
 const (
@@ -38,9 +40,8 @@ type pair struct {
 // credential is what gets one token. It is made anew for each: so the library
 // keeps none (a token that Teams refuses would come back), and a certificate
 // that was renewed is used without a restart.
-func (s *Source) credential() (azcore.TokenCredential, error) {
+func (s *Source) credential(carrier *carrier) (azcore.TokenCredential, error) {
 	c, login := s.config, s.config.Where().Login
-	carrier := &carrier{client: s.client}
 	if c.Endpoints.Login != "" {
 		u, err := url.Parse(login)
 		if err != nil {
@@ -94,6 +95,9 @@ func (s *Source) request() policy.TokenRequestOptions {
 type carrier struct {
 	client *http.Client
 	login  *url.URL // of the configuration; nil: the cloud's own
+	// failure is the last error of the connection itself. The library makes a
+	// text of it, with the URL and without what it was.
+	failure error
 }
 
 // Do implements policy.Transporter. Where the login is the configuration's,
@@ -109,7 +113,7 @@ func (c *carrier) Do(r *http.Request) (*http.Response, error) {
 		r.URL.Scheme = c.login.Scheme
 	}
 	answer, err := c.client.Do(r)
-	if err != nil {
+	if c.failure = err; err != nil {
 		return nil, err
 	}
 	answer.Body = limited{io.LimitReader(answer.Body, maxAnswer), answer.Body}
@@ -137,11 +141,21 @@ type limited struct {
 	io.Closer
 }
 
-// ask gets a new token.
-func (s *Source) ask(ctx context.Context) (azcore.AccessToken, error) {
-	credential, err := s.credential()
+// ask gets a new token. Its errors are ours, in words.
+func (s *Source) ask(ctx context.Context) (azcore.AccessToken, *Error) {
+	carrier := &carrier{client: s.client}
+	credential, err := s.credential(carrier)
 	if err != nil {
-		return azcore.AccessToken{}, err
+		return azcore.AccessToken{}, s.unusable(err)
 	}
-	return credential.GetToken(ctx, s.request())
+	token, err := credential.GetToken(ctx, s.request())
+	switch {
+	case err == nil && token.Token != "" && token.ExpiresOn.After(time.Now()):
+		return token, nil
+	case err == nil:
+		return azcore.AccessToken{}, &Error{Reason: teams.Unavailable, Message: "Microsoft's sign-in answered without a token that is good. It is tried again; check this machine's clock."}
+	case carrier.failure != nil:
+		return azcore.AccessToken{}, s.unreachable(ctx, carrier.failure)
+	}
+	return azcore.AccessToken{}, s.refused(err)
 }

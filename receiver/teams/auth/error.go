@@ -1,10 +1,12 @@
 package auth
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"regexp"
 	"time"
 
@@ -17,16 +19,14 @@ import (
 
 // Error says why there is no token.
 type Error struct {
-	// Reason is Auth when somebody has to mend something, and else one of those
-	// that pass: Timeout, Network, TLS, Throttled, Unavailable.
+	// Reason is Auth when somebody has to mend something here or in Azure, and
+	// else one of those to try again.
 	Reason  teams.Reason
 	Message string        // for a human; without secrets
 	After   time.Duration // how long the sign-in asked us to wait; 0: it did not say
 }
 
 func (e *Error) Error() string { return e.Message }
-
-var errNoToken = errors.New("the sign-in answered without a token")
 
 // codes are the errors of Entra that an administrator can cause, and what to
 // do about each.
@@ -47,17 +47,48 @@ var codes = map[string]string{
 
 var codeInText = regexp.MustCompile(`AADSTS(\d{4,8})`)
 
-// words turns an error of the library into one of ours. The library's text
-// holds whole answers and URLs, so it is not used.
-func (s *Source) words(err error) *Error {
+// gaveUpWaiting is for whoever could not wait for the token.
+func gaveUpWaiting(ctx context.Context) *Error {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return &Error{Reason: teams.Interrupted, Message: "We were stopped while Microsoft's sign-in was asked; it is tried again after the start."}
+	}
+	return &Error{Reason: teams.Timeout, Message: "Microsoft's sign-in did not answer in time. It is tried again."}
+}
+
+// unusable: what proves who we are cannot be used, for example because the
+// certificate's file was replaced by something else.
+func (s *Source) unusable(err error) *Error {
+	return &Error{Reason: teams.Auth, Message: fmt.Sprintf("What proves who we are cannot be used (%s). Check `microsoft:` with check-config.", s.quote(err.Error()))}
+}
+
+// unreachable: there was no answer.
+func (s *Source) unreachable(ctx context.Context, err error) *Error {
+	host := "Microsoft's sign-in"
+	if u, parseErr := url.Parse(s.config.Where().Login); parseErr == nil {
+		host = u.Hostname()
+	}
+	o := teams.Connection{
+		Host: host, Timeout: askTimeout, Proxy: "HTTPS_PROXY", CA: "this machine's trusted certificates", Repeatable: true, Hide: s.quote,
+	}.Failure(ctx, ctx, err, false)
+	return &Error{Reason: o.Reason, Message: "No token for the bot: " + o.Message}
+}
+
+// refused turns an error of the library into one of ours. The library's text
+// holds whole answers and URLs, so it is used only where nothing else is said.
+func (s *Source) refused(err error) *Error {
 	var failed *azidentity.AuthenticationFailedError
 	if errors.As(err, &failed) && failed.RawResponse != nil {
 		return s.refusal(failed.RawResponse)
 	}
-	if errors.Is(err, errNoToken) {
-		return &Error{Reason: teams.Unavailable, Message: "Microsoft's sign-in answered without a token. It is tried again."}
+	if s.config.ManagedIdentity {
+		return &Error{Reason: teams.Auth, Message: fmt.Sprintf("This machine could not prove that it is the application (%s). Assign the identity with this app_id to it, or use client_secret_file.", s.quote(err.Error()))}
 	}
-	return &Error{Reason: teams.Network, Message: fmt.Sprintf("Microsoft's sign-in cannot be reached (%s).", s.secrets.Quote(outbound.Cause(err).Error(), 200))}
+	return &Error{Reason: teams.Unavailable, Message: fmt.Sprintf("Microsoft's sign-in could not be used (%s). It is tried again.", s.quote(err.Error()))}
+}
+
+// quote is what others say as it may be shown.
+func (s *Source) quote(text string) string {
+	return s.secrets.Quote(teams.WithoutURLs(text), 200)
 }
 
 // refusal is what an answer without a token means.
@@ -86,7 +117,7 @@ func (s *Source) refusal(r *http.Response) *Error {
 	}
 	message := fmt.Sprintf("Microsoft's sign-in refuses us (%d). Check app_id, tenant_id and what proves who we are in `microsoft:`.", r.StatusCode)
 	if text != "" {
-		message += fmt.Sprintf(" It says: %q.", s.secrets.Quote(text, 200))
+		message += fmt.Sprintf(" It says: %q.", s.quote(text))
 	}
 	return &Error{Reason: teams.Auth, Message: message}
 }

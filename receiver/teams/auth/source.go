@@ -45,7 +45,7 @@ type Source struct {
 	ends     time.Time // until when it is used
 	asked    *answer   // what is under way; nil: nothing
 	replaced time.Time // when a refused token was last replaced
-	failed   error     // what came of the last attempt
+	failed   *Error    // what came of the last attempt
 	pause    time.Time // until when nobody is asked after that
 }
 
@@ -69,6 +69,7 @@ func New(cfg Config) (*Source, error) {
 			return nil, err
 		}
 		own.MaxResponseHeaderBytes = maxAnswer
+		own.OnProxyConnectResponse = teams.ProxyAnswer
 		transport = own
 	}
 	s := &Source{
@@ -127,7 +128,7 @@ func (s *Source) Token(ctx context.Context, refused string) (string, error) {
 	case <-asked.done:
 		return asked.token, asked.err
 	case <-ctx.Done():
-		return "", &Error{Reason: teams.Timeout, Message: "Microsoft's sign-in did not answer in time. See whether a firewall drops the connection, or whether a proxy is needed (HTTPS_PROXY)."}
+		return "", gaveUpWaiting(ctx)
 	}
 }
 
@@ -146,17 +147,13 @@ func (s *Source) start() {
 }
 
 // keep takes over what came of asking. The caller holds the lock.
-func (s *Source) keep(asked *answer, got azcore.AccessToken, err error) {
+func (s *Source) keep(asked *answer, got azcore.AccessToken, err *Error) {
 	defer close(asked.done)
 	s.asked = nil
 	now := time.Now()
-	if err == nil && (got.Token == "" || !got.ExpiresOn.After(now)) {
-		err = errNoToken
-	}
 	if err != nil {
-		e := s.words(err)
-		asked.err, s.failed = e, e
-		s.pause = now.Add(max(pauseAfterFailure, min(e.After, longestPause)))
+		asked.err, s.failed = err, err
+		s.pause = now.Add(max(pauseAfterFailure, min(err.After, longestPause)))
 		return
 	}
 	life := got.ExpiresOn.Sub(now)

@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strings"
 	"time"
@@ -29,8 +29,10 @@ const (
 	maxPage   = 4 << 20
 	// idleTimeout closes a connection before the front doors on Azure's side do.
 	idleTimeout = 30 * time.Second
-	// maxRetryAfter bounds what a server may ask us to wait.
-	maxRetryAfter = time.Hour
+	// What the words about a failed connection name: there are no options for
+	// this one.
+	proxyVariable = "HTTPS_PROXY"
+	trustStore    = "this machine's trusted certificates"
 )
 
 // Client is the bot. It may be used by several goroutines, and there should be
@@ -59,6 +61,7 @@ func New(cfg auth.Config) (*Client, error) {
 		own.MaxIdleConnsPerHost = 16
 		own.IdleConnTimeout = idleTimeout
 		own.MaxResponseHeaderBytes = maxAnswer
+		own.OnProxyConnectResponse = teams.ProxyAnswer
 		transport = own
 	}
 	return &Client{
@@ -98,13 +101,6 @@ type request struct {
 	repeatable bool
 }
 
-// verdict is what came of a request.
-type verdict struct {
-	teams.Outcome
-	code string // of the error, as Teams calls it
-	body []byte // of a success
-}
-
 // do makes a request: in its turn, at its time, with a token, and once more
 // with a new token or at the GCC's service where Teams asks for that. In the
 // last case it puts the service into p.
@@ -130,7 +126,7 @@ func (c *Client) do(ctx context.Context, p *Place, r request) verdict {
 		}
 	}
 	v := c.signed(ctx, p, r, own, tenant)
-	if v.code == "invalidbotapihost" && c.canMoveToGCC(p.ServiceURL) {
+	if v.code == invalidBotAPIHost && c.canMoveToGCC(p.ServiceURL) {
 		p.ServiceURL = auth.GCCService
 		v = c.signed(ctx, p, r, own, tenant)
 	}
@@ -154,7 +150,7 @@ func (c *Client) signed(ctx context.Context, p *Place, r request, lines ...*line
 			return verdict{Outcome: noToken(err)}
 		}
 		if refused != "" && token == refused {
-			return verdict{Outcome: notRegistered()}
+			return verdict{Outcome: notRegistered("")}
 		}
 		if ok, short := c.pace.wait(ctx, lines...); !ok {
 			return late(ctx, short)
@@ -184,6 +180,8 @@ func late(ctx context.Context, short time.Duration) verdict {
 func (c *Client) once(ctx context.Context, p *Place, r request, token string) verdict {
 	attempt, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
+	var sent teams.Sent
+	attempt = httptrace.WithClientTrace(attempt, sent.Trace())
 	var body io.Reader
 	if r.body != nil {
 		body = bytes.NewReader(r.body)
@@ -200,14 +198,18 @@ func (c *Client) once(ctx context.Context, p *Place, r request, token string) ve
 	if token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
 	}
+	connection := teams.Connection{
+		Host: request.URL.Hostname(), Timeout: requestTimeout, Proxy: proxyVariable, CA: trustStore, Repeatable: r.repeatable,
+	}
 	response, err := c.http.Do(request)
 	if err != nil {
-		return verdict{Outcome: teams.Outcome{Kind: teams.Retry, Reason: teams.Network, Message: fmt.Sprintf("No connection to %s.", request.URL.Hostname()), Uncertain: !r.repeatable}}
+		return verdict{Outcome: connection.Failure(ctx, attempt, err, sent.Uncertain())}
 	}
 	defer response.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(response.Body, r.limit))
-	if err != nil {
-		return verdict{Outcome: teams.Outcome{Kind: teams.Retry, Reason: teams.Network, Message: "The answer broke off.", Uncertain: !r.repeatable}}
+	if err != nil && isSuccess(response.StatusCode) {
+		// The id of what was made is in it.
+		return verdict{Outcome: connection.Failure(ctx, attempt, err, true)}
 	}
 	return judge(response, answer, token)
 }

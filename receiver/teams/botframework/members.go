@@ -38,7 +38,10 @@ func (c *Client) Member(ctx context.Context, p Place, id string) (Member, error)
 	p = c.whole(p)
 	bare, _ := Thread(p.Conversation)
 	v := c.do(ctx, &p, request{method: http.MethodGet, path: conversationPath(bare, "members", id), limit: maxAnswer, reads: true, repeatable: true})
-	if v.Kind != teams.Delivered {
+	switch {
+	case v.Status == http.StatusNotFound && v.code != conversationNotFound:
+		return Member{}, ErrNotMember
+	case v.Kind != teams.Delivered:
 		return Member{}, &Error{v.Outcome}
 	}
 	var m Member
@@ -86,20 +89,8 @@ func unreadable(v verdict) teams.Outcome {
 // is, and returns where it is. Its errors are of type *Error.
 func (c *Client) Open(ctx context.Context, p Place) (Place, error) {
 	p = c.whole(p)
-	v := c.do(ctx, &p, request{method: http.MethodPost, path: "/v3/conversations", body: newChat(p), limit: maxAnswer, repeatable: true})
-	if v.Kind != teams.Delivered {
-		return Place{}, &Error{v.Outcome}
-	}
-	var made struct {
-		ID         string `json:"id"`
-		ServiceURL string `json:"serviceUrl"`
-	}
-	if err := json.Unmarshal(v.body, &made); err != nil || made.ID == "" {
-		return Place{}, &Error{unreadable(v)}
-	}
-	p.Conversation, p.Kind = made.ID, Personal
-	if made.ServiceURL != "" && c.auth.Allows(made.ServiceURL) {
-		p.ServiceURL = made.ServiceURL
+	if o := c.open(ctx, &p); o.Kind != teams.Delivered {
+		return Place{}, &Error{o}
 	}
 	return p, nil
 }

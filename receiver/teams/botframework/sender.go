@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/teamsrelay/teamsrelay/receiver/card"
 	"github.com/teamsrelay/teamsrelay/receiver/teams"
@@ -14,18 +15,18 @@ import (
 type Sender struct {
 	client *Client
 	find   func(context.Context) (Place, error)
-	moved  func(context.Context, Place) error
+	moved  func(context.Context, Place)
 }
 
 // At sends to the place that find finds before each message: what is known of
 // it changes with every activity. When Teams says that the place is elsewhere
-// now (another service, or a personal conversation that was made anew, with a
-// new id), moved is called with where it is; nil: nobody wants to know. Whoever
-// stores that lets find find it.
+// now (another service, or a personal conversation that was made anew and may
+// have a new id), moved is called with where it is; nil: nobody wants to know.
+// Whoever stores that lets find find it.
 //
 // What find returns as an error of type *Error is what comes of the message;
 // with any other error it is tried again.
-func (c *Client) At(find func(context.Context) (Place, error), moved func(context.Context, Place) error) *Sender {
+func (c *Client) At(find func(context.Context) (Place, error), moved func(context.Context, Place)) *Sender {
 	return &Sender{client: c, find: find, moved: moved}
 }
 
@@ -48,8 +49,8 @@ func (s *Sender) Send(ctx context.Context, m card.Message) teams.Outcome {
 // Edit replaces the card of a message that Send made. Nobody is told.
 func (s *Sender) Edit(ctx context.Context, messageID string, m card.Message) teams.Outcome {
 	return s.at(ctx, func(p *Place) teams.Outcome {
-		if messageID == "" {
-			return gone("Teams gave the message no id, so it cannot be changed; a new one is sent.")
+		if messageID == "" || p.Conversation == "" {
+			return gone("It is not known which message this is, so it cannot be changed; a new one is sent.")
 		}
 		return asGone(s.client.do(ctx, p, request{
 			method: http.MethodPut, path: conversationPath(within(p, messageID), "activities", messageID), body: Envelope(m), limit: maxAnswer, repeatable: true,
@@ -98,9 +99,7 @@ func (s *Sender) at(ctx context.Context, do func(*Place) teams.Outcome) teams.Ou
 	before := p
 	o := do(&p)
 	if p != before && s.moved != nil {
-		if err := s.moved(ctx, p); err != nil && o.Kind != teams.Delivered {
-			o.Message += " Where the conversation is now could not be stored: " + err.Error()
-		}
+		s.moved(context.WithoutCancel(ctx), p) // it is true even if we are stopping
 	}
 	return o
 }
@@ -120,41 +119,88 @@ func (c *Client) thread(ctx context.Context, p *Place, activity []byte) teams.Ou
 	if v.Kind != teams.Delivered {
 		return v.Outcome
 	}
-	var made struct {
-		ID         string `json:"id"`
-		ActivityID string `json:"activityId"`
-	}
-	_ = json.Unmarshal(v.body, &made)
+	var made conversationResource
+	_ = json.Unmarshal(v.body, &made) // what cannot be read has no id
+	c.follow(p, made.ServiceURL)
 	if made.ActivityID == "" {
 		_, made.ActivityID = Thread(made.ID)
 	}
 	return named(v, made.ActivityID)
 }
 
-// post makes a new message: in the thread that begins with root, or at the end.
+// post makes a new message: in the thread that begins with root, or at the
+// end. A personal conversation that is not there, or not any more, is made.
 func (c *Client) post(ctx context.Context, p *Place, root string, activity []byte) teams.Outcome {
-	v := c.do(ctx, p, request{method: http.MethodPost, path: conversationPath(within(p, root), "activities"), body: activity, limit: maxAnswer})
+	if p.Conversation == "" {
+		if o := c.open(ctx, p); o.Kind != teams.Delivered {
+			return o
+		}
+	}
+	send := func() verdict {
+		return c.do(ctx, p, request{method: http.MethodPost, path: conversationPath(within(p, root), "activities"), body: activity, limit: maxAnswer})
+	}
+	v := send()
+	if v.code == conversationNotFound && p.Kind == Personal && p.User != "" {
+		if o := c.open(ctx, p); o.Kind != teams.Delivered {
+			return o
+		}
+		v = send()
+	}
 	if v.Kind != teams.Delivered {
 		return v.Outcome
 	}
 	var made struct {
 		ID string `json:"id"`
 	}
-	_ = json.Unmarshal(v.body, &made)
+	_ = json.Unmarshal(v.body, &made) // what cannot be read has no id
 	return named(v, made.ID)
 }
 
-// named is the outcome of a new message with its id.
-func named(v verdict, id string) teams.Outcome {
-	v.MessageID = id
+// conversationResource is the answer to a conversation that was made.
+type conversationResource struct {
+	ID         string `json:"id"`
+	ActivityID string `json:"activityId"`
+	ServiceURL string `json:"serviceUrl"`
+}
+
+// open makes the personal conversation with p.User, or finds the one that there
+// is, and puts into p where it is. Making it twice makes one (teams-platform
+// §2.4).
+func (c *Client) open(ctx context.Context, p *Place) teams.Outcome {
+	to := *p
+	to.Conversation = ""
+	v := c.do(ctx, &to, request{method: http.MethodPost, path: "/v3/conversations", body: newChat(to), limit: maxAnswer, repeatable: true})
+	if v.Kind != teams.Delivered {
+		return v.Outcome
+	}
+	var made conversationResource
+	if json.Unmarshal(v.body, &made) != nil || made.ID == "" {
+		return teams.Outcome{Kind: teams.Retry, Reason: teams.Unavailable, Status: v.Status,
+			Message: "Teams made the conversation but did not say which. It is tried again."}
+	}
+	to.Conversation, to.Kind = made.ID, Personal
+	c.follow(&to, made.ServiceURL)
+	*p = to
 	return v.Outcome
 }
 
-// Codes of Teams, as normal writes them.
-const (
-	activityNotFound     = "activitynotfoundinconversation"
-	conversationNotFound = "conversationnotfound"
-)
+// follow puts into p the service that Teams names for it, if that may get our
+// token.
+func (c *Client) follow(p *Place, serviceURL string) {
+	if strings.TrimRight(serviceURL, "/") != strings.TrimRight(p.ServiceURL, "/") && c.auth.Allows(serviceURL) {
+		p.ServiceURL = serviceURL
+	}
+}
+
+// named is the outcome of a new message with its id. Teams names none of a
+// message that it made two of (teams-platform §2.6).
+func named(v verdict, id string) teams.Outcome {
+	v.MessageID = id
+	if id == "" {
+		v.Message = "Teams took the message but did not say under which id, so it cannot be changed later."
+	}
+	return v.Outcome
+}
 
 func gone(words string) teams.Outcome {
 	return teams.Outcome{Kind: teams.Retry, Reason: teams.NotFound, Gone: true, Message: words}
