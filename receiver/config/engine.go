@@ -7,15 +7,18 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/card"
 	"github.com/teamsrelay/teamsrelay/receiver/deliver"
 	"github.com/teamsrelay/teamsrelay/receiver/engine"
+	"github.com/teamsrelay/teamsrelay/receiver/group"
 	"github.com/teamsrelay/teamsrelay/receiver/ingest/influxdb"
 	"github.com/teamsrelay/teamsrelay/receiver/intent"
+	"github.com/teamsrelay/teamsrelay/receiver/route"
+	"github.com/teamsrelay/teamsrelay/receiver/silence"
 	"github.com/teamsrelay/teamsrelay/receiver/teams/workflow"
 )
 
 // Bot is how the receiver sends as a bot: it makes the address of a
 // conversation, by Microsoft's id of it. What the file says of the destination
 // comes on top.
-type Bot func(conversation string) deliver.Address
+type Bot func(conversation string, channel bool) deliver.Address
 
 // Engine puts together what the engine works with: routes, cards, and a sender
 // for every destination. A nil bot is for who cannot be called by Teams, as the
@@ -50,7 +53,18 @@ func (c *Config) Engine(bot Bot) (engine.Config, error) {
 		out.Actions[e.Name] = actions
 	}
 	for _, a := range c.Alertmanagers {
-		out.Alertmanagers = append(out.Alertmanagers, engine.Alertmanager{URL: a.URL(), Known: a.Known})
+		silences, err := silence.NewAlertmanager(a.URL())
+		if err != nil {
+			return engine.Config{}, fmt.Errorf("alertmanagers: %w", err)
+		}
+		out.Alertmanagers = append(out.Alertmanagers, engine.Alertmanager{URL: a.URL(), Known: a.Known, Silences: silences})
+	}
+	for _, s := range c.Subscriptions {
+		subscription, err := route.Subscribe(group.Target{Destination: s.Destination}, s.Matchers)
+		if err != nil {
+			return engine.Config{}, fmt.Errorf("subscriptions: %w", err)
+		}
+		out.Subscriptions = append(out.Subscriptions, subscription)
 	}
 	return out, nil
 }
@@ -61,7 +75,7 @@ func (d Destination) address(bot Bot) (deliver.Address, error) {
 		if bot == nil {
 			return deliver.Address{}, errors.New("channels and chats need the receiver, because Teams has to reach it: run teamsrelay serve with this file, and hand it the alerts with relay_url")
 		}
-		a := bot(conversation)
+		a := bot(conversation, d.Channel.ID != "")
 		a.Destination, a.MaxAge, a.ReadOnly = d.Name, d.MaxAge, d.Actions.Nobody()
 		if len(d.Pace) > 0 {
 			a.Pace = d.Pace

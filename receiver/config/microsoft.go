@@ -49,6 +49,14 @@ func (m Microsoft) Auth() auth.Config {
 	}
 }
 
+// Tenants are those whose people may talk to the bot.
+func (m *Microsoft) Tenants() []string {
+	if m.TenantID == "" {
+		return m.AllowedTenants
+	}
+	return append([]string{m.TenantID}, m.AllowedTenants...)
+}
+
 // DefaultAppName is what the app is called in Teams if the file does not say.
 const DefaultAppName = "teamsrelay"
 
