@@ -58,15 +58,23 @@ func (d *Deliverer) render(a *attempt, g group.Group) card.Message {
 	now := d.now()
 	in := card.Input{
 		Group: g, Now: now, Location: d.location,
-		Reminder: reminder(&a.post, &g), Shown: a.post.Carded,
+		Reminder: a.reminder(&g), Shown: a.post.Carded,
+	}
+	if a.address.Look != nil {
+		in.Look = a.address.Look(a.post.MessageID)
 	}
 	if late := now.Sub(a.post.Since); late > lateAfter {
 		in.Late = late
 	}
-	if a.minimal {
+	var m card.Message
+	switch {
+	case a.minimal:
 		return d.cards.Minimal(in, a.address.Limit)
+	case a.delivery.Kind == store.KindCall:
+		m = d.cards.Call(in, a.post.Called, a.address.Limit)
+	default:
+		m = d.cards.Render(a.post.Card, in, a.address.Limit)
 	}
-	m := d.cards.Render(a.post.Card, in, a.address.Limit)
 	if m.Fault != nil {
 		d.metrics.fault(m.Template)
 		d.log.Error("A card's template failed; the minimal card is sent", "card", m.Template, "group", g.ShortID(), "err", m.Fault)
@@ -78,9 +86,12 @@ func (d *Deliverer) render(a *attempt, g group.Group) card.Message {
 }
 
 // reminder says that the only telling that is not there yet is one that
-// nothing has changed.
-func reminder(p *store.Post, g *group.Group) bool {
-	return p.Shown != 0 && g.Rev == p.Shown+1 && g.Reminded == g.Rev
+// nothing has changed. A call is one if that is what called for it.
+func (a *attempt) reminder(g *group.Group) bool {
+	if a.delivery.Kind == store.KindCall {
+		return g.Reminded == a.post.Call
+	}
+	return a.post.Shown != 0 && g.Rev == a.post.Shown+1 && g.Reminded == g.Rev
 }
 
 // send makes the attempt. It is not cut off when ctx ends, only by its timeout.
@@ -94,9 +105,40 @@ func (d *Deliverer) send(ctx context.Context, a *attempt, m card.Message) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.address.Timeout)
 	defer cancel()
 	began := d.now()
-	outcome := a.address.Send(ctx, m)
+	outcome := a.carry(ctx, m)
 	a.sent, a.took = true, d.now().Sub(began)
 	a.end(d.now(), outcome)
+}
+
+// carry hands a message to the address in the way of its kind.
+func (a *attempt) carry(ctx context.Context, m card.Message) teams.Outcome {
+	switch a.delivery.Kind {
+	case store.KindEdit:
+		return a.address.Edit(ctx, a.post.MessageID, m)
+	case store.KindCall:
+		return a.address.Call(ctx, a.post.MessageID, m)
+	}
+	return a.address.Send(ctx, m)
+}
+
+// tells says that the attempt told what the post does not know to be there.
+func (a *attempt) tells(p *store.Post) bool {
+	if a.delivery.Kind == store.KindCall {
+		return a.rev > p.Called
+	}
+	return a.rev > p.Shown
+}
+
+// delivered records at the post that Teams took the attempt.
+func (a *attempt) delivered(p *store.Post, now time.Time) {
+	switch {
+	case a.delivery.Kind == store.KindCall:
+		p.CalledFor(a.rev, now)
+	case p.Address != a.delivery.Address: // it moved meanwhile, and its message did not
+		p.Delivered(a.rev, "", a.address.Editable, now)
+	default:
+		p.Delivered(a.rev, a.outcome.MessageID, a.address.Editable, now)
+	}
 }
 
 func (a *attempt) end(now time.Time, o teams.Outcome) { a.ended, a.outcome = now, o }

@@ -318,23 +318,3 @@ func TestOldNewsIsNotTold(t *testing.T) {
 		require.Equal(t, string(teams.Expired), o.post("old42").Reason, "days-old noise becomes a dead letter instead")
 	})
 }
-
-func TestAMessageThatCanBeEditedIsShown(t *testing.T) {
-	inOffice(t, func(o *office) {
-		o.addresses["a"] = Address{ID: "a", Destination: "ops", Editable: true, Send: o.channel.send}
-		o.channel.answer = func(message) *teams.Outcome {
-			return &teams.Outcome{Kind: teams.Delivered, Status: 201, MessageID: "m1"}
-		}
-		o.raise(store.RankLoud, "disk")
-		o.after(0)
-		require.Equal(t, store.Shown, o.post("disk").State)
-		require.Equal(t, "m1", o.post("disk").MessageID)
-
-		o.channel.answer = func(message) *teams.Outcome {
-			return &teams.Outcome{Kind: teams.Retry, Reason: teams.Timeout, Uncertain: true}
-		}
-		o.raise(store.RankQuiet, "disk")
-		o.after(10 * time.Second)
-		require.Greater(t, len(o.channel.attempts()), 3, "an edit repeated is harmless and need not wait a minute")
-	})
-}

@@ -84,6 +84,9 @@ func (d *Deliverer) collect(ctx context.Context, id string, address Address) (ca
 		}
 		for i := range ready {
 			p := &ready[i]
+			if p.Rank == store.RankStale {
+				break // a digest has told of this one, and of all after it
+			}
 			if in.Now.Sub(p.Since) > address.MaxAge {
 				continue // it becomes a dead letter
 			}
@@ -137,7 +140,7 @@ func (d *Deliverer) beginDigest(ctx context.Context, id string, address Address,
 		a = &attempt{address: address, leasedUntil: t.row.LeasedUntil}
 		t.row.DigestAt, t.changed = t.now, true
 		a.delivery = store.Delivery{
-			Address: id, Destination: address.Destination, Title: fmt.Sprintf("digest of %d", posts),
+			Kind: store.KindDigest, Address: id, Destination: address.Destination, Title: fmt.Sprintf("digest of %d", posts),
 			State: store.DeliverySending, Attempt: t.row.Failures + 1, Digest: posts, At: t.now,
 		}
 		return t.tx.SaveDelivery(&a.delivery)
@@ -214,7 +217,7 @@ func (t *turn) finishDigest(a *attempt, again bool) error {
 func (t *turn) cover(a *attempt, posts []covered) error {
 	for _, c := range posts {
 		p, err := t.tx.Post(c.post)
-		if errors.Is(err, store.ErrNotFound) || err == nil && p.Shown >= c.rev {
+		if errors.Is(err, store.ErrNotFound) || err == nil && p.Shown >= c.rev && p.Called >= p.Call {
 			continue // dropped, or there already
 		}
 		if err != nil {

@@ -28,15 +28,21 @@ func (t *turn) finish(a *attempt) error {
 		log.State = delivered(a.address.Editable)
 		t.well()
 		t.mended()
-		if ours = ours || a.rev > p.Shown; found && ours {
+		if ours = ours || a.tells(&p); found && ours {
 			t.observeDelay(p.Since)
-			p.Delivered(a.rev, a.outcome.MessageID, a.address.Editable, t.now)
+			a.delivered(&p, t.now)
 		}
 	case a.outcome.Kind == teams.Retry:
 		log.State = store.DeliveryRetry
 		reason := log.Reason
 		if a.minimal { // and it stays the minimal card
 			reason = a.post.Reason
+		}
+		if a.outcome.Gone && a.delivery.Kind != store.KindCard {
+			t.well()
+			p.Gone(reason, a.outcome.Message, t.now)
+			t.logRetry(log, t.now)
+			break
 		}
 		at := t.failed(a)
 		p.Retry(at, reason, a.outcome.Message, t.now)
@@ -98,13 +104,16 @@ func (t *turn) record(a *attempt, log store.Delivery) error {
 func (t *turn) failed(a *attempt) time.Time {
 	t.row.Failures++
 	t.changed = true
+	if a.outcome.Broken {
+		t.broken(a.outcome, true)
+	}
 	if a.outcome.After > 0 {
 		t.row.NotBefore = t.now.Add(min(a.outcome.After, a.address.MaxAge))
 		return t.row.NotBefore
 	}
 	t.row.NotBefore = t.now.Add(addressBackoff(t.row.Failures, t.d.random()))
 	at := t.now.Add(postBackoff(a.post.Attempts, t.d.random()))
-	edit := a.address.Editable && a.post.MessageID != ""
+	edit := a.delivery.Kind == store.KindEdit // repeated, it is harmless
 	if again := a.delivery.At.Add(uncertainWait); a.outcome.Uncertain && !edit && again.After(at) {
 		return again
 	}
@@ -123,21 +132,37 @@ func (t *turn) mended() {
 	if t.row.Broken == "" {
 		return
 	}
-	t.row.Broken, t.row.BrokenReason, t.row.BrokenAt, t.changed = "", "", time.Time{}, true
+	waited := t.row.Waits
+	t.row.Mend()
+	t.changed = true
 	t.after = append(t.after, func() {
+		if waited {
+			t.d.log.Info("The destination works again; what waited for it is on its way", "destination", t.address.Destination)
+			return
+		}
 		t.d.log.Info("The destination works again; its dead letters can be replayed", "destination", t.address.Destination)
 	})
 }
 
 // broke marks the address when the answer concerns all that is sent there.
 func (t *turn) broke(o teams.Outcome) {
-	if !breaking(o.Reason) {
+	if breaking(o.Reason) {
+		t.broken(o, false)
+	}
+}
+
+// broken marks the address. One whose posts wait keeps the time since when it
+// is broken, and is complained about once.
+func (t *turn) broken(o teams.Outcome, waits bool) {
+	if waits && t.row.Waits && t.row.BrokenReason == string(o.Reason) {
 		return
 	}
-	t.row.Broken, t.row.BrokenReason, t.row.BrokenAt, t.changed = o.Message, string(o.Reason), t.now, true
-	if t.row.Broken == "" {
-		t.row.Broken = advice(o.Reason)
+	words := o.Message
+	if words == "" {
+		words = advice(o.Reason)
 	}
+	t.row.Break(string(o.Reason), words, waits, t.now)
+	t.changed = true
 	t.after = append(t.after, func() {
 		t.d.log.Error("The destination is broken", "destination", t.address.Destination, "reason", string(o.Reason), "message", o.Message)
 	})

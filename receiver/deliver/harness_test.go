@@ -26,15 +26,19 @@ import (
 
 // message is what the test's cards say, as JSON, and when it arrived.
 type message struct {
-	Kind     string // "card", "minimal", "digest"
+	Kind     string // "card", "minimal", "digest", "call"
 	Groups   []string
 	Rev      int
 	Reminder bool
 	Shown    int // what the card takes for known
 	Late     time.Duration
 	Bytes    int
+	Called   int    // what a call takes for heard
+	Link     string // the message that shows the card, as the look says
 
-	at time.Time
+	at  time.Time
+	via string // how it came: "card", "edit", "call"
+	id  string // the message that it made or changed
 }
 
 // channel is one channel of a Teams that counts: beyond its windows it answers
@@ -44,6 +48,10 @@ type channel struct {
 	latency time.Duration
 	// answer says what to do with a message, nil: take it.
 	answer func(message) *teams.Outcome
+	// names: each new message has an id. An edit of one that is in deleted is
+	// answered as the bot's service does.
+	names   bool
+	deleted map[string]bool
 
 	mu       sync.Mutex
 	requests []time.Time
@@ -57,12 +65,24 @@ type channel struct {
 var taken = teams.Outcome{Kind: teams.Delivered, Status: 202}
 
 func (c *channel) send(ctx context.Context, m card.Message) teams.Outcome {
+	return c.take(ctx, store.KindCard, "", m)
+}
+
+func (c *channel) edit(ctx context.Context, id string, m card.Message) teams.Outcome {
+	return c.take(ctx, store.KindEdit, id, m)
+}
+
+func (c *channel) call(ctx context.Context, id string, m card.Message) teams.Outcome {
+	return c.take(ctx, store.KindCall, id, m)
+}
+
+func (c *channel) take(ctx context.Context, via, id string, m card.Message) teams.Outcome {
 	now := time.Now()
 	var got message
 	if err := json.Unmarshal(m.Card, &got); err != nil {
 		panic(err)
 	}
-	got.at = now
+	got.at, got.via, got.id = now, via, id
 	c.mu.Lock()
 	c.overlap = c.overlap || c.sending
 	c.sending = true
@@ -101,9 +121,28 @@ func (c *channel) send(ctx context.Context, m card.Message) teams.Outcome {
 		}
 	}
 	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.deleted[id]:
+		return teams.Outcome{Kind: teams.Retry, Reason: teams.NotFound, Status: 404, Message: "the message is not there any more", Gone: true}
+	case c.names && via == store.KindCard:
+		got.id = fmt.Sprint("m", len(c.taken)+1)
+	}
 	c.taken = append(c.taken, got)
-	c.mu.Unlock()
-	return taken
+	o := taken
+	o.MessageID = got.id
+	return o
+}
+
+// story is how a group was told, one word for each message and its revision.
+func (c *channel) story(name string) []string {
+	var story []string
+	for _, m := range c.messages() {
+		if slices.Contains(m.Groups, name) {
+			story = append(story, fmt.Sprintf("%s %d", m.via, m.Rev))
+		}
+	}
+	return story
 }
 
 // messages is what was taken so far.
@@ -140,7 +179,7 @@ func testCard(m message) card.Message {
 
 func fromInput(kind string, in card.Input, limit card.Limit) card.Message {
 	return testCard(message{Kind: kind, Groups: []string{in.Group.Key}, Rev: in.Group.Rev,
-		Reminder: in.Reminder, Shown: in.Shown, Late: in.Late, Bytes: limit.Bytes})
+		Reminder: in.Reminder, Shown: in.Shown, Late: in.Late, Bytes: limit.Bytes, Link: in.Look.Link})
 }
 
 var testCards = Cards{
@@ -152,6 +191,10 @@ var testCards = Cards{
 			m.Groups = append(m.Groups, row.Title)
 		}
 		return testCard(m)
+	},
+	Call: func(in card.Input, called int, l card.Limit) card.Message {
+		return testCard(message{Kind: "call", Groups: []string{in.Group.Key}, Rev: in.Group.Rev, Called: called,
+			Reminder: in.Reminder, Bytes: l.Bytes, Link: in.Look.Link})
 	},
 }
 
@@ -217,6 +260,21 @@ func (o *office) options(holder string) Options {
 func (o *office) fast() {
 	o.channel.windows = DefaultPace[:1]
 	o.addresses["a"] = Address{ID: "a", Destination: "ops", Send: o.channel.send, Pace: DefaultPace[:1]}
+}
+
+// botPace is what Teams takes from a bot in one conversation (teams-platform
+// §3.1).
+var botPace = []Window{{7, time.Second}, {8, 2 * time.Second}, {60, 30 * time.Second}, {1800, time.Hour}}
+
+// bot makes the channel and the address those of a bot.
+func (o *office) bot() {
+	c := o.channel
+	c.windows, c.names, c.deleted = botPace, true, map[string]bool{}
+	o.addresses["a"] = Address{
+		ID: "a", Destination: "ops", Pace: botPace, Limit: card.BotLimit, Editable: true,
+		Send: c.send, Edit: c.edit, Call: c.call,
+		Look: func(id string) card.Look { return card.Look{Link: id} },
+	}
 }
 
 // start begins to deliver.
@@ -286,7 +344,8 @@ func (o *office) save(tx store.Tx, g *group.Group, address string, rank int) err
 	if err != nil {
 		p = store.Post{GroupID: g.ID, Address: address, Destination: "ops", Card: "alert", Title: g.Key}
 	}
-	p.Raise(g.Rev, group.Due{Loud: rank > store.RankQuiet}, rank, time.Now())
+	loud := rank > store.RankQuiet
+	p.Raise(g.Rev, group.Due{Loud: loud, Call: loud}, rank, time.Now())
 	return tx.SavePost(&p)
 }
 

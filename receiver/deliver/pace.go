@@ -59,8 +59,12 @@ func ParsePace(texts []string) ([]Window, error) {
 // come in between (TestAStormThatGoesOn).
 type share int
 
+// Cards that a digest has told, and that only have to become true, get a third
+// at most: there may be thousands, and what is news must not find the windows
+// full of them.
 const (
-	shareOrdinary share = iota
+	shareStale share = iota
+	shareOrdinary
 	shareDigest
 	shareCritical
 )
@@ -71,6 +75,8 @@ func (w Window) limit(s share) int {
 	}
 	reserve := w.N / 3
 	switch {
+	case s == shareStale:
+		return max(reserve, 1)
 	case s == shareOrdinary:
 		return w.N - reserve
 	case s == shareDigest && reserve > 0:

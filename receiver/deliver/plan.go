@@ -77,20 +77,39 @@ func decide(s situation) step {
 
 	next, at := s.choose()
 	if at.After(s.now) {
+		if soon := s.now.Add(store.EditDistance); next.post.Rank == store.RankStale && at.After(soon) {
+			at = soon // what comes meanwhile does not wait for it
+		}
 		return step{action: doWait, until: at}
 	}
 	return next
 }
 
+// kindOf says what the next attempt for a post sends. The card is made true
+// before people are called to it; a change that comes after that does not hold
+// up the call, or an alert that changes all the time would never call.
+func kindOf(p *store.Post, editable bool) string {
+	switch {
+	case !editable || p.MessageID == "":
+		return store.KindCard
+	case p.Call > p.Called && p.Shown >= p.Call:
+		return store.KindCall
+	}
+	return store.KindEdit
+}
+
 // choose picks the next message and the time at which the pace allows it.
 func (s situation) choose() (step, time.Time) {
+	alone := step{action: doSend, post: leastTried(s.ready)}
+	if s.ready[0].Rank == store.RankStale { // nothing else waits
+		return alone, nextSend(s.windows, s.sends, s.now, shareStale)
+	}
 	critical := 0
 	for critical < len(s.ready) && s.ready[critical].Rank >= store.RankLoudCritical {
 		critical++
 	}
 	ordinary := nextSend(s.windows, s.sends, s.now, shareOrdinary)
 	storm := s.backlog > s.room(s.backlog)
-	alone := step{action: doSend, post: leastTried(s.ready)}
 
 	switch {
 	case critical > 0:
@@ -163,9 +182,11 @@ func (s situation) buried(p *store.Post) (teams.Reason, bool) {
 	switch {
 	case !s.known:
 		return teams.NoAddress, true
-	case s.row.Broken != "" && !p.UpdatedAt.After(s.row.BrokenAt) && !s.row.BrokenAt.After(s.now):
+	case s.row.Broken == "" || s.row.Waits:
+	case stopping(teams.Reason(s.row.BrokenReason)), !p.UpdatedAt.After(s.row.BrokenAt) && !s.row.BrokenAt.After(s.now):
 		return teams.Reason(s.row.BrokenReason), true
-	case s.now.Sub(p.Since) > s.maxAge:
+	}
+	if s.now.Sub(p.Since) > s.maxAge {
 		return teams.Expired, true
 	}
 	return "", false
@@ -183,5 +204,11 @@ func shrinkable(r teams.Reason) bool { return r == teams.Payload || r == teams.T
 
 // breaking are the reasons that concern the address, whatever is sent there.
 func breaking(r teams.Reason) bool {
-	return r == teams.Auth || r == teams.NotFound || r == teams.TLS
+	return r == teams.Auth || r == teams.NotFound || r == teams.TLS || stopping(r)
+}
+
+// stopping are those after which Microsoft wants no attempt until it has heard
+// from the conversation again (teams-platform §3.3).
+func stopping(r teams.Reason) bool {
+	return r == teams.Blocked || r == teams.NotInstalled || r == teams.Policy
 }

@@ -154,9 +154,14 @@ func (t *turn) situation() (situation, error) {
 	if len(s.ready) > 0 && t.row.NotBefore.After(t.now) {
 		return s, nil // the pace does not matter now
 	}
-	if s.backlog = len(s.ready); s.backlog == 0 {
+	if len(s.ready) == 0 {
 		s.next, err = t.tx.NextPost(t.id)
 		return s, err
+	}
+	for i := range s.ready {
+		if s.ready[i].Rank > store.RankStale {
+			s.backlog++
+		}
 	}
 	s.sends, err = t.tx.Sends(t.id, t.now.Add(-longest(t.address.Pace)))
 	if err == nil && s.backlog == peek {
@@ -176,7 +181,7 @@ func (t *turn) begin(s step) (*attempt, error) {
 		t.row.DigestAt, t.changed = t.now, true
 	}
 	a.delivery = store.Delivery{
-		PostID: a.post.ID, GroupID: a.post.GroupID, Address: t.id, Destination: t.destination(&a.post), Title: a.post.Title,
+		Kind: kindOf(&s.post, t.address.Editable), PostID: a.post.ID, GroupID: a.post.GroupID, Address: t.id, Destination: t.destination(&a.post), Title: a.post.Title,
 		State: store.DeliverySending, Attempt: a.post.Attempts, Revision: a.post.Want, At: t.now,
 	}
 	return a, t.tx.SaveDelivery(&a.delivery)
@@ -200,16 +205,16 @@ func (t *turn) recover() error {
 	}
 	for i := range posts {
 		p := &posts[i]
-		at := p.UpdatedAt.Add(uncertainWait)
-		if t.address.Editable && p.MessageID != "" {
-			at = t.now // an edit repeated is harmless
-		}
-		p.Retry(at, string(teams.Interrupted), "the process ended while this was being sent; it may have arrived, so it is sent again after a minute", t.now)
-		if err := t.tx.SavePost(p); err != nil {
-			return err
-		}
 		log, err := t.tx.Deliveries(store.DeliveryFilter{PostID: p.ID, State: store.DeliverySending, Limit: 1})
 		if err != nil {
+			return err
+		}
+		at, why := p.UpdatedAt.Add(uncertainWait), "it may have arrived, so it is sent again after a minute"
+		if len(log) == 1 && log[0].Kind == store.KindEdit {
+			at, why = t.now, "an edit repeated is harmless, so it is sent again at once"
+		}
+		p.Retry(at, string(teams.Interrupted), "the process ended while this was being sent; "+why, t.now)
+		if err := t.tx.SavePost(p); err != nil {
 			return err
 		}
 		for j := range log {
@@ -255,8 +260,8 @@ func (t *turn) interrupted(d *store.Delivery) error {
 	log := *d
 	t.after = append(t.after, func() {
 		t.d.metrics.delivery(log.Destination, store.DeliveryInterrupted, teams.Interrupted)
-		t.d.log.Warn("An attempt was cut off; it is made again a minute after it began",
-			"destination", log.Destination, "title", log.Title, "delivery", log.ID)
+		t.d.log.Warn("An attempt was cut off; it is made again, if it may have been a new message a minute after it began",
+			"kind", log.Kind, "destination", log.Destination, "title", log.Title, "delivery", log.ID)
 	})
 	return t.recordSend(d.At)
 }

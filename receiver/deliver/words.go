@@ -35,6 +35,14 @@ func advice(reason teams.Reason) string {
 		return "The flow behind the destination is gone: make a new one, put its URL into the configuration, then replay."
 	case teams.TLS:
 		return "Check the destination's tls_config and proxy_url; then replay."
+	case teams.Blocked:
+		return "Ask them to unblock the app in Teams; what is still open is told when they do or write to the bot."
+	case teams.NotInstalled:
+		return "Add the app to the team, chat or person in Teams; what is still open is told as soon as it is there."
+	case teams.Policy:
+		return "Ask the administrator to allow the app in Teams, then write to the bot from that conversation: what is still open is told then."
+	case teams.Service:
+		return "Microsoft's service failed and asks not to be asked again: look at its status page, then replay."
 	case teams.Expired:
 		return "It is older than the destination's maximum age: replay it if it still matters, or drop it."
 	case teams.NoAddress:
