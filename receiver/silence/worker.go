@@ -124,7 +124,7 @@ func (w *Worker) work(ctx context.Context) (wait time.Duration) {
 		}
 	}
 	switch {
-	case len(ready) == atOnce:
+	case len(ready) > 0: // what was not done has another time now
 		return 0
 	case next.IsZero():
 		return lookAgain
@@ -175,96 +175,88 @@ func (w *Worker) record(ctx context.Context, tried *store.Silence, o outcome) er
 	defer cancel()
 	now, release := w.Clock.Hold()
 	defer release()
-	var is store.Silence
+	var was, is store.Silence
 	var after func()
-	var news bool
 	err := w.Store.Update(ctx, func(tx store.Tx) (err error) {
-		after, news = nil, false
-		if is, err = tx.Silence(tried.ID); err != nil {
+		after = nil
+		if was, err = tx.Silence(tried.ID); err != nil {
 			return err
 		}
-		known := is.Reason
-		settle(&is, tried.State, o, now)
+		is = was
+		if o.ids != nil {
+			is.TheirIDs = o.ids
+		}
+		// Somebody may have ended it meanwhile: then that is to be done.
+		if was.State == tried.State && o.kind != interrupted {
+			settle(&is, o, now)
+		}
 		if err := tx.SaveSilence(&is); err != nil {
 			return err
 		}
-		if news = is.State != tried.State || is.Reason != known; !news {
-			return nil
+		if is.State != was.State || is.Reason != was.Reason {
+			after, err = w.Settled(tx, is, now)
 		}
-		after, err = w.Settled(tx, is, now)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	w.tell(tried.State, &is, o)
+	if was.Attempts != is.Attempts {
+		w.tell(was.State, &is)
+	}
 	if after != nil {
 		after()
 	}
 	return nil
 }
 
-// settle says what becomes of a silence after an attempt to bring it on from
-// the state in which it was then.
-func settle(s *store.Silence, tried store.SilenceState, o outcome, now time.Time) {
-	if o.ids != nil {
-		s.TheirIDs = o.ids
-	}
-	if s.State != tried || o.kind == interrupted { // somebody ended it meanwhile, or we have to stop
-		return
-	}
+// settle says what becomes of a silence after an attempt.
+func settle(s *store.Silence, o outcome, now time.Time) {
 	s.Attempts++
 	s.Reason, s.NotBefore = o.reason, time.Time{}
-	late := s.Attempts >= giveUpAfter
-	if late {
-		o.reason = "given up after an hour: " + o.reason
-	}
-	isOver := !now.Before(s.EndsAt)
+	making, isOver, late := s.State == store.SilenceRequested, !now.Before(s.EndsAt), s.Attempts >= giveUpAfter
 	switch {
-	case o.kind == done && tried == store.SilenceRequested:
+	case making && o.kind == done:
 		s.State = store.SilenceActive
-	case tried == store.SilenceEnding && (o.kind == done || isOver):
+	case !making && (o.kind == done || isOver):
 		s.State, s.Reason = store.SilenceEnded, ""
 		if !isOver {
 			s.EndsAt = now
 		}
-	case o.kind == refused || late:
-		s.Reason = o.reason
-		s.State = store.SilenceFailed
-		if tried == store.SilenceEnding { // it goes on there
-			s.State = store.SilenceActive
-		}
-	default:
+	case o.kind != refused && !late:
 		s.NotBefore = now.Add(backoff(s.Attempts))
+		return
+	case making:
+		s.State = store.SilenceFailed
+	default: // it goes on there
+		s.State = store.SilenceActive
+	}
+	if late && o.kind == unreached && s.State != store.SilenceEnded {
+		s.Reason = "given up after an hour: " + o.reason
 	}
 }
 
-// tell counts and logs an attempt.
-func (w *Worker) tell(tried store.SilenceState, s *store.Silence, o outcome) {
+// tell counts and logs an attempt to bring a silence on from a state.
+func (w *Worker) tell(was store.SilenceState, s *store.Silence) {
 	log := w.Logger.With("silence", alert.ShortID(s.ID), "alerts", len(s.Sets), "attempt", s.Attempts)
+	wanted := "to silence"
+	if was == store.SilenceEnding {
+		wanted = "to end the silence"
+	}
+	outcome := string(s.State)
 	switch {
-	case o.kind == interrupted:
-	case s.State == tried:
-		w.total.WithLabelValues(retried).Inc()
-		log.Warn("Alertmanager has not done it yet; trying again", "wanted", wanted(tried), "reason", s.Reason, "at", s.NotBefore)
-	case s.State == store.SilenceActive && tried == store.SilenceRequested:
-		w.total.WithLabelValues(string(s.State)).Inc()
+	case s.State == was:
+		outcome = retried
+		log.Warn("Alertmanager has not done yet what was asked for; trying again", "asked", wanted, "reason", s.Reason, "at", s.NotBefore)
+	case s.Reason != "":
+		outcome = string(store.SilenceFailed)
+		log.Error("Alertmanager could not do what was asked for", "asked", wanted, "reason", s.Reason)
+	case s.State == store.SilenceActive:
 		log.Info("Silenced in Alertmanager", "until", s.EndsAt)
-	case s.State == store.SilenceEnded:
-		w.total.WithLabelValues(string(s.State)).Inc()
+	default:
 		log.Info("A silence in Alertmanager has ended")
-	case o.kind != done:
-		w.total.WithLabelValues(string(store.SilenceFailed)).Inc()
-		log.Error("Alertmanager could not do it", "wanted", wanted(tried), "reason", s.Reason)
 	}
-}
-
-// wanted names what was tried, for the log.
-func wanted(tried store.SilenceState) string {
-	if tried == store.SilenceEnding {
-		return "end"
-	}
-	return "silence"
+	w.total.WithLabelValues(outcome).Inc()
 }
 
 // backoff is how long to wait after the nth attempt (from 1), with a fifth of
