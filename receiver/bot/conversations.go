@@ -69,7 +69,9 @@ func (b *Bot) refresh(ctx context.Context, a activity.Activity) {
 		b.log.Error("What a press told of its conversation could not be stored; the next one will tell it again", "err", err)
 		return
 	}
-	b.reached(ctx, n)
+	if len(n.back) > 0 && b.talks.reserve() {
+		b.talks.do(a.Conversation.ID, func(ctx context.Context) { b.reached(ctx, n) })
+	}
 }
 
 // rows are conversations that an activity may change.

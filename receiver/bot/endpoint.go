@@ -58,7 +58,7 @@ func (b *Bot) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
-		b.refuse(w, r, http.StatusMethodNotAllowed, "method", errors.New("activities are sent with POST"))
+		b.reject(w, r, http.StatusMethodNotAllowed, "method", errors.New("activities are sent with POST"))
 		return
 	}
 	var sender token.Token
@@ -67,7 +67,7 @@ func (b *Bot) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// Without tokens a page in somebody's browser could command us.
 		err = b.crossOrigin.Check(r)
 		if err != nil {
-			b.refuse(w, r, http.StatusForbidden, "browser", err)
+			b.reject(w, r, http.StatusForbidden, "browser", err)
 			return
 		}
 	} else {
@@ -85,7 +85,7 @@ func (b *Bot) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	a, err := activity.Parse(body)
 	if err != nil {
-		b.refuse(w, r, http.StatusBadRequest, "activity", err)
+		b.reject(w, r, http.StatusBadRequest, "activity", err)
 		return
 	}
 	if !b.Local {
@@ -94,7 +94,7 @@ func (b *Bot) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		if reason, err := b.forbidden(a); err != nil {
-			b.refuse(w, r, http.StatusForbidden, reason, err)
+			b.reject(w, r, http.StatusForbidden, reason, err)
 			return
 		}
 	}
@@ -127,14 +127,14 @@ func (b *Bot) forbidden(a activity.Activity) (reason string, err error) {
 func (b *Bot) body(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
 	tooLarge := fmt.Errorf("the activity is over %d KiB", activity.MaxBody>>10)
 	if r.ContentLength > activity.MaxBody {
-		b.refuse(w, r, http.StatusRequestEntityTooLarge, "too_large", tooLarge)
+		b.reject(w, r, http.StatusRequestEntityTooLarge, "too_large", tooLarge)
 		return nil, false
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, activity.MaxBody))
 	var over *http.MaxBytesError
 	switch {
 	case errors.As(err, &over):
-		b.refuse(w, r, http.StatusRequestEntityTooLarge, "too_large", tooLarge)
+		b.reject(w, r, http.StatusRequestEntityTooLarge, "too_large", tooLarge)
 		return nil, false
 	case err != nil: // whole it may be right
 		b.again(w, r, "broken_off", errors.New("the body broke off"))
@@ -219,12 +219,12 @@ func (b *Bot) reached(ctx context.Context, n news) {
 // invoke works a press and answers it in time, if need be before it is done.
 func (b *Bot) invoke(w http.ResponseWriter, r *http.Request, a activity.Activity, start time.Time) {
 	if a.Name != activity.ExecuteAction {
-		b.answer(w, Say(unknownWords))
+		b.respond(w, Say(unknownWords))
 		return
 	}
 	if !b.presses.reserve() {
 		b.metrics.refuse("busy")
-		b.answer(w, Say(busyWords))
+		b.respond(w, Say(busyWords))
 		return
 	}
 	answers := make(chan InvokeResponse, 1)
@@ -232,18 +232,20 @@ func (b *Bot) invoke(w http.ResponseWriter, r *http.Request, a activity.Activity
 		ctx, cancel := context.WithTimeout(ctx, workWithin)
 		defer cancel()
 		answer := Say(failedWords)
-		b.guard(func() { answer = b.press(ctx, a) })
+		b.guard(func() {
+			b.refresh(ctx, a)
+			answer = b.press(ctx, a)
+		})
 		answers <- answer
-		b.guard(func() { b.refresh(ctx, a) })
 	})
 	late := time.NewTimer(answerWithin - time.Since(start))
 	defer late.Stop()
 	select {
 	case answer := <-answers:
-		b.answer(w, answer)
+		b.respond(w, answer)
 	case <-late.C:
 		b.metrics.late.Inc()
-		b.answer(w, Say(lateWords))
+		b.respond(w, Say(lateWords))
 	case <-r.Context().Done(): // nobody waits any more; the work goes on
 	}
 }
@@ -260,8 +262,8 @@ func (b *Bot) guard(work func()) {
 	work()
 }
 
-// answer writes the answer to an invoke.
-func (b *Bot) answer(w http.ResponseWriter, answer InvokeResponse) {
+// respond writes the answer to an invoke.
+func (b *Bot) respond(w http.ResponseWriter, answer InvokeResponse) {
 	body, err := json.Marshal(answer)
 	if err != nil {
 		b.log.Error("A press could not be answered", "err", err)
@@ -284,17 +286,17 @@ func (b *Bot) unauthorized(w http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	w.Header().Set("WWW-Authenticate", "Bearer")
-	b.refuse(w, r, http.StatusUnauthorized, string(reason), err)
+	b.reject(w, r, http.StatusUnauthorized, string(reason), err)
 }
 
 // again is "not now": it may be right, and is to be sent again.
 func (b *Bot) again(w http.ResponseWriter, r *http.Request, reason string, err error) {
 	w.Header().Set("Retry-After", "5")
-	b.refuse(w, r, http.StatusServiceUnavailable, reason, err)
+	b.reject(w, r, http.StatusServiceUnavailable, reason, err)
 }
 
-// refuse answers with what is wrong. err holds nothing of the token.
-func (b *Bot) refuse(w http.ResponseWriter, r *http.Request, status int, reason string, err error) {
+// reject answers with what is wrong. err holds nothing of the token.
+func (b *Bot) reject(w http.ResponseWriter, r *http.Request, status int, reason string, err error) {
 	b.metrics.refuse(reason)
 	level := slog.LevelWarn
 	if status == http.StatusMethodNotAllowed { // browsers and scanners
