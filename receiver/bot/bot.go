@@ -62,12 +62,17 @@ type Options struct {
 	// Rendered makes the card of an episode as it should be at an address now,
 	// with its buttons.
 	Rendered func(ctx context.Context, address string, g group.Group) (card.Message, error)
+	// Shown makes the same card without buttons: a copy, which nobody keeps
+	// true.
+	Shown func(ctx context.Context, address string, g group.Group) (card.Message, error)
+	// Version is what the bot says of itself.
+	Version string
 	// Destinations are those of the configuration and those that subscribed.
 	Destinations func() []Destination
 	// Test sends a test card to a destination.
 	Test func(ctx context.Context, destination string) error
 	// Create makes an alert by hand and returns its episode.
-	Create func(ctx context.Context, a Creation) (group.Group, error)
+	Create func(ctx context.Context, c command.Creation) (group.Group, error)
 
 	// Welcome is what the bot says, in Markdown, where it was just installed;
 	// nil, or "": nothing.
@@ -94,16 +99,6 @@ type Actions struct {
 	Users []string
 }
 
-// Creation is an alert that somebody makes by hand.
-type Creation struct {
-	Title, Description string
-	By                 group.Person
-	From               string // where: "channel sre"
-	// Address is that of the conversation, which gets the alert in any case.
-	Address  string
-	Activity string // as in command.Command
-}
-
 // Bot takes activities. It is made by New; Run ends it.
 type Bot struct {
 	Options
@@ -112,6 +107,7 @@ type Bot struct {
 	// What goes on after the answer: words and events, and presses.
 	talks, presses *work
 	crossOrigin    *http.CrossOriginProtection
+	members        members // who is known to be in which conversation
 }
 
 // New makes a bot. It can be used at once.

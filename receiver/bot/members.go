@@ -1,0 +1,118 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/teamsrelay/teamsrelay/receiver/store"
+	"github.com/teamsrelay/teamsrelay/receiver/teams/botframework"
+)
+
+// How long it is believed that somebody is in a conversation, and that they
+// are not: who was just added must not wait.
+const (
+	memberFor   = 10 * time.Minute
+	strangerFor = time.Minute
+	// maxMembers is how many answers are kept, about 300 bytes each.
+	maxMembers = 10_000
+)
+
+// members remembers who is in which conversation.
+type members struct {
+	mu    sync.Mutex
+	known map[memberKey]membership
+}
+
+type memberKey struct{ conversation, person string }
+
+type membership struct {
+	member botframework.Member
+	in     bool
+	team   string // of the conversation, "" outside of teams
+	until  time.Time
+}
+
+func (m *members) get(key memberKey, now time.Time) (membership, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	known, ok := m.known[key]
+	return known, ok && now.Before(known.until)
+}
+
+func (m *members) put(key memberKey, known membership, now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.known == nil {
+		m.known = map[memberKey]membership{}
+	}
+	if len(m.known) >= maxMembers {
+		for key, old := range m.known {
+			if !now.Before(old.until) {
+				delete(m.known, key)
+			}
+		}
+	}
+	for key := range m.known { // any: they are asked for again
+		if len(m.known) < maxMembers {
+			break
+		}
+		delete(m.known, key)
+	}
+	m.known[key] = known
+}
+
+// forget drops what is known of a conversation, and of a team.
+func (m *members) forget(conversation, team string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for key, known := range m.known {
+		if key.conversation == conversation || team != "" && known.team == team {
+			delete(m.known, key)
+		}
+	}
+}
+
+// membersChanged is told that somebody came into a conversation or a team, or
+// left it.
+func (b *Bot) membersChanged(conversation, team string) { b.members.forget(conversation, team) }
+
+// member asks whether somebody ("29:…" or an Entra object id) is in a
+// conversation, and what Teams knows of them there.
+func (b *Bot) member(ctx context.Context, conversation, person string) (botframework.Member, bool, error) {
+	if person == "" {
+		return botframework.Member{}, false, nil
+	}
+	now := b.Now()
+	key := memberKey{conversation, person}
+	if known, ok := b.members.get(key, now); ok {
+		return known.member, known.in, nil
+	}
+	c, err := b.conversation(ctx, conversation)
+	if err != nil {
+		return botframework.Member{}, false, err
+	}
+	known := membership{in: true, team: c.TeamID, until: now.Add(memberFor)}
+	known.member, err = b.Client.Member(ctx, placeOf(c), person)
+	if errors.Is(err, botframework.ErrNotMember) {
+		known.in, known.until = false, now.Add(strangerFor)
+	} else if err != nil {
+		return botframework.Member{}, false, err
+	}
+	b.members.put(key, known, now)
+	return known.member, known.in, nil
+}
+
+// conversation is what is stored of a conversation. One that only the
+// configuration names has nothing but its id.
+func (b *Bot) conversation(ctx context.Context, id string) (c store.Conversation, err error) {
+	err = b.Store.View(ctx, func(tx store.Tx) (err error) {
+		c, err = tx.Conversation(id)
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return store.Conversation{ID: id, Kind: store.Channel}, nil
+	}
+	return c, err
+}

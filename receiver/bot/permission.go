@@ -1,0 +1,171 @@
+package bot
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/teamsrelay/teamsrelay/receiver/store"
+	"github.com/teamsrelay/teamsrelay/receiver/teams/botframework"
+)
+
+// Why somebody may not do something, for people to read.
+const (
+	readOnlyWords  = "Nothing was done: alerts can only be read here (actions: none)."
+	unlistedWords  = "Nothing was done: you are not among those who may act on alerts here. The administrator can add you to the destination's actions."
+	strangerWords  = "Nothing was done: only members of a conversation that has this alert may do that."
+	uncheckedWords = "Nothing was done: Teams does not say at this moment whether you may do that. Please try again."
+	// noAlertWords is the answer to an id of which the talker may not know
+	// whether there is such an alert.
+	noAlertWords = "There is no alert %s here, or in a conversation that you are in."
+)
+
+// maxAsked is how many other conversations Teams is asked about for one
+// message.
+const maxAsked = 20
+
+// isMember says whether the talker is in a conversation. Who talks in one is.
+func (b *Bot) isMember(ctx context.Context, t talker, conversation string) (bool, error) {
+	if conversation == t.here.ID {
+		return true, nil
+	}
+	_, in, err := b.member(ctx, conversation, t.id())
+	return in, err
+}
+
+// id is what Teams is asked with about the talker.
+func (t talker) id() string {
+	if t.activity.From.ID != "" {
+		return t.activity.From.ID
+	}
+	return t.person.ID
+}
+
+// listed says whether the talker is among users, who are named by object id,
+// user principal name or e-mail address. What Teams calls a person counts, not
+// what they call themselves.
+func (b *Bot) listed(ctx context.Context, t talker, users []string) (bool, error) {
+	is := func(name string) bool {
+		return name != "" && slices.ContainsFunc(users, func(user string) bool { return strings.EqualFold(user, name) })
+	}
+	if is(t.activity.From.ObjectID) {
+		return true, nil
+	}
+	if !slices.ContainsFunc(users, func(user string) bool { return strings.Contains(user, "@") }) {
+		return false, nil
+	}
+	m, in, err := b.member(ctx, t.here.ID, t.id())
+	return in && (is(m.ObjectID) || is(m.UPN) || is(m.Email)), err
+}
+
+// destinationAt is the destination that an address belongs to: the first one,
+// as for everything else. An address that no destination has is a conversation
+// that somebody talks in, and its members may act.
+func (b *Bot) destinationAt(address string) Destination {
+	for _, d := range b.Destinations() {
+		if slices.Contains(d.Addresses, address) {
+			return d
+		}
+	}
+	return Destination{Name: botframework.DestinationOf(conversationOf(address)), Addresses: []string{address}}
+}
+
+// conversationOf is the conversation that an address is, "" of others.
+func conversationOf(address string) string {
+	id, found := strings.CutPrefix(address, botframework.AddressID(""))
+	if !found {
+		return ""
+	}
+	return id
+}
+
+// mayAt says why the talker may not act on what is posted at an address; "":
+// they may.
+func (b *Bot) mayAt(ctx context.Context, t talker, address string) string {
+	d := b.destinationAt(address)
+	conversation := conversationOf(address)
+	var may bool
+	var err error
+	words := unlistedWords
+	switch {
+	case d.Actions.None:
+		return readOnlyWords
+	case len(d.Actions.Users) > 0:
+		may, err = b.listed(ctx, t, d.Actions.Users)
+	case conversation != "":
+		words = strangerWords
+		may, err = b.isMember(ctx, t, conversation)
+	default: // a webhook: nobody knows who reads there
+		return strangerWords
+	}
+	switch {
+	case err != nil:
+		b.log.Warn("Teams does not say whether somebody may act", "destination", d.Name, "err", err)
+		return uncheckedWords
+	case !may:
+		return words
+	}
+	return ""
+}
+
+// mayDo says why the talker may not act on an alert that is posted at some
+// addresses; "": they may, because they may at one of them. The one where they
+// talk says why not.
+func (b *Bot) mayDo(ctx context.Context, t talker, posts []store.Post) string {
+	words := strangerWords
+	for i, address := range addressesOf(t, posts) {
+		refused := b.mayAt(ctx, t, address)
+		if refused == "" {
+			return ""
+		}
+		if i == 0 || refused == uncheckedWords {
+			words = refused
+		}
+	}
+	return words
+}
+
+// sees says whether the talker may read an alert that is posted at some
+// addresses. An error counts as no.
+func (b *Bot) sees(ctx context.Context, t talker, posts []store.Post) bool {
+	for _, address := range addressesOf(t, posts) {
+		conversation := conversationOf(address)
+		if conversation == "" {
+			continue
+		}
+		if in, err := b.isMember(ctx, t, conversation); err != nil {
+			b.log.Warn("Teams does not say whether somebody is in a conversation", "err", err)
+		} else if in {
+			return true
+		}
+	}
+	return false
+}
+
+// addressesOf are the addresses of posts, that of the talker first.
+func addressesOf(t talker, posts []store.Post) []string {
+	var all []string
+	for i := range posts {
+		if posts[i].Address == t.address {
+			all = []string{t.address}
+		}
+	}
+	for i := range posts {
+		if !slices.Contains(all, posts[i].Address) && len(all) < maxAsked {
+			all = append(all, posts[i].Address)
+		}
+	}
+	return all
+}
+
+// refusedAudit writes into the audit that somebody was not allowed to do something.
+func (b *Bot) refusedAudit(ctx context.Context, t talker, verb, target, words string) {
+	err := b.Store.Update(ctx, func(tx store.Tx) error {
+		return tx.AddAudit(&store.Audit{
+			At: b.Now(), Who: t.person.Name, ObjectID: t.person.ID, Action: "refused:" + verb, Target: target, From: t.from(), After: words,
+		})
+	})
+	if err != nil {
+		b.log.Error("A refusal could not be written into the audit", "who", t.person.ID, "action", verb, "target", target, "err", err)
+	}
+}
