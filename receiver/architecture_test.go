@@ -30,6 +30,7 @@ var order = []string{
 	"receiver/store", "receiver/teams",
 	"receiver/people",
 	"receiver/deliver", "receiver/ingest", "receiver/intent", "receiver/silence", "receiver/bot",
+	"receiver/apppackage", // says what the bot understands
 	"receiver/ruler",
 	"receiver/engine",
 	"receiver/config",
