@@ -49,7 +49,7 @@ func (t *teller) actions() []Action {
 		return Action{Verb: verb, Title: title, Data: t.in.Look.Press(g.ID, verb, of, span)}
 	}
 	var list []Action
-	comment := Action{Title: "Comment", Inputs: []Field{
+	comment := Action{Title: "Comment…", Inputs: []Field{
 		{ID: InputComment, Label: "Comment", Lines: true, Max: command.MaxText, Missing: "Write something first."},
 	}, Choices: []Action{do(command.Comment, "Send", 0, "")}}
 	if g.Phase == group.Over || t.byHand() {
@@ -66,7 +66,7 @@ func (t *teller) actions() []Action {
 	if t.silenced() {
 		list = append(list, do(command.Expire, "End silence", g.Silence.ID, ""))
 	} else if !t.silenceAsked() {
-		silence := Action{Title: "Silence", Inputs: []Field{{ID: InputReason, Label: "Why? (optional)", Max: maxRemark}}}
+		silence := Action{Title: "Silence…", Inputs: []Field{{ID: InputReason, Label: "Why? (optional)", Max: maxRemark}}}
 		for _, s := range silenceSpans {
 			silence.Choices = append(silence.Choices, do(command.Silence, s.title, 0, s.span))
 		}
@@ -78,7 +78,7 @@ func (t *teller) actions() []Action {
 	}
 	me := do(command.Assign, "To me", owner, "")
 	me.Alone = true
-	list = append(list, Action{Title: "Assign", Inputs: []Field{
+	list = append(list, Action{Title: "Assign…", Inputs: []Field{
 		{ID: InputOwner, Label: "To whom?", Max: 2 * maxWho, Missing: "Write a name or an address."},
 	}, Choices: []Action{me, do(command.Assign, "Assign", owner, "")}})
 	return append(list, comment, do(command.Resolve, "Resolve", 0, ""))

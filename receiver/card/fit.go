@@ -116,7 +116,8 @@ func (t *tree) keepEnd(at, runes int, escaped bool) {
 }
 
 // dropButtons leaves the first buttons of every list and reports whether there
-// were more, or one whose address is too long.
+// were more, or one whose address is too long. Those that do something stay:
+// at three in the morning they are what a card is for.
 func (t *tree) dropButtons(most int) (dropped bool) {
 	for i := range t.nodes {
 		if n := &t.nodes[i]; n.kind != '[' || string(n.name) != "actions" {
@@ -124,6 +125,9 @@ func (t *tree) dropButtons(most int) (dropped bool) {
 		}
 		kept := 0
 		for button := range t.children(i) {
+			if t.answered(button) || t.answers(button) {
+				continue
+			}
 			if kept == most || len(t.text(t.member(button, "url"))) > maxKeptURL {
 				t.nodes[button].gone, dropped = true, true
 				continue

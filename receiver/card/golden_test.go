@@ -161,6 +161,31 @@ func TestEverySampleLooksAsItDidBefore(t *testing.T) {
 	}
 }
 
+// TestEveryAnswerableCardLooksAsItDidBefore holds what a bot posts: the cards
+// that people did something about, and the first of each kind.
+func TestEveryAnswerableCardLooksAsItDidBefore(t *testing.T) {
+	set := shippedSet(t)
+	for _, sample := range answerable() {
+		t.Run(sample.Name, func(t *testing.T) {
+			message := set.RenderSample(sample, BotLimit)
+			require.NoError(t, message.Fault, "people would get the minimal card")
+			compareWithin(t, BotLimit, filepath.Join("samples", "bot", strings.ReplaceAll(sample.Name, ",", "")), message)
+		})
+	}
+}
+
+// answerable are the samples of cards that can be answered.
+func answerable() []Sample {
+	var list []Sample
+	for _, sample := range append(peopleSamples(now, Samples(now)), sampleOf(Default, "firing", hotRoom(now)), sampleOf(Default, "resolved", over(hotRoom(now)))) {
+		if !sample.Call {
+			sample.Input.Look = ExampleLook()
+			list = append(list, sample)
+		}
+	}
+	return list
+}
+
 func digestInput(n int) DigestInput {
 	in := DigestInput{Destination: "facilities", Now: now, Oldest: at(9, 58)}
 	severities := []struct {
@@ -202,7 +227,12 @@ var drawnPicture = regexp.MustCompile(`"data:image/png;base64,[^"]{100,}"`)
 // compare holds a message against its golden file.
 func compare(t *testing.T, name string, message Message) {
 	t.Helper()
-	require.LessOrEqual(t, WorkflowLimit.size(message), WorkflowLimit.Bytes, "the webhook refuses it")
+	compareWithin(t, WorkflowLimit, name, message)
+}
+
+func compareWithin(t *testing.T, limit Limit, name string, message Message) {
+	t.Helper()
+	require.LessOrEqual(t, limit.size(message), limit.Bytes, "Teams refuses it")
 	var got bytes.Buffer
 	require.NoError(t, json.Indent(&got, drawnPicture.ReplaceAll(message.Card, []byte(`"data:image/png;base64,…"`)), "", "  "), "Teams cannot read it")
 	got.WriteString("\n")

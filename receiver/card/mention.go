@@ -17,6 +17,8 @@ func mentionFunc(who any) (any, error) {
 	switch who := who.(type) {
 	case Person:
 		return who, nil
+	case *Person:
+		return *who, nil
 	case string:
 		return strings.TrimSpace(who), nil
 	case nil:

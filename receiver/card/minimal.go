@@ -5,18 +5,32 @@ import (
 	"encoding/json"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/teamsrelay/teamsrelay/receiver/press"
 )
 
 // The minimal card uses TextBlocks and nothing else, so that nothing in it
 // can be refused.
 type (
 	minimalCard struct {
-		Type         string         `json:"type"`
-		Schema       string         `json:"$schema"`
-		Version      string         `json:"version"`
-		FallbackText string         `json:"fallbackText"`
-		Body         []minimalBlock `json:"body"`
-		Teams        teamsWidth     `json:"msteams"`
+		Type         string     `json:"type"`
+		Schema       string     `json:"$schema"`
+		Version      string     `json:"version"`
+		FallbackText string     `json:"fallbackText"`
+		Body         []any      `json:"body"`
+		Teams        teamsWidth `json:"msteams"`
+	}
+	// minimalButtons are an element: old clients want buttons in a set.
+	minimalButtons struct {
+		Type    string          `json:"type"`
+		Actions []minimalButton `json:"actions"`
+	}
+	minimalButton struct {
+		Type     string         `json:"type"`
+		Title    string         `json:"title"`
+		Verb     string         `json:"verb,omitempty"`
+		Data     press.Data     `json:"data"`
+		Fallback *minimalButton `json:"fallback,omitempty"`
 	}
 	minimalBlock struct {
 		Type   string `json:"type"`
@@ -39,9 +53,17 @@ type (
 var minimalRunes = []int{1000, 300, 100, 40, 16, 0}
 
 // Minimal is the card that is sent when no other can be: state, name, place
-// and summary. It is built without a template and cannot fail. It fits every
-// limit that leaves 700 bytes for the card.
+// and summary, and who did what. It is built without a template and cannot
+// fail. It fits every limit that leaves 700 bytes for the card. It has no
+// buttons that do something: nothing is in it that Teams may refuse.
 func Minimal(in Input, limit Limit) Message {
+	in.Look.Press = nil
+	return minimalOf(in, limit)
+}
+
+// minimalOf is Minimal with those buttons that need no form, where people can
+// answer. Texts are cut before buttons go.
+func minimalOf(in Input, limit Limit) Message {
 	t := newTeller(in)
 	story := t.story(0)
 	summary := story.Summary
@@ -55,10 +77,28 @@ func Minimal(in Input, limit Limit) Message {
 		{style: minimalBlock{Size: "Small", Space: "Small"}, text: capital(story.Since)},
 		{text: summary, markdown: true},
 	}
+	for _, line := range story.people {
+		texts = append(texts, minimalText{style: minimalBlock{Weight: "Bolder"}, text: line.Text})
+	}
 	for _, notice := range story.Notices {
 		texts = append(texts, minimalText{text: notice})
 	}
 	texts = append(texts, minimalText{style: minimalBlock{Size: "Small", Subtle: true}, text: story.SmallPrint})
+	var buttons []minimalButton
+	for _, a := range t.actions() {
+		if len(a.Choices) > 0 {
+			continue
+		}
+		buttons = append(buttons, minimalButton{
+			Type: "Action.Execute", Title: a.Title, Verb: a.Verb, Data: a.Data,
+			Fallback: &minimalButton{Type: "Action.Submit", Title: a.Title, Data: a.Data},
+		})
+	}
+	if len(buttons) > 0 {
+		if message := minimal(texts, story.Preview, limit, buttons...); limit.fits(message) {
+			return message
+		}
+	}
 	return minimal(texts, story.Preview, limit)
 }
 
@@ -81,12 +121,12 @@ type minimalText struct {
 	markdown bool
 }
 
-func minimal(texts []minimalText, preview string, limit Limit) Message {
+func minimal(texts []minimalText, preview string, limit Limit, buttons ...minimalButton) Message {
 	var message Message
 	for _, runes := range minimalRunes {
 		card := minimalCard{
 			Type: "AdaptiveCard", Schema: cardSchema, Version: "1.5",
-			FallbackText: plainText(shorten(preview, runes)), Teams: teamsWidth{"Full"}, Body: []minimalBlock{},
+			FallbackText: plainText(shorten(preview, runes)), Teams: teamsWidth{"Full"}, Body: []any{},
 		}
 		for _, t := range texts {
 			block := t.style
@@ -103,6 +143,9 @@ func minimal(texts []minimalText, preview string, limit Limit) Message {
 		}
 		if len(card.Body) == 0 {
 			card.Body = append(card.Body, minimalBlock{Type: "TextBlock", Wrap: true, Text: "Alert. Its text does not fit."})
+		}
+		if len(buttons) > 0 {
+			card.Body = append(card.Body, minimalButtons{"ActionSet", buttons})
 		}
 		message = Message{Card: encode(card), Summary: shorten(preview, min(max(runes, 24), maxPreview))}
 		if limit.fits(message) {

@@ -145,32 +145,52 @@ func (t *teller) wishes() []group.Wish {
 // wishWords says what somebody asked another system to do, and how far that
 // is. Nothing is said to be so that is not.
 func (t *teller) wishWords(w group.Wish) string {
-	who, system := personName(w.By), oneLine(shorten(w.System, maxWho))
-	if system == "" {
-		system = "its source"
-	}
-	reason := strings.TrimSuffix(shorten(oneLine(w.Reason), maxRemark), ".")
-	if reason != "" {
-		reason = ": " + reason
-	}
+	who, system, reason := personName(w.By), wishSystem(w), wishReason(w)
 	switch w.State {
 	case group.WishFailed:
-		return capital(system) + " did not " + wishVerb(w) + " as " + who + " asked" + reason
+		before, after := refusal(w)
+		return before + who + after
 	case group.WishGranted:
-		return capital(system) + " was asked by " + who + " to " + wishVerb(w) + " and has taken it"
+		return capital(system) + " has taken it that " + who + " asked to " + wishVerb(w)
 	}
-	text := who + " asked " + system + " to " + wishVerb(w)
 	switch w.Verb {
 	case command.Silence:
-		text = who + " asked " + system + " for a silence until " + t.wall.time(w.Until)
+		text := who + " asked " + system + " for a silence until " + t.wall.time(w.Until)
 		if w.Count > 0 {
 			text += " (" + alerts(w.Count) + ")"
 		}
 		return text + "; not silenced yet" + reason
 	case command.Expire:
-		return text + "; still silenced" + reason
+		return who + " asked " + system + " to end the silence; still silenced" + reason
 	}
-	return text + "; not done yet" + reason
+	return who + " asked " + system + " to " + wishVerb(w) + "; not done yet" + reason
+}
+
+// refusal says what another system did not do, in words around the name of who
+// asked for it.
+func refusal(w group.Wish) (before, after string) {
+	before = capital(wishSystem(w)) + " did not " + wishVerb(w)
+	if w.Verb == command.Silence {
+		return before + " that ", " asked for" + wishReason(w)
+	}
+	return before + " as ", " asked" + wishReason(w)
+}
+
+// wishSystem is who was asked.
+func wishSystem(w group.Wish) string {
+	if system := oneLine(w.System); system != "" {
+		return shorten(system, maxWho)
+	}
+	return "its source"
+}
+
+// wishReason is why it is not done, behind a colon.
+func wishReason(w group.Wish) string {
+	reason := strings.TrimSuffix(shorten(oneLine(w.Reason), maxRemark), ".")
+	if reason == "" {
+		return ""
+	}
+	return ": " + reason
 }
 
 // wishVerb is what another system was asked to do.
@@ -245,29 +265,35 @@ func remark(h group.History) string {
 	return strings.TrimSpace(h.Text)
 }
 
-// news is what somebody did last, if that is what the latest telling is about:
-// "assigned to Bob by Alice". What the tag of a preview says already is none.
-func (t *teller) news() string {
+// latest is what somebody did here, if the latest telling is about that; zero
+// if not.
+func (t *teller) latest() group.History {
 	g := &t.in.Group
 	if len(g.History) == 0 || t.in.Reminder {
-		return ""
+		return group.History{}
 	}
 	h := g.History[len(g.History)-1]
+	if h.Here && h.Rev == g.Rev || h.Change == group.SilenceEnds && !h.At.Before(g.ToldAt) {
+		return h
+	}
+	return group.History{}
+}
+
+// news is what somebody did here last: "assigned to Bob by Alice". What stands
+// beside the word of a preview is none.
+func (t *teller) news() string {
+	h := t.latest()
 	switch h.Change {
-	case group.Assigned, group.Commented, group.Reopened, group.Failed, group.Unacknowledged, group.Asked:
-		if h.Rev == 0 || h.Rev < g.Rev {
-			return ""
-		}
-	case group.SilenceEnds:
-		if h.At.Before(g.ToldAt) {
-			return ""
-		}
-	default:
+	case group.Acknowledged, group.Silenced, group.AllResolved, group.Nothing:
 		return ""
 	}
-	word := deedWord(h)
-	if h.Who != "" && h.Change != group.Failed {
-		word += " by " + shorten(oneLine(h.Who), maxWho)
+	return by(deedWord(h), h)
+}
+
+// by adds to the word for a change who brought it about.
+func by(word string, h group.History) string {
+	if h.Who == "" || h.Change == group.Failed { // of which who is not whose doing it is
+		return word
 	}
-	return word
+	return word + " by " + shorten(oneLine(h.Who), maxWho)
 }

@@ -35,7 +35,8 @@ func (d *deeds) do(change group.Change, who group.Person, text string) *group.Ma
 	g := &d.in.Group
 	g.Facts++
 	g.Rev++
-	at := d.in.Now.Add(time.Duration(-10+g.Facts) * time.Minute)
+	d.in.Now = d.in.Now.Add(time.Minute)
+	at := d.in.Now
 	g.History = append(g.History, group.History{At: at, Change: change, Count: 1, Who: who.Name, Text: text, Rev: g.Rev, Here: true})
 	g.ToldAt = at
 	return &group.Mark{ID: g.Facts, By: who, At: at}

@@ -256,8 +256,8 @@ func (t *teller) history() string {
 		if h.Change != group.FirstFiring && h.Change != group.AllResolved {
 			news++
 		}
-		if h.Who != "" && h.Change != group.Failed && !t.begunByAnother(h) {
-			word += " by " + shorten(oneLine(h.Who), maxWho)
+		if !t.begunByAnother(h) {
+			word = by(word, h)
 		}
 		if t.counted(h) {
 			word = strconv.Itoa(h.Count) + " " + word
@@ -382,15 +382,16 @@ func (t *teller) preview(s *Story) string {
 	if tag := s.Tag(); tag != "" {
 		text = tag + " " + text
 	}
-	if news := t.news(); news != "" {
-		text += ", " + news
-	} else if state != "" {
+	if state != "" {
 		text += " " + state
 	}
 	more := len(t.members) - 1
 	summary := s.Summary
 	if summary == "" && len(t.members) > 0 {
 		summary = t.ownSummary(t.members[0])
+	}
+	if h := t.latest(); h.Change == group.Commented {
+		summary = oneLine(remark(h))
 	}
 	if summary = spoken(summary); summary != "" && summary != name {
 		text += ": " + shorten(summary, maxPreview/2)

@@ -117,7 +117,7 @@ func (s *Set) Render(name string, in Input, limit Limit) Message {
 		name = s.choose(teller.members)
 	}
 	if name == MinimalCard && s.templates.Lookup(name) == nil {
-		message := Minimal(in, limit)
+		message := minimalOf(in, limit)
 		message.Template = name
 		return message
 	}
@@ -125,7 +125,7 @@ func (s *Set) Render(name string, in Input, limit Limit) Message {
 	data := dataOf(in, teller, story)
 	message, err := s.make(name, data, story.Preview, newWall(in.Now, in.Location), limit)
 	if err != nil {
-		message = Minimal(in, limit)
+		message = minimalOf(in, limit)
 		message.Fault = faultOf(err)
 		message.Folded = foldedOf(err)
 	}

@@ -67,10 +67,18 @@ func (s *Story) Worst() string {
 	return s.teller.apart(s.teller.members[0], s.teller.differing())
 }
 
-// Tag is the word with what somebody did about it, for the beginning of a
-// preview: "[CRITICAL]", "[CRITICAL, acknowledged by Alice]", "[RESOLVED by
-// Carol]"; "" without a word.
+// Tag is how a preview begins: the word with what somebody did about it, and
+// what they did just now. "[CRITICAL]", "[CRITICAL, acknowledged by Alice]",
+// "[RESOLVED by Carol]", "[CRITICAL] assigned to Bob by Alice:"; "" without
+// either.
 func (s *Story) Tag() string {
+	if news := s.teller.news(); news != "" {
+		return strings.TrimSpace(s.bracket() + " " + news + ":")
+	}
+	return s.bracket()
+}
+
+func (s *Story) bracket() string {
 	switch by := s.teller.in.Group.Closed; {
 	case s.Word == "":
 		return ""
