@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/teamsrelay/teamsrelay/receiver/outbound"
@@ -163,7 +164,7 @@ func parseHost(text string) (serviceHost, error) {
 		h.name, h.port = name, port
 	}
 	h.name, h.under = strings.CutPrefix(strings.Trim(h.name, "[]"), "*.")
-	if h.name == "" || h.port == "" || strings.ContainsAny(h.name, "/*@?# ") || h.under && !strings.Contains(h.name, ".") {
+	if _, err := strconv.ParseUint(h.port, 10, 16); err != nil || h.name == "" || strings.ContainsAny(h.name, "/*@?# ") || h.under && !strings.Contains(h.name, ".") {
 		return serviceHost{}, errHost
 	}
 	return h, nil

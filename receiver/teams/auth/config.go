@@ -159,7 +159,7 @@ func (c Config) checkEndpoints() []Problem {
 			bad("allowed_service_hosts", fmt.Sprintf("%.100q is not a host", host), "write it like smba.trafficmanager.net, *.teams.microsoft.com or 127.0.0.1:9099")
 		}
 	}
-	if service := c.Where().ServiceURL; len(problems) == 0 && service != "" && !c.Allows(service) {
+	if service := c.Endpoints.ServiceURL; len(problems) == 0 && service != "" && !c.Allows(service) {
 		bad("service_url", "its host is not among allowed_service_hosts, so no token would go there", "add its host to endpoints.allowed_service_hosts")
 	}
 	return problems
