@@ -61,6 +61,8 @@ type App struct {
 	engine   *engine.Engine
 	server   *http.Server
 	public   public
+	bots     bots
+	registry *prometheus.Registry
 	live     atomic.Pointer[config.Config]
 	database string
 	reload   sync.Mutex
@@ -86,7 +88,11 @@ func New(o Options) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	relay, err := c.Engine(nil)
+	speaks, err := a.speak(c)
+	if err != nil {
+		return nil, err
+	}
+	relay, err := a.relay(c, speaks)
 	if err != nil {
 		return nil, err
 	}
@@ -120,28 +126,33 @@ func New(o Options) (*App, error) {
 	if err := db.Update(context.Background(), func(tx store.Tx) error { return tx.ReleaseLeases("") }); err != nil {
 		a.log.Warn("The leases of the process before could not be taken back; what waits is told when they are over", "err", err)
 	}
-	if err := a.wire(registry, relay); err != nil {
+	a.registry = registry
+	if err := a.wire(relay); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	if err := a.answer(speaks); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return a, nil
 }
 
-func (a *App) wire(registry *prometheus.Registry, relay engine.Config) (err error) {
+func (a *App) wire(relay engine.Config) (err error) {
 	a.engine, err = engine.New(engine.Options{
-		Store: a.store, Logger: a.log, Registerer: registry,
+		Store: a.store, Logger: a.log, Registerer: a.registry,
 	}, relay)
 	if err != nil {
 		return err
 	}
 	a.mend.engine, a.mend.log = a.engine, a.log
 	handlers, err := web.New(web.Options{
-		Engine: a.engine, Store: a.store, Logger: a.log, Registry: registry,
+		Engine: a.engine, Store: a.store, Logger: a.log, Registry: a.registry,
 		Version:    version.Info(),
 		Path:       func(path string) string { return a.live.Load().PathDestination(path) },
 		Event:      func(name string) *events.Source { return a.live.Load().Event(name) },
 		EventPath:  func(path string) string { return a.live.Load().PathEvent(path) },
 		AdminToken: func() string { return a.live.Load().AdminToken.Reveal() },
 		Reload:     a.Reload,
+		Messages:   &a.bots,
 	})
 	if err != nil {
 		return err
@@ -207,7 +218,11 @@ func (a *App) tryReload(ctx context.Context) error {
 	if c.Storage.SQLite != a.database {
 		return errors.New("storage.url has changed; restart teamsrelay to move to another store")
 	}
-	relay, err := c.Engine(nil)
+	speaks, err := a.speak(c)
+	if err != nil {
+		return err
+	}
+	relay, err := a.relay(c, speaks)
 	if err != nil {
 		return err
 	}
@@ -220,7 +235,7 @@ func (a *App) tryReload(ctx context.Context) error {
 		return errors.Join(err, a.public.set(a.live.Load().Public()))
 	}
 	a.live.Store(c)
-	return a.public.set(c.Public())
+	return errors.Join(a.answer(speaks), a.public.set(c.Public()))
 }
 
 // Run serves until ctx ends. Then it takes no more requests, answers those
@@ -277,6 +292,9 @@ func (a *App) Run(ctx context.Context) (err error) {
 		_ = a.server.Close()
 	}
 	outside.Wait()
+	if s := a.bots.current(); s != nil {
+		s.stop() // what people said is worked before the engine stops
+	}
 	stop()
 	for ; running > 0; running-- {
 		err = errors.Join(err, <-done)

@@ -69,8 +69,8 @@ type Options struct {
 	Version string
 	// Destinations are those of the configuration and those that subscribed.
 	Destinations func() []Destination
-	// Test sends a test card to a destination.
-	Test func(ctx context.Context, destination string) error
+	// Test sends a test card to an address.
+	Test func(ctx context.Context, address string) error
 	// Create makes an alert by hand and returns its episode.
 	Create func(ctx context.Context, c command.Creation) (group.Group, error)
 

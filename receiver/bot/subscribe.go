@@ -181,7 +181,7 @@ func (b *Bot) test(ctx context.Context, t talker) string {
 		return md(words)
 	}
 	name := b.destinationAt(t.address).Name
-	if err := b.Test(ctx, name); err != nil {
+	if err := b.Test(ctx, t.address); err != nil {
 		b.log.Warn("A test card could not be sent", "destination", name, "err", err)
 		return paragraphs("No test card could be sent here: the configuration sends no alerts to this conversation.", code("subscribe")+" changes that.")
 	}

@@ -24,6 +24,9 @@ type Conversation struct {
 	// sent all the same, "" when it can.
 	Installed bool
 	Blocked   string
+	// MovedTo is the id that Teams gave the conversation since: a personal one
+	// that was gone and was made anew. "" while ID holds.
+	MovedTo   string
 	UpdatedAt time.Time
 }
 

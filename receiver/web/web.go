@@ -35,6 +35,8 @@ type Options struct {
 	// EventPath finds the event source behind one of its extra paths, "" when
 	// the path is nobody's.
 	EventPath func(path string) string
+	// Messages takes what Teams sends to the bot.
+	Messages http.Handler
 	// AdminToken is the current one, "" when there is none.
 	AdminToken func() string
 	// Reload reads the configuration anew; its error has one mistake a line.
@@ -48,7 +50,8 @@ type server struct {
 // Handlers are what the listeners serve.
 type Handlers struct {
 	Main http.Handler
-	// Public takes events of sources that have credentials, and nothing else.
+	// Public takes events of sources that have credentials, what Teams sends to
+	// the bot, and nothing else.
 	Public http.Handler
 }
 
@@ -125,6 +128,7 @@ func New(o Options) (Handlers, error) {
 	mux.Handle("POST /api/v1/destinations/{name}/test", s.admin(s.test))
 	outside := http.NewServeMux()
 	outside.Handle("/events/{source}", new(room).within(takes(true)))
+	outside.Handle("/api/messages", o.Messages)
 	return Handlers{Main: mux, Public: outside}, nil
 }
 

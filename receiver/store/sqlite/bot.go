@@ -12,7 +12,7 @@ import (
 )
 
 const conversationColumns = `id, kind, tenant, service_url, bot_id, name, team_id, team_group, team_name,
-	user_id, user_object_id, installed, blocked, updated_at`
+	user_id, user_object_id, installed, blocked, updated_at, moved_to`
 
 func (t *tx) conversations(sql string, args ...any) ([]store.Conversation, error) {
 	var conversations []store.Conversation
@@ -32,6 +32,7 @@ func (t *tx) conversations(sql string, args ...any) ([]store.Conversation, error
 			Installed:    row[11].(int64) != 0,
 			Blocked:      row[12].(string),
 			UpdatedAt:    moment(row[13]),
+			MovedTo:      row[14].(string),
 		})
 		return nil
 	}, args...)
@@ -54,14 +55,14 @@ func (t *tx) Conversations(team string) ([]store.Conversation, error) {
 // SaveConversation implements store.BotTx.
 func (t *tx) SaveConversation(c *store.Conversation) error {
 	_, err := t.write(`INSERT INTO conversations (id, kind, tenant, service_url, bot_id, name, team_id, team_group, team_name,
-		user_id, user_object_id, installed, blocked, updated_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		user_id, user_object_id, installed, blocked, updated_at, moved_to)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, tenant = excluded.tenant, service_url = excluded.service_url,
 			bot_id = excluded.bot_id, name = excluded.name, team_id = excluded.team_id, team_group = excluded.team_group,
 			team_name = excluded.team_name, user_id = excluded.user_id, user_object_id = excluded.user_object_id,
-			installed = excluded.installed, blocked = excluded.blocked, updated_at = excluded.updated_at`,
+			installed = excluded.installed, blocked = excluded.blocked, updated_at = excluded.updated_at, moved_to = excluded.moved_to`,
 		c.ID, c.Kind, c.Tenant, c.ServiceURL, c.BotID, c.Name, c.TeamID, c.TeamGroup, c.TeamName,
-		c.UserID, c.UserObjectID, flag(c.Installed), c.Blocked, nanos(c.UpdatedAt))
+		c.UserID, c.UserObjectID, flag(c.Installed), c.Blocked, nanos(c.UpdatedAt), c.MovedTo)
 	return err
 }
 

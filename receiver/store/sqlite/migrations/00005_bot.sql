@@ -28,6 +28,7 @@ CREATE TABLE conversations (
     user_object_id TEXT    NOT NULL,
     installed      INTEGER NOT NULL,
     blocked        TEXT    NOT NULL,
+    moved_to       TEXT    NOT NULL,
     updated_at     INTEGER
 );
 CREATE INDEX conversations_team ON conversations (team_id, id) WHERE team_id <> '';
