@@ -127,9 +127,9 @@ func (a *App) address(s *speaker, conversation string, channel bool) deliver.Add
 		Look: func(messageID string) card.Look {
 			place, err := find(context.Background())
 			if err != nil {
-				return card.Look{Threads: channel}
+				return card.Look{Stays: true, Threads: channel}
 			}
-			return card.Look{Link: botframework.Link(place, messageID), Threads: place.Kind == botframework.Channel}
+			return card.Look{Stays: true, Link: botframework.Link(place, messageID), Threads: place.Kind == botframework.Channel}
 		},
 	}
 }
