@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/common/version"
 
 	"github.com/teamsrelay/teamsrelay/receiver/bot"
 	"github.com/teamsrelay/teamsrelay/receiver/bot/token"
@@ -218,14 +219,14 @@ func (a *App) newBot(s *speaker, registerer prometheus.Registerer) (*bot.Bot, fu
 		Store: a.store, Logger: a.log, Registerer: registerer, Now: a.engine.Now, Location: time.Local,
 		AppID: s.is.AppID, Tenants: s.is.Tenants(), Local: s.is.InsecureLocal,
 		Trusted: s.is.Auth().Allows, Client: s.client,
-		CheckPress: a.engine.CheckPress, Do: a.engine.Do, Rendered: a.engine.Rendered,
+		CheckPress: a.engine.CheckPress, Do: a.engine.Do, Rendered: a.engine.Rendered, Shown: a.engine.Shown, Version: version.Version,
 		Destinations: a.actors,
 		Test: func(ctx context.Context, address string) error {
 			_, err := a.engine.TestAt(ctx, address)
 			return err
 		},
 		Create:  a.engine.Create,
-		Welcome: func(store.Conversation) string { return welcome },
+		Welcome: bot.Greeting,
 		Back: func(ctx context.Context, c store.Conversation) {
 			if err := a.engine.Revive(ctx, botframework.AddressID(c.ID)); err != nil {
 				a.log.Error("What is still open could not be sent to a conversation that is back; its dead letters can be replayed", "conversation", botframework.DestinationOf(c.ID), "err", err)
@@ -252,9 +253,6 @@ func (a *App) newBot(s *speaker, registerer prometheus.Registerer) (*bot.Bot, fu
 	work.Go(func() { made.Run(ctx) })
 	return made, stop, nil
 }
-
-// welcome is the first that people read of the bot.
-const welcome = "Hello. I bring alerts here and keep their cards true. Press a button on a card to say that you take care of it, or write **help** to see what else I understand."
 
 // actors are the destinations of the bot, and who may act there.
 func (a *App) actors() []bot.Destination {

@@ -96,6 +96,16 @@ func (e *Engine) answerable(a deliver.Address) func(messageID string) card.Look 
 
 // Rendered is the card that should be at an address now: the answer to a press.
 func (e *Engine) Rendered(ctx context.Context, address string, g group.Group) (card.Message, error) {
+	return e.rendered(ctx, address, g, true)
+}
+
+// Shown is a copy of that card for somebody to read: nobody keeps it true, so
+// it has no buttons.
+func (e *Engine) Shown(ctx context.Context, address string, g group.Group) (card.Message, error) {
+	return e.rendered(ctx, address, g, false)
+}
+
+func (e *Engine) rendered(ctx context.Context, address string, g group.Group, buttons bool) (card.Message, error) {
 	a, ok := e.address(address)
 	if !ok {
 		return card.Message{}, ErrUnknownDestination
@@ -109,7 +119,7 @@ func (e *Engine) Rendered(ctx context.Context, address string, g group.Group) (c
 		return card.Message{}, err
 	}
 	in := card.Input{Group: g, Now: e.Now(), Location: e.location, Shown: post.Carded}
-	if a.Look != nil {
+	if a.Look != nil && buttons {
 		in.Look = a.Look(post.MessageID)
 	}
 	return e.current.Load().Cards.Render(post.Card, in, a.Limit), nil
