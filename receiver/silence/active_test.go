@@ -10,6 +10,7 @@ import (
 
 	"github.com/teamsrelay/teamsrelay/receiver/alert"
 	"github.com/teamsrelay/teamsrelay/receiver/group"
+	"github.com/teamsrelay/teamsrelay/receiver/route"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
 )
 
@@ -124,18 +125,17 @@ func TestWhatPeopleWriteIsCheckedBeforeItSilencesAnything(t *testing.T) {
 		lines []string
 		wrong string // "" nothing
 	}{
-		"one":                                   {[]string{`alertname="DiskFull"`}, ""},
-		"without quotes":                        {[]string{`alertname=DiskFull`}, ""},
-		"in braces":                             {[]string{`{alertname="DiskFull",instance=~"db.*"}`}, ""},
-		"a negative one beside another":         {[]string{`alertname!="Watchdog"`, `team="dba"`}, ""},
-		"none":                                  {nil, "add a matcher"},
-		"an empty one":                          {[]string{""}, "add a matcher"},
-		"what matches everything":               {[]string{`instance=~".*"`}, "add a matcher"},
-		"what matches nearly everything":        {[]string{`alertname!="Watchdog"`}, "add a matcher"},
-		"words":                                 {[]string{"the database"}, `"the database" is not a matcher; write`},
-		"an expression that is none":            {[]string{`instance=~"("`}, "not a matcher"},
-		"one that is longer than anybody types": {[]string{`a="` + strings.Repeat("x", 1000) + `"`}, "more than 1000 bytes"},
-		"more than anybody types":               {strings.Split(strings.Repeat("a=b ", 51)+"a=b", " "), "more than 50"},
+		"one":                            {[]string{`alertname="DiskFull"`}, ""},
+		"without quotes":                 {[]string{`alertname=DiskFull`}, ""},
+		"in braces":                      {[]string{`{alertname="DiskFull",instance=~"db.*"}`}, ""},
+		"a negative one beside another":  {[]string{`alertname!="Watchdog"`, `team="dba"`}, ""},
+		"none":                           {nil, "add a matcher"},
+		"an empty one":                   {[]string{""}, "add a matcher"},
+		"what matches everything":        {[]string{`instance=~".*"`}, "add a matcher"},
+		"what matches nearly everything": {[]string{`alertname!="Watchdog"`}, "add a matcher"},
+		"words":                          {[]string{"the database"}, `"the database" is no matcher; write`},
+		"an expression that is none":     {[]string{`instance=~"("`}, "no matcher"},
+		"more than anybody types":        {strings.Split(strings.Repeat("a=b ", 32)+"a=b", " "), "more than 32"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := CheckMatchers(c.lines)
@@ -195,7 +195,7 @@ func FuzzPlainMatchersAreWhatTheParsersRead(f *testing.F) {
 		if m == nil {
 			t.Skip()
 		}
-		parsed, err := parse(line, "")
+		parsed, err := route.ParseMatchers([]string{line})
 		require.NoError(t, err)
 		require.Len(t, parsed, 1)
 		require.Equal(t, m, parsed[0])

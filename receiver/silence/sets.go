@@ -2,23 +2,17 @@ package silence
 
 import (
 	"errors"
-	"fmt"
-	"log/slog"
 	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/prometheus/alertmanager/matcher/compat"
 	"github.com/prometheus/alertmanager/pkg/labels"
 	"github.com/prometheus/common/model"
 
 	"github.com/teamsrelay/teamsrelay/receiver/group"
+	"github.com/teamsrelay/teamsrelay/receiver/route"
 )
-
-// parse reads matchers as Alertmanager does by default: with the UTF-8 parser,
-// and with the classic one where that fails or disagrees.
-var parse = compat.FallbackMatchersParser(slog.New(slog.DiscardHandler))
 
 // read reads the matchers of one set.
 func read(lines []string) (labels.Matchers, error) {
@@ -28,7 +22,7 @@ func read(lines []string) (labels.Matchers, error) {
 			all = append(all, m)
 			continue
 		}
-		some, err := parse(line, "")
+		some, err := route.ParseMatchers([]string{line})
 		if err != nil {
 			return nil, err
 		}
@@ -49,32 +43,14 @@ func plain(line string) *labels.Matcher {
 	return &labels.Matcher{Type: labels.MatchEqual, Name: name, Value: value}
 }
 
-// Limits on matchers that people write.
-const (
-	maxMatchers = 50
-	maxMatcher  = 1000 // bytes
-)
-
 // CheckMatchers says what is wrong with matchers that people wrote, in words
 // for them; nil: a silence can be made of them.
 func CheckMatchers(lines []string) error {
-	if len(lines) > maxMatchers {
-		return fmt.Errorf("there are more than %d matchers", maxMatchers)
+	all, err := route.ParseMatchers(lines)
+	if err != nil {
+		return err
 	}
-	narrow := false
-	for _, line := range lines {
-		if len(line) > maxMatcher {
-			return fmt.Errorf("a matcher has more than %d bytes", maxMatcher)
-		}
-		some, err := parse(line, "")
-		if err != nil {
-			return fmt.Errorf(`%q is not a matcher; write name="value", name!="value", name=~"regex" or name!~"regex"`, line)
-		}
-		for _, m := range some {
-			narrow = narrow || !m.Matches("")
-		}
-	}
-	if !narrow { // Alertmanager refuses that too
+	if !slices.ContainsFunc(all, func(m *labels.Matcher) bool { return !m.Matches("") }) { // Alertmanager refuses that too
 		return errors.New(`they match alerts that have none of these labels; add a matcher such as alertname="DiskFull"`)
 	}
 	return nil
