@@ -69,6 +69,9 @@ func (d *Deliverer) render(a *attempt, g group.Group) card.Message {
 	var m card.Message
 	switch {
 	case a.minimal:
+		if a.delivery.Kind == store.KindCall { // buttons belong to the card
+			in.Look.Press = nil
+		}
 		return d.cards.Minimal(in, a.address.Limit)
 	case a.delivery.Kind == store.KindCall:
 		m = d.cards.Call(in, a.post.Called, a.address.Limit)

@@ -101,7 +101,7 @@ func New(o Options) (*Deliverer, error) {
 	switch {
 	case o.Store == nil, o.Addresses == nil, o.Configured == nil, o.Holder == "":
 		return nil, errors.New("deliver: Store, Addresses, Configured and Holder must be set")
-	case o.Cards.Render == nil, o.Cards.Minimal == nil, o.Cards.Digest == nil:
+	case o.Cards.Render == nil, o.Cards.Minimal == nil, o.Cards.Digest == nil, o.Cards.Call == nil:
 		return nil, errors.New("deliver: every function of Cards must be set")
 	}
 	d := &Deliverer{

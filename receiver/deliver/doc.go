@@ -20,19 +20,44 @@
 // turns: the windows, the lease and what waits are read from the store, so
 // another replica can take the next turn at any time.
 //
+// # Cards that can be edited
+//
+// Through a webhook each attempt is a new message. Where messages can be edited
+// (Address.Editable) there are three kinds of attempts, each with a line of its
+// own in the log, and kindOf says which is next:
+//
+//	card   a new message: the post has none yet
+//	edit   the message that is there shows the newest card. Edits of one card
+//	       are 2 s apart at least (store.EditDistance); what changes in between
+//	       is one edit. The first after a pause, such as the one that a press
+//	       makes, goes at once
+//	call   a short message that belongs to the card, for what is loud: nobody is
+//	       notified of an edit. It comes after the edit that tells of it; what
+//	       was loud several times before it is one call
+//
+// A message that is not there any more (teams.Outcome.Gone) is forgotten, and
+// the same post is sent as a new card at once.
+//
 // # What becomes of an attempt
 //
-//	delivered            post shown (accepted through a webhook), address is well
+//	delivered            post shown (accepted through a webhook), address is well; due
+//	                     again while there is a call to make or more has changed
 //	retry                post waiting: 1 s doubling to 5 min with jitter, or the time that
-//	                     Teams named; a new message that may have arrived waits a minute.
+//	                     Teams named; a new message that may have arrived waits a minute,
+//	                     an edit need not: repeated, it shows the same.
 //	                     The address waits too, for half of that at first and at most a
 //	                     minute, so that a Teams that is down is asked by one post at a
 //	                     time and a post that always fails holds up nobody
 //	give up: payload,    one more attempt with the minimal card, then dead letter
 //	         too_large
+//	retry, broken        post waiting as above, and the address is broken: there is no
+//	                     sign-in. Nothing is given up before it is too old
 //	give up: auth,       dead letter, and the address is broken
 //	         not_found,
 //	         tls
+//	give up: blocked,    dead letter, and the address is broken and left alone: see below
+//	         not_installed,
+//	         policy
 //	give up: other       dead letter
 //
 // A post that waited longer than the address's MaxAge, or whose address is not
@@ -46,6 +71,11 @@
 // go first and alone. A third of the large windows is kept for digests and for
 // what is critical, so neither is late when a storm has used up the rest.
 //
+// A digest is a message of its own. Posts that have a card of theirs, which the
+// bot can edit, are told by the digest, but their cards still say what was. They
+// become true afterwards (store.RankStale): when nothing else waits, with a third
+// of the large windows. They are no backlog, and no digest tells of them again.
+//
 // # Broken addresses
 //
 // What was waiting when an address turned out to be broken becomes dead letters
@@ -53,4 +83,12 @@
 // later makes one attempt, which is how we learn that the address was mended.
 // The first success clears the mark; replaying is left to people, who know
 // whether old news is still wanted.
+//
+// Without a sign-in (a secret that has expired) what is to be sent waits, one
+// attempt a minute or so finds out whether it was mended, and then it goes. And
+// a conversation that has blocked the bot, from which the app was removed or
+// where an administrator forbids it is not tried at all, because Microsoft
+// forbids that: whatever comes becomes a dead letter, until somebody who hears
+// from it takes the mark away (store.Address.Mend) and replays what is still
+// open.
 package deliver

@@ -325,7 +325,7 @@ func (o *office) raiseAt(address string, rank int, names ...string) {
 			}
 			g.Rev++
 			g.ToldAt = now
-			g.History = append(g.History, group.History{At: now, Change: group.FirstFiring})
+			g.History = []group.History{{At: now, Change: group.FirstFiring}}
 			if err := o.save(tx, &g, address, rank); err != nil {
 				return err
 			}

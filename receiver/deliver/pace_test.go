@@ -60,6 +60,7 @@ func TestNextSend(t *testing.T) {
 		{"the fourth in a second is still allowed", []float64{0, 0.1, 0.2}, 0.3, shareOrdinary, 0.3},
 		{"the fifth waits until the first is a second old, or Teams refuses it", []float64{0, 0.1, 0.2, 0.3}, 0.4, shareOrdinary, 1.01},
 		{"sends that are over do not count", []float64{0, 0.1, 0.2, 0.3}, 7, shareOrdinary, 7},
+		{"cards that are only to become true leave two thirds", twenty[:6], 20, shareStale, 300.01},
 		{"ordinary messages leave a third of the large window", twenty[:14], 20, shareOrdinary, 300.01},
 		{"a digest may use of that what is left", twenty[:18], 20, shareDigest, 20},
 		{"but not the last slot, or the next critical would be late", twenty[:19], 20, shareDigest, 300.01},

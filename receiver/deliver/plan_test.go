@@ -75,13 +75,31 @@ func TestDecide(t *testing.T) {
 		{"what came later finds out whether it was mended",
 			situation{ready: waiting(1, store.RankLoud), now: seconds(9), row: store.Address{Broken: "gone", BrokenAt: seconds(-1)}},
 			step{action: doSend, post: store.Post{ID: 1}}},
+		{"what waits for a sign-in is not given up with the address",
+			situation{ready: waiting(1, store.RankLoud), now: seconds(9), row: store.Address{Broken: "no token", BrokenReason: "auth", BrokenAt: seconds(8), Waits: true}},
+			step{action: doSend, post: store.Post{ID: 1}}},
+		{"nothing is sent where the app was removed, also not what came later",
+			situation{ready: waiting(1, store.RankLoudCritical), now: seconds(9), row: store.Address{Broken: "gone", BrokenReason: "not_installed", BrokenAt: seconds(-1)}},
+			step{action: doBury}},
+		{"a card that a digest has told becomes true when nothing else waits",
+			situation{ready: waiting(peek, store.RankStale), backlog: -1, sends: sent(0, 0.3)},
+			step{action: doSend, post: store.Post{ID: 1}}},
+		{"and leaves most of the windows to what is news; it looks again soon, because that does not wait for it",
+			situation{ready: waiting(peek, store.RankStale), backlog: -1, now: seconds(10), sends: sent(0, 1, 2, 3, 4, 5)},
+			step{action: doWait, until: seconds(12)}},
+		{"news goes before it at once",
+			situation{ready: append(waiting(1, store.RankQuiet), waiting(3, store.RankStale)...), backlog: 1, now: seconds(10), sends: sent(0, 1, 2, 3, 4, 5)},
+			step{action: doSend, post: store.Post{ID: 1}}},
 		{"a clock that was set back does not bury what came since",
 			situation{ready: waiting(1, store.RankLoud), now: seconds(9), row: store.Address{Broken: "gone", BrokenAt: seconds(3600)}},
 			step{action: doSend, post: store.Post{ID: 1}}},
 	} {
 		s := c.s
 		s.known, s.windows, s.maxAge = true, DefaultPace, DefaultMaxAge
-		s.backlog = max(s.backlog, len(s.ready))
+		if s.backlog == 0 {
+			s.backlog = len(s.ready)
+		}
+		s.backlog = max(s.backlog, 0) // stale cards are none
 		if s.now.IsZero() {
 			s.now = noon
 		}
@@ -92,6 +110,26 @@ func TestDecide(t *testing.T) {
 
 	gone := situation{now: noon, ready: waiting(1, store.RankLoud), backlog: 1}
 	require.Equal(t, doBury, decide(gone).action, "an address that left the configuration keeps nothing waiting")
+}
+
+func TestKindOf(t *testing.T) {
+	for _, c := range []struct {
+		says     string
+		post     store.Post
+		editable bool
+		want     string
+	}{
+		{"the first message is a card", store.Post{Want: 1, Call: 1}, true, store.KindCard},
+		{"a webhook's messages are cards, whatever they are called", store.Post{Want: 3, Shown: 2, MessageID: "m1"}, false, store.KindCard},
+		{"a change edits the card", store.Post{Want: 3, Shown: 2, Called: 1, Call: 1, MessageID: "m1"}, true, store.KindEdit},
+		{"what is loud edits the card first", store.Post{Want: 3, Shown: 2, Called: 1, Call: 3, MessageID: "m1"}, true, store.KindEdit},
+		{"and then calls", store.Post{Want: 3, Shown: 3, Called: 1, Call: 3, MessageID: "m1"}, true, store.KindCall},
+		{"also when the card is behind again by something quiet", store.Post{Want: 4, Shown: 3, Called: 1, Call: 3, MessageID: "m1"}, true, store.KindCall},
+		{"a replay of what is there makes sure that it is", store.Post{Want: 3, Shown: 3, Called: 3, Call: 3, MessageID: "m1"}, true, store.KindEdit},
+		{"without its message a call is a card", store.Post{Want: 3, Shown: 3, Called: 1, Call: 3}, true, store.KindCard},
+	} {
+		require.Equal(t, c.want, kindOf(&c.post, c.editable), c.says)
+	}
 }
 
 func TestAPostThatFailedStandsBack(t *testing.T) {

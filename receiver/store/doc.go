@@ -9,18 +9,35 @@
 // and the card that is there (Shown), both as revisions of the group. New facts
 // raise Want, a delivery raises Shown, and everything in between is this:
 //
-//	         Raise                 Begin              Finish(delivered)
+//	         Raise               Begin             Delivered, CalledFor, Digested
 //	(none) ────────► due ─────────────────► sending ────────────────────► shown
 //	                 ▲ ▲                     │  │  │                    (webhook: accepted)
-//	                 │ │ Raise, or Want was  │  │  │ Finish(give up),          │
-//	                 │ │ raised meanwhile    │  │  └─────────────────► dead    │
+//	                 │ │ Raise, or something │  │  │ GiveUp                    │
+//	                 │ │ is left to be sent  │  │  └─────────────────► dead    │
 //	                 │ └─────────────────────┼──┼──────────────────────┼───────┘ Raise
 //	                 │  its time has come    │  │                      │
 //	                 └────── waiting ◄───────┘  │  Replay, Raise       │
-//	                           ▲  Finish(retry) └── ◄──────────────────┘
-//	                           └── Interrupt (the process died while sending)
+//	                           ▲  Retry, Gone   └── ◄──────────────────┘
+//	                           └── Retry (the process died while sending)
 //
-// due and waiting differ in one thing only: a waiting post may not be sent
-// before NotBefore. Nothing else changes a post, and the same names stand in
-// the code, in SQL, in metrics, in the API and in the commands.
+// due and waiting differ in one thing only: a waiting post has failed. Neither
+// is sent before NotBefore. Nothing else changes a post, and the same names
+// stand in the code, in SQL, in metrics, in the API and in the commands.
+//
+// # Messages that can be edited
+//
+// Where the message can be edited, its MessageID is kept and there is a second
+// pair of revisions: nobody is notified of an edit, so what is loud wants a
+// message of its own beside it. Call is the latest revision that does, Called
+// the latest that has had one.
+//
+//	                     Shown   Called   MessageID
+//	a new card           = rev   = rev    the new one's
+//	an edit of the card  = rev            stays
+//	a call               -       = rev    stays
+//	a digest             -       = rev    stays; without one Shown = rev, as at a webhook
+//	Gone                 -       -        forgotten: what is sent next is a new card
+//
+// The post is due as long as Want > Shown or Call > Called. After a digest the
+// card of its own is left to become true at RankStale, below all others.
 package store

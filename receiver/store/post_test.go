@@ -74,6 +74,26 @@ func TestEveryTransitionFromEveryState(t *testing.T) {
 			func(p *store.Post) { p.Retry(later, "timeout", "no answer", now) },
 			[7]store.State{"-", "-", store.Waiting, "-", "-", "-", "-"},
 		},
+		"called": {
+			func(p *store.Post) { p.Shown = 3; p.CalledFor(3, now) },
+			[7]store.State{"-", "-", store.Shown, "-", "-", "-", "-"},
+		},
+		"the card of its own was edited, but its call is still to be made": {
+			func(p *store.Post) { p.MessageID, p.Call = "m1", 3; p.Delivered(3, "m1", true, now) },
+			[7]store.State{"-", "-", store.Due, "-", "-", "-", "-"},
+		},
+		"told by a digest at a webhook": {
+			func(p *store.Post) { p.Digested(3, now) },
+			[7]store.State{"-", store.Accepted, "-", "-", "-", store.Accepted, "-"},
+		},
+		"told by a digest, with a card of its own": {
+			func(p *store.Post) { p.MessageID = "m1"; p.Digested(3, now) },
+			[7]store.State{"-", store.Due, "-", "-", "-", store.Due, "-"},
+		},
+		"gone": {
+			func(p *store.Post) { p.Gone("not_found", "somebody deleted it", now) },
+			[7]store.State{"-", "-", store.Waiting, "-", "-", "-", "-"},
+		},
 		"give up": {
 			func(p *store.Post) { p.GiveUp("expired", "too old", now) },
 			[7]store.State{"-", store.Dead, store.Dead, "-", "-", store.Dead, "-"},
@@ -185,6 +205,137 @@ func TestDelivered(t *testing.T) {
 		require.Equal(t, later, p.NotBefore)
 		require.Zero(t, p.Attempts)
 	})
+}
+
+// shown is a post whose card is there since a time.
+func shown(since time.Time) store.Post {
+	return store.Post{State: store.Shown, Want: 3, Shown: 3, Carded: 3, Call: 3, Called: 3, MessageID: "m1", UpdatedAt: since}
+}
+
+func TestANewCardCallsAndAnEditDoesNot(t *testing.T) {
+	p := store.Post{}
+	p.Raise(1, group.Due{Loud: true, Call: true}, store.RankLoud, earlier)
+	p.Begin(earlier)
+	p.Delivered(1, "m1", true, earlier)
+	require.Equal(t, []int{1, 1}, []int{p.Call, p.Called}, "a second message would tell of the same")
+
+	p.Raise(2, group.Due{}, store.RankQuiet, now)
+	p.Begin(now)
+	p.Delivered(2, "m1", true, now)
+	require.Equal(t, store.Shown, p.State)
+	require.Equal(t, []int{1, 1}, []int{p.Call, p.Called})
+
+	p.Raise(3, group.Due{Loud: true, Call: true}, store.RankLoudCritical, later)
+	require.Equal(t, 3, p.Call)
+	p.Begin(later)
+	p.Delivered(3, "", true, later)
+	require.Equal(t, store.Due, p.State, "nobody is notified of an edit")
+	require.Equal(t, []any{3, 1, later, "m1"}, []any{p.Call, p.Called, p.NotBefore, p.MessageID})
+	require.True(t, p.Loud)
+	require.Equal(t, store.RankLoudCritical, p.Rank, "the call is as urgent as what it calls for")
+	require.Equal(t, later, p.Since, "it has waited since then")
+
+	p.Begin(later)
+	p.CalledFor(3, later)
+	require.Equal(t, []any{store.Shown, 3, 3, false, store.RankQuiet}, []any{p.State, p.Shown, p.Called, p.Loud, p.Rank})
+}
+
+func TestAPostFromBeforeCallsWereCountedDoesNotCallForItsPast(t *testing.T) {
+	p := store.Post{State: store.Accepted, Want: 7, Shown: 7, Carded: 7}
+	p.Raise(8, group.Due{}, store.RankQuiet, now)
+	p.Begin(now)
+	p.Delivered(8, "m1", true, now)
+	require.Equal(t, store.Shown, p.State)
+}
+
+func TestWhatIsRaisedDuringACall(t *testing.T) {
+	call := func(due group.Due, rank int) store.Post {
+		p := shown(earlier)
+		p.Raise(4, group.Due{Loud: true, Call: true}, store.RankLoudCritical, earlier)
+		p.Begin(earlier)
+		p.Delivered(4, "m1", true, earlier)
+		p.Begin(now)
+		p.Raise(5, due, rank, now)
+		p.CalledFor(4, now)
+		return p
+	}
+	p := call(group.Due{}, store.RankQuiet)
+	require.Equal(t, store.Due, p.State)
+	require.Equal(t, []any{false, store.RankQuiet, now.Add(store.EditDistance), 4}, []any{p.Loud, p.Rank, p.NotBefore, p.Called},
+		"a quiet change after it is one")
+	p = call(group.Due{Loud: true, Call: true}, store.RankLoud)
+	require.Equal(t, []any{true, store.RankLoud, 5, 4}, []any{p.Loud, p.Rank, p.Call, p.Called}, "and a loud one needs its own call")
+	p.Begin(later)
+	p.CalledFor(5, later) // a call tells all there is when it is made
+	require.Equal(t, 5, p.Called)
+	require.Equal(t, store.Due, p.State, "the card does not say it yet")
+}
+
+func TestEditsOfOneCardAreTwoSecondsApart(t *testing.T) {
+	for says, c := range map[string]struct {
+		shown, raised time.Time
+		after         time.Duration
+	}{
+		"who presses a button on a card that was left alone sees it at once": {earlier, now, 0},
+		"what follows within two seconds waits for the rest of them":         {now, now.Add(500 * time.Millisecond), 1500 * time.Millisecond},
+		"what follows later does not":                                        {now, now.Add(store.EditDistance), 0},
+		"a clock that was set back makes nobody wait":                        {later, now, 0},
+	} {
+		p := shown(c.shown)
+		p.Raise(4, group.Due{}, store.RankQuiet, c.raised)
+		require.Equal(t, c.raised.Add(c.after), p.NotBefore, says)
+		require.Equal(t, c.raised, p.Since, says)
+	}
+	webhook := store.Post{State: store.Accepted, Want: 3, Shown: 3, UpdatedAt: now}
+	webhook.Raise(4, group.Due{}, store.RankLoud, now)
+	require.Equal(t, now, webhook.NotBefore, "a new message is no edit")
+
+	p := shown(earlier)
+	p.Raise(4, group.Due{}, store.RankQuiet, now)
+	p.Begin(now)
+	p.Raise(5, group.Due{}, store.RankQuiet, now)
+	p.Delivered(4, "m1", true, later)
+	require.Equal(t, later.Add(store.EditDistance), p.NotBefore, "a card that changes all the time would use up the channel's pace")
+}
+
+func TestADigestTellsAndTheCardFollows(t *testing.T) {
+	p := shown(earlier)
+	p.Raise(4, group.Due{Loud: true, Call: true}, store.RankLoudCritical, earlier)
+	p.Retry(now, "throttled", "wait", earlier)
+	p.Attempts = 3
+	p.Digested(4, now)
+	require.Equal(t, []any{store.Due, 3, 3, 4, "m1"}, []any{p.State, p.Shown, p.Carded, p.Called, p.MessageID})
+	require.Equal(t, []any{store.RankStale, false, 0, ""}, []any{p.Rank, p.Loud, p.Attempts, p.Reason}, "it waits for all others")
+	require.Equal(t, now, p.Since, "people know; only the card is late")
+
+	p.Begin(now)
+	p.Retry(later, "throttled", "wait", now)
+	require.Equal(t, store.RankStale, p.Rank, "failing makes it no news")
+	p.Raise(5, group.Due{}, store.RankQuiet, now)
+	require.Equal(t, store.RankQuiet, p.Rank, "but what changes does")
+
+	p = shown(earlier)
+	p.Raise(4, group.Due{Loud: true, Call: true}, store.RankLoud, earlier)
+	p.Raise(5, group.Due{Loud: true, Call: true}, store.RankLoud, now) // after the digest was made
+	p.Digested(4, now)
+	require.Equal(t, []any{store.Due, true, store.RankLoud, 4}, []any{p.State, p.Loud, p.Rank, p.Called}, "that has not been told")
+
+	p = shown(earlier)
+	p.State, p.Call, p.Want, p.Shown = store.Due, 4, 4, 4 // edited, and about to call
+	p.Digested(4, now)
+	require.Equal(t, store.Shown, p.State, "there is nothing left to do")
+}
+
+func TestAMessageThatIsGone(t *testing.T) {
+	p := shown(earlier)
+	p.Raise(4, group.Due{Loud: true, Call: true}, store.RankLoud, earlier)
+	p.Begin(now)
+	p.Gone("not_found", "somebody deleted it", now)
+	require.Equal(t, []any{"", now, 1, true, store.RankLoud}, []any{p.MessageID, p.NotBefore, p.Attempts, p.Loud, p.Rank},
+		"it is sent anew at once, and counts as a failure, or two that always fail would take turns for ever")
+	p.Begin(now)
+	p.Delivered(4, "m2", true, now)
+	require.Equal(t, []any{store.Shown, 4, 4, "m2", 0}, []any{p.State, p.Shown, p.Called, p.MessageID, p.Attempts})
 }
 
 func TestAQuietChangeDuringALoudAttemptIsNotToldLoudly(t *testing.T) {
