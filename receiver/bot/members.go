@@ -80,20 +80,17 @@ func (b *Bot) membersChanged(conversation, team string) { b.members.forget(conve
 
 // member asks whether somebody ("29:…" or an Entra object id) is in a
 // conversation, and what Teams knows of them there.
-func (b *Bot) member(ctx context.Context, conversation, person string) (botframework.Member, bool, error) {
+func (b *Bot) member(ctx context.Context, c store.Conversation, person string) (botframework.Member, bool, error) {
 	if person == "" {
 		return botframework.Member{}, false, nil
 	}
 	now := b.Now()
-	key := memberKey{conversation, person}
+	key := memberKey{c.ID, person}
 	if known, ok := b.members.get(key, now); ok {
 		return known.member, known.in, nil
 	}
-	c, err := b.conversation(ctx, conversation)
-	if err != nil {
-		return botframework.Member{}, false, err
-	}
 	known := membership{in: true, team: c.TeamID, until: now.Add(memberFor)}
+	var err error
 	known.member, err = b.Client.Member(ctx, placeOf(c), person)
 	if errors.Is(err, botframework.ErrNotMember) {
 		known.in, known.until = false, now.Add(strangerFor)

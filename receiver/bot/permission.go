@@ -29,7 +29,11 @@ func (b *Bot) isMember(ctx context.Context, t talker, conversation string) (bool
 	if conversation == t.here.ID {
 		return true, nil
 	}
-	_, in, err := b.member(ctx, conversation, t.id())
+	c, err := b.conversation(ctx, conversation)
+	if err != nil {
+		return false, err
+	}
+	_, in, err := b.member(ctx, c, t.id())
 	return in, err
 }
 
@@ -54,7 +58,7 @@ func (b *Bot) listed(ctx context.Context, t talker, users []string) (bool, error
 	if !slices.ContainsFunc(users, func(user string) bool { return strings.Contains(user, "@") }) {
 		return false, nil
 	}
-	m, in, err := b.member(ctx, t.here.ID, t.id())
+	m, in, err := b.member(ctx, t.here, t.id())
 	return in && (is(m.ObjectID) || is(m.UPN) || is(m.Email)), err
 }
 

@@ -307,7 +307,7 @@ func (b *Bot) to(ctx context.Context, t talker, who typed.Who) (p group.Person, 
 	if who.ID == "" {
 		return b.assignee(ctx, t, who.Name)
 	}
-	m, in, err := b.member(ctx, t.here.ID, who.ID)
+	m, in, err := b.member(ctx, t.here, who.ID)
 	if err != nil || !in { // a mention is enough to know the name
 		return group.Person{Name: who.Name}, ""
 	}

@@ -35,7 +35,7 @@ func (b *Bot) talker(ctx context.Context, a activity.Activity) (talker, error) {
 		t.person.Name = c.Name
 	}
 	if t.person.Name == "" || t.person.ID == "" {
-		if m, in, err := b.member(ctx, c.ID, a.From.ID); err == nil && in {
+		if m, in, err := b.member(ctx, c, a.From.ID); err == nil && in {
 			t.person = personOf(m, t.person)
 		}
 	}
