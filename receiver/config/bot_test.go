@@ -34,7 +34,7 @@ func TestTheBotComesOut(t *testing.T) {
 	}, made.Microsoft.Auth())
 	require.Equal(t, id("3"), made.Microsoft.TeamsAppID)
 	require.Equal(t, id("4"), made.Microsoft.TeamsCatalogID)
-	require.Equal(t, []string{id("5")}, made.Microsoft.AllowedTenants)
+	require.Equal(t, []string{id("1"), id("5")}, made.Microsoft.Tenants(), "the bot's own tenant is always among them")
 	require.Equal(t, "Alerts of Contoso", made.Microsoft.AppName)
 	require.True(t, made.Public(), "Teams could not reach the bot")
 
@@ -73,6 +73,8 @@ func TestTheBotsAddresses(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.Len(t, out.Destinations, 5)
+	require.Len(t, out.Subscriptions, 2)
+	require.Equal(t, "duty", out.Subscriptions[0].Target.Destination)
 	sre := out.Destinations[0].Addresses[0]
 	require.Equal(t, "bot:19:sre_channel-1@thread.tacv2", sre.ID)
 	require.Equal(t, "sre", sre.Destination)

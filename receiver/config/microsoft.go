@@ -50,7 +50,7 @@ func (m Microsoft) Auth() auth.Config {
 }
 
 // Tenants are those whose people may talk to the bot.
-func (m *Microsoft) Tenants() []string {
+func (m Microsoft) Tenants() []string {
 	if m.TenantID == "" {
 		return m.AllowedTenants
 	}

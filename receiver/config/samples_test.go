@@ -14,6 +14,7 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/config"
 	"github.com/teamsrelay/teamsrelay/receiver/intent"
 	"github.com/teamsrelay/teamsrelay/receiver/rules"
+	"github.com/teamsrelay/teamsrelay/receiver/teamstest"
 )
 
 const samples = "../../sample-configs"
@@ -25,6 +26,7 @@ func TestSamples(t *testing.T) {
 	loaded := map[string]*config.Config{}
 	files, err := filepath.Glob(samples + "/*.yml")
 	require.NoError(t, err)
+	files = append(files, samples+"/bot/teamsrelay.yml", samples+"/bot/local.yml")
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		require.NoError(t, err)
@@ -35,14 +37,16 @@ func TestSamples(t *testing.T) {
 		}
 		dir := t.TempDir()
 		require.NoError(t, os.Mkdir(filepath.Join(dir, "secrets"), 0o700))
-		for _, secret := range []string{"sre.url", "admin.token"} {
+		for _, secret := range []string{"sre.url", "partners.url", "admin.token", "bot.secret"} {
 			require.NoError(t, os.WriteFile(filepath.Join(dir, "secrets", secret), []byte(opsURL+"\n"), 0o600))
 		}
 		// /var/lib/teamsrelay is there after an installation only.
 		text = []byte(strings.ReplaceAll(string(text), "/var/lib/teamsrelay", dir))
 		made, problems := config.Parse(filepath.Join(dir, filepath.Base(file)), text, config.Env{Lookup: variables})
 		require.Empty(t, problems.Error(), file)
-		loaded[filepath.Base(file)] = made
+		name, err := filepath.Rel(samples, file)
+		require.NoError(t, err)
+		loaded[filepath.ToSlash(name)] = made
 	}
 
 	t.Run("the quickstart sends everything to the simulated Teams", func(t *testing.T) {
@@ -77,8 +81,29 @@ func TestSamples(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, strings.Count(string(text), "url: https://"), strings.Count(string(text), "# token_file: secrets/"), "each action says where its token goes")
 	})
+	t.Run("the one of the bot routes and lets act as its comments say", func(t *testing.T) {
+		made := loaded["bot/teamsrelay.yml"]
+		require.NotNil(t, made)
+		require.True(t, made.Public(), "Teams must reach the bot")
+		require.Equal(t, [][]string{{"sre", "duty"}}, told(made, map[string]string{"severity": "critical"}))
+		require.Equal(t, [][]string{{"sre"}}, told(made, map[string]string{"severity": "warning"}))
+		require.True(t, made.Destinations[0].Actions.Members)
+		require.Len(t, made.Destinations[1].Actions.Users, 2)
+		require.True(t, made.Destinations[2].Actions.Nobody())
+		require.Len(t, made.Subscriptions, 2)
+	})
+	t.Run("the one of the simulated bot posts to the simulated Teams", func(t *testing.T) {
+		made := loaded["bot/local.yml"]
+		require.NotNil(t, made)
+		require.True(t, made.Microsoft.InsecureLocal)
+		require.Equal(t, teamstest.DefaultAppID, made.Microsoft.AppID)
+		require.Equal(t, teamstest.DefaultTenant, made.Microsoft.TenantID)
+		require.Equal(t, teamstest.Alerts, made.Destinations[0].Conversation())
+		require.Equal(t, teamstest.Chat, made.Destinations[1].Conversation())
+		require.True(t, made.Microsoft.Auth().Allows(made.Microsoft.Endpoints.ServiceURL))
+	})
 	t.Run("the commented options are options", func(t *testing.T) {
-		for _, name := range []string{"teamsrelay.yml", "events.yml", "tickets.yml"} {
+		for _, name := range []string{"teamsrelay.yml", "events.yml", "tickets.yml", "bot/teamsrelay.yml"} {
 			text, err := os.ReadFile(samples + "/" + name)
 			require.NoError(t, err)
 			lines := commentedOption.FindAllString(string(text), -1)
