@@ -146,13 +146,14 @@ func (a *App) wire(relay engine.Config) (err error) {
 	a.mend.engine, a.mend.log = a.engine, a.log
 	handlers, err := web.New(web.Options{
 		Engine: a.engine, Store: a.store, Logger: a.log, Registry: a.registry,
-		Version:    version.Info(),
-		Path:       func(path string) string { return a.live.Load().PathDestination(path) },
-		Event:      func(name string) *events.Source { return a.live.Load().Event(name) },
-		EventPath:  func(path string) string { return a.live.Load().PathEvent(path) },
-		AdminToken: func() string { return a.live.Load().AdminToken.Reveal() },
-		Reload:     a.Reload,
-		Messages:   &a.bots,
+		Version:       version.Info(),
+		Path:          func(path string) string { return a.live.Load().PathDestination(path) },
+		Event:         func(name string) *events.Source { return a.live.Load().Event(name) },
+		EventPath:     func(path string) string { return a.live.Load().PathEvent(path) },
+		AdminToken:    func() string { return a.live.Load().AdminToken.Reveal() },
+		Subscriptions: func() []config.Subscription { return a.live.Load().Subscriptions },
+		Reload:        a.Reload,
+		Messages:      &a.bots,
 	})
 	if err != nil {
 		return err

@@ -5,12 +5,10 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/teamsrelay/teamsrelay/receiver/alert"
 	"github.com/teamsrelay/teamsrelay/receiver/engine"
-	"github.com/teamsrelay/teamsrelay/receiver/group"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
 )
 
@@ -33,6 +31,13 @@ type Alert struct {
 	Inhibited      bool              `json:"inhibited"`
 	Destinations   []string          `json:"destinations"`
 	AcknowledgedBy string            `json:"acknowledged_by"`
+	AssignedTo     string            `json:"assigned_to"`
+	// ResolvedBy ended it by hand, while it may still fire.
+	ResolvedBy string `json:"resolved_by"`
+	// Silenced is what keeps it quiet now; of several silences the longest.
+	Silenced *Silenced `json:"silenced,omitempty"`
+	// Asked is what other systems were asked to do about it, the latest.
+	Asked []Wish `json:"asked,omitempty"`
 	// Intents are what people want done about it where it came from.
 	Intents []Intent `json:"intents,omitempty"`
 }
@@ -82,47 +87,6 @@ type Destination struct {
 // Test is the answer to POST /api/v1/destinations/{name}/test.
 type Test struct {
 	Group int64 `json:"group"`
-}
-
-func (s *server) alerts(w http.ResponseWriter, r *http.Request) {
-	page, ok := s.page(w, r)
-	if !ok {
-		return
-	}
-	list := []Alert{}
-	s.list(w, r, "alerts", &list, func(tx store.Tx) error {
-		list = list[:0]
-		groups, err := tx.ListGroups(r.FormValue("open") != "false", page.before, page.limit)
-		if err != nil {
-			return err
-		}
-		ids := make([]int64, len(groups))
-		for i := range groups {
-			ids[i] = groups[i].ID
-		}
-		intents, err := intentsOf(tx, ids)
-		for i := range groups {
-			list = append(list, alertsOf(&groups[i], intents[groups[i].ID])...)
-		}
-		return err
-	})
-}
-
-func alertsOf(g *group.Group, intents []Intent) []Alert {
-	destinations := make([]string, len(g.Spec.Targets))
-	for i, target := range g.Spec.Targets {
-		destinations[i] = target.Destination
-	}
-	out := make([]Alert, 0, len(g.Alerts))
-	for i := range g.Alerts {
-		m := &g.Alerts[i]
-		out = append(out, Alert{
-			ID: g.ShortID(), Group: g.ID, Status: string(m.State), Severity: m.Severity().String(),
-			Labels: m.Labels, Annotations: m.Annotations, StartsAt: m.StartsAt, EndsAt: optional(m.EndsAt),
-			Inhibited: m.Inhibited, Destinations: destinations, Intents: intents,
-		})
-	}
-	return out
 }
 
 func (s *server) deliveries(w http.ResponseWriter, r *http.Request) {
@@ -320,11 +284,7 @@ func (s *server) done(w http.ResponseWriter, r *http.Request, err error, what st
 func (s *server) fail(w http.ResponseWriter, r *http.Request, err error, what string) {
 	switch {
 	case errors.Is(err, engine.ErrUnknownDestination):
-		var names []string
-		for _, d := range s.Engine.Destinations() {
-			names = append(names, d.Name)
-		}
-		refuse(w, http.StatusNotFound, "there is no destination "+strconv.Quote(r.PathValue("name")), "use one of "+strings.Join(names, ", "))
+		s.unknownDestination(w, r.PathValue("name"))
 	case errors.Is(err, store.ErrNotFound):
 		refuse(w, http.StatusNotFound, "there is no "+what+" "+r.PathValue("id"), "take the id from the list; it may be gone since")
 	default:

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	toolkit "github.com/prometheus/exporter-toolkit/web"
 
+	"github.com/teamsrelay/teamsrelay/receiver/config"
 	"github.com/teamsrelay/teamsrelay/receiver/engine"
 	"github.com/teamsrelay/teamsrelay/receiver/ingest/alertmanager"
 	"github.com/teamsrelay/teamsrelay/receiver/ingest/events"
@@ -37,6 +38,8 @@ type Options struct {
 	EventPath func(path string) string
 	// Messages takes what Teams sends to the bot.
 	Messages http.Handler
+	// Subscriptions are those of the configuration.
+	Subscriptions func() []config.Subscription
 	// AdminToken is the current one, "" when there is none.
 	AdminToken func() string
 	// Reload reads the configuration anew; its error has one mistake a line.
@@ -119,6 +122,12 @@ func New(o Options) (Handlers, error) {
 	mux.HandleFunc("GET /api/v1/alerts", s.alerts)
 	mux.HandleFunc("GET /api/v1/alerts/{id}", s.alert)
 	mux.Handle("POST /api/v1/alerts/{id}/{verb}", s.admin(s.act))
+	mux.HandleFunc("GET /api/v1/silences", s.silences)
+	mux.Handle("DELETE /api/v1/silences/{id}", s.admin(s.expire))
+	mux.HandleFunc("GET /api/v1/subscriptions", s.subscriptions)
+	mux.Handle("POST /api/v1/subscriptions", s.admin(s.subscribe))
+	mux.Handle("DELETE /api/v1/subscriptions/{id}", s.admin(s.unsubscribe))
+	mux.HandleFunc("GET /api/v1/audit", s.audit)
 	mux.HandleFunc("GET /api/v1/deliveries", s.deliveries)
 	mux.HandleFunc("GET /api/v1/deliveries/{id}", s.delivery)
 	mux.HandleFunc("GET /api/v1/dead-letters", s.deadLetters)
@@ -174,6 +183,9 @@ func landingPage(version string) (http.Handler, error) {
 		Profiling:   "false",
 		Links: []toolkit.LandingLinks{
 			{Address: "api/v1/alerts", Text: "Alerts", Description: "what fires now"},
+			{Address: "api/v1/silences", Text: "Silences", Description: "what is kept quiet, by whom and until when"},
+			{Address: "api/v1/subscriptions", Text: "Subscriptions", Description: "who gets what beside the routes"},
+			{Address: "api/v1/audit", Text: "Audit", Description: "who did what"},
 			{Address: "api/v1/destinations", Text: "Destinations", Description: "whether they can be reached"},
 			{Address: "api/v1/deliveries", Text: "Deliveries", Description: "every attempt"},
 			{Address: "api/v1/dead-letters", Text: "Dead letters", Description: "what was given up, and why"},

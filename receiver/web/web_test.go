@@ -66,7 +66,10 @@ destinations:
   - name: ops
     workflow: {url: "http://127.0.0.1:9/workflow/ops"}
     paths: [/old/path]
+  - name: dba
+    workflow: {url: "http://127.0.0.1:9/workflow/dba"}
 route: {destinations: [ops]}
+subscriptions: [{destination: dba, matchers: ['team="dba"']}]
 events:
   - name: jira
     mapping: {key: .ticket, name: '"Ticket"', status: .status, labels: {ticket: .ticket}}
@@ -83,6 +86,7 @@ events:
 	handlers, err := New(Options{
 		Engine: s.engine, Store: s.store, Logger: slog.New(slog.DiscardHandler), Registry: s.registry,
 		Path: c.PathDestination, Event: c.Event, EventPath: c.PathEvent, AdminToken: func() string { return token },
+		Subscriptions: func() []config.Subscription { return c.Subscriptions }, Messages: http.NotFoundHandler(),
 		Reload: func(context.Context) error { return s.reload },
 	})
 	require.NoError(t, err)
