@@ -42,7 +42,7 @@ func (s *Sender) Send(ctx context.Context, m card.Message) teams.Outcome {
 		if p.Kind == Channel {
 			return s.client.thread(ctx, p, activity(m, false))
 		}
-		return s.client.post(ctx, p, "", activity(m, true))
+		return s.client.post(ctx, p, "", activity(m, true)).Outcome
 	})
 }
 
@@ -62,14 +62,17 @@ func (s *Sender) Edit(ctx context.Context, messageID string, m card.Message) tea
 // a new message in a chat, which has no threads.
 func (s *Sender) Call(ctx context.Context, messageID string, m card.Message) teams.Outcome {
 	return s.at(ctx, func(p *Place) teams.Outcome {
-		return s.client.post(ctx, p, messageID, activity(m, p.Kind != Channel))
+		if p.Kind == Channel {
+			return asGone(s.client.post(ctx, p, messageID, activity(m, false)))
+		}
+		return s.client.post(ctx, p, "", activity(m, true)).Outcome
 	})
 }
 
 // Say makes a message without a card; in the thread that begins with the
 // message root, if the place is a channel and root is not "".
 func (s *Sender) Say(ctx context.Context, root string, t Text) teams.Outcome {
-	return s.at(ctx, func(p *Place) teams.Outcome { return s.client.post(ctx, p, root, t.activity()) })
+	return s.at(ctx, func(p *Place) teams.Outcome { return s.client.post(ctx, p, root, t.activity()).Outcome })
 }
 
 // Delete removes a message. One that is not there any more is removed.
@@ -128,12 +131,12 @@ func (c *Client) thread(ctx context.Context, p *Place, activity []byte) teams.Ou
 	return named(v, made.ActivityID)
 }
 
-// post makes a new message: in the thread that begins with root, or at the
-// end. A personal conversation that is not there, or not any more, is made.
-func (c *Client) post(ctx context.Context, p *Place, root string, activity []byte) teams.Outcome {
+// post makes a new message: in the thread that begins with root, or, if that
+// is "", at the end. A personal conversation that is not there, or not any more, is made.
+func (c *Client) post(ctx context.Context, p *Place, root string, activity []byte) verdict {
 	if p.Conversation == "" {
 		if o := c.open(ctx, p); o.Kind != teams.Delivered {
-			return o
+			return verdict{Outcome: o}
 		}
 	}
 	send := func() verdict {
@@ -142,18 +145,18 @@ func (c *Client) post(ctx context.Context, p *Place, root string, activity []byt
 	v := send()
 	if v.code == conversationNotFound && p.Kind == Personal && p.User != "" {
 		if o := c.open(ctx, p); o.Kind != teams.Delivered {
-			return o
+			return verdict{Outcome: o}
 		}
 		v = send()
 	}
-	if v.Kind != teams.Delivered {
-		return v.Outcome
+	if v.Kind == teams.Delivered {
+		var made struct {
+			ID string `json:"id"`
+		}
+		_ = json.Unmarshal(v.body, &made) // what cannot be read has no id
+		v.Outcome = named(v, made.ID)
 	}
-	var made struct {
-		ID string `json:"id"`
-	}
-	_ = json.Unmarshal(v.body, &made) // what cannot be read has no id
-	return named(v, made.ID)
+	return v
 }
 
 // conversationResource is the answer to a conversation that was made.
