@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -21,11 +22,12 @@ type fakeBot struct {
 	tokens   []string
 	answer   string
 	endpoint string
+	more     chan struct{} // closed and made anew when something is heard
 }
 
 func startBot(t *testing.T) *fakeBot {
 	t.Helper()
-	b := &fakeBot{}
+	b := &fakeBot{more: make(chan struct{})}
 	l := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		var activity map[string]any
@@ -36,6 +38,8 @@ func startBot(t *testing.T) *fakeBot {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		b.heard = append(b.heard, activity)
+		close(b.more)
+		b.more = make(chan struct{})
 		b.tokens = append(b.tokens, strings.Join(r.Header.Values("Authorization"), ","))
 		_, _ = io.WriteString(w, b.answer)
 	}))
@@ -51,6 +55,26 @@ func (b *fakeBot) last(t *testing.T) map[string]any {
 	defer b.mu.Unlock()
 	require.NotEmpty(t, b.heard)
 	return b.heard[len(b.heard)-1]
+}
+
+// await waits until somebody has said this, and returns the activity.
+func (b *fakeBot) await(t *testing.T, text string) map[string]any {
+	t.Helper()
+	for {
+		b.mu.Lock()
+		at := slices.IndexFunc(b.heard, func(a map[string]any) bool { return a["text"] == text })
+		more := b.more
+		if at >= 0 {
+			defer b.mu.Unlock()
+			return b.heard[at]
+		}
+		b.mu.Unlock()
+		select {
+		case <-more:
+		case <-t.Context().Done():
+			require.Fail(t, "nobody said "+text)
+		}
+	}
 }
 
 // in follows names into an object.

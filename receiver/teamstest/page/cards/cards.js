@@ -27,7 +27,7 @@ function shown(one) {
   const notes = element("div", "");
   made.append(
     element("p", "about", one.summary ? `Preview: ${one.summary}` : "No preview text"),
-    bundled ? drawCard(one.card, isDark, (words) => { said.textContent = words; }) : json(one.card),
+    bundled ? drawCard(one.card, isDark, () => { said.textContent = "Nobody answers this button here." }) : json(one.card),
     said,
     element("p", "about", one.size),
     notes);

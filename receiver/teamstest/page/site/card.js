@@ -11,25 +11,53 @@ export const bundled = Boolean(AC && globalThis.markdownit);
 
 const safeLink = /^(https?|mailto):/i;
 
-const markdown = bundled ? teamsMarkdown() : null;
-
 // The Markdown that Teams knows in a card: bold, italic, lists and links. No
-// headings, tables, pictures, code or quotes.
-function teamsMarkdown() {
+// headings, tables, pictures, code or quotes; code and quotes are known in the
+// text of a message.
+const inCards = ["emphasis", "link", "list", "newline", "escape", "entity"];
+const cardMarkdown = bundled ? teamsMarkdown(inCards) : null;
+const textMarkdown = bundled ? teamsMarkdown([...inCards, "backticks", "fence", "blockquote"]) : null;
+
+function teamsMarkdown(rules) {
   const md = globalThis.markdownit("zero", { html: false, linkify: false });
-  md.enable(["emphasis", "link", "list", "newline", "escape", "entity"]);
+  md.enable(rules);
   md.validateLink = (url) => safeLink.test(url.trim());
   return md;
 }
 
-// drawCard returns an element that shows the card; onAction is called with
-// words for what a button cannot do here.
-export function drawCard(card, isDark, onAction) {
+// drawText returns an element that shows the text of a message. A user's is
+// plain, a bot's is Markdown; mentions are the names that it really mentions.
+export function drawText(text, mentions, isPlain) {
+  const made = document.createElement("div");
+  made.className = "text";
+  if (isPlain || !bundled) {
+    made.classList.add("plain");
+    for (const part of text.split(/(<at>.*?<\/at>)/)) made.append(plainPart(part, mentions));
+    return made;
+  }
+  made.innerHTML = markMentions(textMarkdown.render(text), new Set(mentions.map((name) => `<at>${name}</at>`)));
+  foreignLinks(made);
+  return made;
+}
+
+// plainPart is a part of a plain text: a mention, or text.
+function plainPart(part, mentions) {
+  const name = part.match(/^<at>(.*)<\/at>$/)?.[1];
+  if (!mentions.includes(name)) return part;
+  const made = document.createElement("span");
+  made.className = "mention";
+  made.textContent = name;
+  return made;
+}
+
+// drawCard returns an element that shows the card; act is called with what a
+// button would send: its type, id, title, verb, and its data with the inputs.
+export function drawCard(card, isDark, act) {
   const frame = document.createElement("div");
   frame.className = "card";
   if (String(card?.msteams?.width).toLowerCase() === "full") frame.classList.add("full");
   try {
-    frame.append(render(card, isDark, onAction));
+    frame.append(render(card, isDark, act));
   } catch (problem) {
     const words = document.createElement("p");
     words.className = "broken";
@@ -39,10 +67,10 @@ export function drawCard(card, isDark, onAction) {
   return frame;
 }
 
-function render(card, isDark, onAction) {
+function render(card, isDark, act) {
   const mentioned = new Set((card.msteams?.entities ?? []).map((e) => e?.text));
   AC.AdaptiveCard.onProcessMarkdown = (text, result) => {
-    result.outputHtml = markMentions(markdown.render(text), mentioned);
+    result.outputHtml = markMentions(cardMarkdown.render(text), mentioned);
     result.didProcess = true;
   };
   const drawing = new AC.AdaptiveCard();
@@ -52,20 +80,26 @@ function render(card, isDark, onAction) {
       if (safeLink.test(action.url ?? "")) window.open(action.url, "_blank", "noopener,noreferrer");
       return;
     }
-    onAction("Nobody answers this button: behind a webhook there is no bot.");
+    const data = action.data && typeof action.data === "object" ? action.data : {};
+    act({ type: action.getJsonTypeName(), id: action.id ?? "", title: action.title ?? "", verb: action.verb ?? "", data });
   };
   drawing.parse(card);
   const element = drawing.render();
   if (!element) throw new Error("it holds nothing that can be shown");
-  for (const link of element.querySelectorAll("a[href]")) {
-    link.target = "_blank";
-    link.rel = "noopener noreferrer";
-  }
+  foreignLinks(element);
   for (const picture of element.querySelectorAll("img")) {
     if (picture.src.startsWith("data:")) picture.onerror = () => standIn(picture, "This picture cannot be read.").classList.add("unread");
     else standIn(picture, "Pictures from other machines are not loaded here.");
   }
   return element;
+}
+
+// foreignLinks makes links open in a window that knows nothing of this one.
+function foreignLinks(element) {
+  for (const link of element.querySelectorAll("a[href]")) {
+    link.target = "_blank";
+    link.rel = "noopener noreferrer";
+  }
 }
 
 // standIn puts words where a picture would be: the page loads nothing from
