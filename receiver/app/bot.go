@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	promconfig "github.com/prometheus/common/config"
 	"github.com/prometheus/common/version"
 
 	"github.com/teamsrelay/teamsrelay/receiver/bot"
@@ -20,6 +21,7 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/config"
 	"github.com/teamsrelay/teamsrelay/receiver/deliver"
 	"github.com/teamsrelay/teamsrelay/receiver/engine"
+	"github.com/teamsrelay/teamsrelay/receiver/outbound"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
 	"github.com/teamsrelay/teamsrelay/receiver/teams/botframework"
 )
@@ -234,9 +236,14 @@ func (a *App) newBot(s *speaker, registerer prometheus.Registerer) (*bot.Bot, fu
 		},
 	}
 	if !o.Local {
+		transport, err := outbound.Transport("", promconfig.TLSConfig{})
+		if err != nil {
+			cancel()
+			return nil, nil, err
+		}
 		verifier, err := token.New(token.Options{
 			AppID: s.is.AppID, Issuer: where.BotIssuer, Metadata: where.BotOpenIDMetadata,
-			Now: a.engine.Now, Logger: a.log, Registerer: registerer,
+			Transport: transport, Now: a.engine.Now, Logger: a.log, Registerer: registerer,
 		})
 		if err != nil {
 			cancel()

@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"errors"
+	"os"
 	"os/exec"
 	"regexp"
 	"sync"
@@ -29,7 +30,14 @@ type process struct {
 // when the test ends.
 func run(t *testing.T, said *said, program string, args ...string) *process {
 	t.Helper()
+	return runWith(t, said, nil, program, args...)
+}
+
+// runWith is run with more in the environment.
+func runWith(t *testing.T, said *said, env []string, program string, args ...string) *process {
+	t.Helper()
 	p := &process{t: t, cmd: exec.Command(program, args...), said: said, done: make(chan struct{})}
+	p.cmd.Env = append(os.Environ(), env...)
 	p.cmd.Stdout, p.cmd.Stderr = said, said
 	require.NoError(t, p.cmd.Start())
 	go func() {

@@ -62,6 +62,7 @@ type relay struct {
 	t       *testing.T
 	program string
 	file    string // its configuration
+	env     []string
 	url     string
 }
 
@@ -74,7 +75,13 @@ func startRelay(t *testing.T, config string) *relay {
 // serve starts a program as a receiver whose configuration and state are in dir.
 func serve(t *testing.T, program, dir, config string) *relay {
 	t.Helper()
-	r := &relay{t: t, program: program, file: filepath.Join(dir, "teamsrelay.yml")}
+	return serveWith(t, nil, program, dir, config)
+}
+
+// serveWith is serve with more in the environment.
+func serveWith(t *testing.T, env []string, program, dir, config string) *relay {
+	t.Helper()
+	r := &relay{t: t, program: program, file: filepath.Join(dir, "teamsrelay.yml"), env: env}
 	r.write(config)
 	r.begin(listen(t))
 	r.listen()
@@ -84,7 +91,7 @@ func serve(t *testing.T, program, dir, config string) *relay {
 // begin starts the process and does not wait for it.
 func (r *relay) begin(said *said) {
 	r.t.Helper()
-	r.process = run(r.t, said, r.program, "serve", "--config.file="+r.file,
+	r.process = runWith(r.t, said, r.env, r.program, "serve", "--config.file="+r.file,
 		"--web.listen-address=127.0.0.1:0", "--public.listen-address=127.0.0.1:0", "--log.level=debug")
 }
 
