@@ -124,6 +124,9 @@ func (p *pace) hold(l *line, until time.Time) {
 // has ended.
 func (p *pace) wait(ctx context.Context, lines ...*line) (ok bool, short time.Duration) {
 	for {
+		if ctx.Err() != nil {
+			return false, 0
+		}
 		now := time.Now()
 		p.mu.Lock()
 		at := now
@@ -149,7 +152,6 @@ func (p *pace) wait(ctx context.Context, lines ...*line) (ok bool, short time.Du
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return false, 0
 		}
 	}
 }

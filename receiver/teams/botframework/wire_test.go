@@ -198,5 +198,7 @@ func TestWhatIsFoundDecides(t *testing.T) {
 	o = find(fmt.Errorf("the disk is full")).Send(t.Context(), hot)
 	require.Equal(t, teams.Retry, o.Kind)
 	require.Contains(t, o.Message, "the disk is full")
+	o = find(nil).Send(t.Context(), hot)
+	require.Equal(t, teams.NotFound, o.Reason, "nobody knows whom to write to")
 	require.Empty(t, teamsSide.all)
 }
