@@ -15,6 +15,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"github.com/alecthomas/kingpin/v2"
 	promconfig "github.com/prometheus/common/config"
@@ -46,6 +47,11 @@ const maxAnswer = 64 << 20
 
 // call makes one request and reads the JSON answer into out.
 func (c *client) call(ctx context.Context, method, path string, query url.Values, out any) error {
+	return c.send(ctx, method, path, query, nil, out)
+}
+
+// send is call with a body, which is sent as JSON; nil: there is none.
+func (c *client) send(ctx context.Context, method, path string, query url.Values, in, out any) error {
 	base, err := url.Parse(strings.TrimSuffix(*c.base, "/"))
 	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" {
 		return errors.New("--relay.url must be a URL such as http://127.0.0.1:9097")
@@ -58,9 +64,18 @@ func (c *client) call(ctx context.Context, method, path string, query url.Values
 	base.RawQuery = query.Encode()
 	ctx, cancel := context.WithTimeout(ctx, clientTimeout)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, method, base.String(), nil)
+	var text []byte
+	if in != nil {
+		if text, err = json.Marshal(in); err != nil {
+			return err
+		}
+	}
+	request, err := http.NewRequestWithContext(ctx, method, base.String(), bytes.NewReader(text))
 	if err != nil {
 		return err
+	}
+	if in != nil {
+		request.Header.Set("Content-Type", "application/json")
 	}
 	if *c.token != "" {
 		token, err := os.ReadFile(*c.token)
@@ -163,11 +178,22 @@ func (o output) print(w io.Writer, name string, list any, header string, rows fu
 			if i > 0 {
 				fmt.Fprint(table, "\t")
 			}
-			fmt.Fprint(table, cell)
+			fmt.Fprint(table, onLine(fmt.Sprint(cell)))
 		}
 		fmt.Fprintln(table)
 	})
 	return table.Flush()
+}
+
+// onLine keeps what people and other systems wrote in its cell: a line break
+// would end the row, and a terminal does what control characters say.
+func onLine(text string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, text)
 }
 
 // moment is a time as lists show it.
