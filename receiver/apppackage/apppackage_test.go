@@ -123,6 +123,19 @@ func TestTheMenuIsOfRealCommands(t *testing.T) {
 	}
 }
 
+// TestTheGuideTellsOfEveryCommand: administrators read there what people can
+// write, and the manifest links to what it says about privacy.
+func TestTheGuideTellsOfEveryCommand(t *testing.T) {
+	text, err := os.ReadFile("../../sample-configs/bot/README.md")
+	require.NoError(t, err)
+	for _, u := range typed.Usages {
+		require.Contains(t, string(text), "`"+u.Usage+"`")
+	}
+	_, heading, found := strings.Cut(privacy, "#")
+	require.True(t, found)
+	require.Contains(t, strings.ReplaceAll(strings.ToLower(string(text)), " ", "-"), "\n##-"+heading+"\n", "the link would lead nowhere")
+}
+
 // TestTheSameOptionsMakeTheSameBytes: who keeps packages in git or compares
 // sums sees a change only where there is one.
 func TestTheSameOptionsMakeTheSameBytes(t *testing.T) {

@@ -141,6 +141,9 @@ func (t *Teams) configMode(p *problems, set *rules.Set) mode {
 	if len(c.Events) > 0 {
 		p.warn("config_file: " + t.ConfigFile + " has event sources, and a Telegraf takes no requests, so nobody can send events; run teamsrelay serve for them")
 	}
+	if c.Microsoft.Configured() {
+		p.warn("config_file: " + t.ConfigFile + " has a bot (microsoft:), and Teams cannot talk to a Telegraf, so here are no buttons and no commands; run teamsrelay serve for them, and hand it the alerts with relay_url")
+	}
 	known := make(map[string]bool, len(c.InfluxDB))
 	for _, i := range c.InfluxDB {
 		known[i.Name] = true

@@ -85,6 +85,7 @@ func TestWhatInitRefuses(t *testing.T) {
 		"broken.tmpl":    "{{ define \"mine\" }}{{ .Nothing \n{{ end }}",
 		"rules_test.yml": "tests: []\n", "empty.yml": "groups: []\n", "empty2.yml": "groups:\n  - name: a\n    rules: []\n",
 		"large.yml":         strings.Repeat("#\n", yamlfile.MaxSize/2+1),
+		"bot.yml":           "microsoft: {insecure_local: true, app_id: a}\n" + strings.Replace(good, "workflow: {url: '"+hook+"'}", "channel: {channel_id: c}", 1),
 		"lost.yml":          strings.Replace(good, "receiver.db", "none/receiver.db", 1),
 		"emptyreceiver.yml": "rule_files: [empty.yml]\n" + good,
 	})
@@ -133,6 +134,8 @@ func TestWhatInitRefuses(t *testing.T) {
 		"no rules in either":       {func(p *Teams) { p.ConfigFile = at("receiver.yml"); p.RuleFiles = nil }, []string{"rule_files: neither the section nor the configuration file has rules"}},
 		"a mistake in the file":    {func(p *Teams) { p.ConfigFile = at("receiver2.yml") }, []string{at("receiver2.yml") + ":3: error: ", "did you mean route?"}},
 
+		"a channel of the bot's": {func(p *Teams) { p.ConfigFile = at("bot.yml") }, []string{`destination "ops": channels and chats need the receiver`, "hand it the alerts with relay_url"}},
+
 		"no directory, a webhook":  {func(p *Teams) { byHook(p); p.StateFile = at("none/teams.db") }, []string{"state_file: there is no directory"}},
 		"no directory, a file":     {func(p *Teams) { p.ConfigFile = at("lost.yml"); p.StateFile = "" }, []string{"storage.url of " + at("lost.yml") + ": there is no directory"}},
 		"no directory, a receiver": {func(p *Teams) { p.RelayURL = "http://h"; p.StateFile = at("none/teams.db") }, []string{"state_file: there is no directory"}},
@@ -171,6 +174,19 @@ func TestWhatInitRefuses(t *testing.T) {
 			require.NoFileExists(t, at("teams.db"), "Init only looks")
 		})
 	}
+}
+
+// TestABotInTheFileIsNotOneHere: whoever shares a file with a receiver is told
+// that buttons are the receiver's, and webhooks work.
+func TestABotInTheFileIsNotOneHere(t *testing.T) {
+	dir := files(t, map[string]string{
+		"rules.yml":    temperatureRule,
+		"receiver.yml": "microsoft: {insecure_local: true, app_id: a}\nstorage: {url: 'sqlite:receiver.db'}\ndestinations: [{name: ops, workflow: {url: 'http://127.0.0.1:9/workflow/ops'}}]\nroute: {destinations: [ops]}\n",
+	})
+	p, log := plugin(t, dir, func(p *Teams) { p.ConfigFile = filepath.Join(dir, "receiver.yml") })
+	require.NoError(t, p.Init())
+	require.Len(t, log.Warnings(), 1)
+	require.Contains(t, log.Warnings()[0], "Teams cannot talk to a Telegraf, so here are no buttons")
 }
 
 // TestOptionsWithoutEffectAreRefused: whoever sets one expects something of it.
