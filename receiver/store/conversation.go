@@ -170,6 +170,7 @@ type BotTx interface {
 	// ErrNotFound.
 	PostByMessage(address, messageID string) (Post, error)
 	// OpenGroupsAt returns the latest episodes that are not over and have a
-	// post at one of the addresses, newest first; no address: all.
+	// post at one of the addresses, newest first; nil: at any or none. An
+	// empty list has none, so that who may see nothing sees nothing.
 	OpenGroupsAt(addresses []string, limit int) ([]group.Group, error)
 }

@@ -133,7 +133,7 @@ func BenchmarkAt5000Waiting(b *testing.B) {
 				if err != nil {
 					return err
 				}
-				p.State, p.Address = store.Accepted, fmt.Sprintf("workflow:%d", id%50)
+				p.State, p.Address, p.MessageID = store.Shown, fmt.Sprintf("bot:%d", id%50), fmt.Sprint(1_700_000_000_000+id)
 				if err := tx.SavePost(&p); err != nil {
 					return err
 				}
@@ -161,7 +161,23 @@ func BenchmarkAt5000Waiting(b *testing.B) {
 		"BusyAddresses": func(tx store.Tx) error { _, err := tx.BusyAddresses(); return err },
 		"CountPosts":    func(tx store.Tx) error { _, err := tx.CountPosts(); return err },
 		"Groups":        func(tx store.Tx) error { _, err := tx.Groups("nobody"); return err },
-		"NextDueGroup":  func(tx store.Tx) error { _, err := tx.NextDueGroup(); return err },
+		"PostByMessage": func(tx store.Tx) error {
+			p, err := tx.PostByMessage("bot:27", "1700000077777")
+			require.Equal(b, store.Shown, p.State)
+			return err
+		},
+		"ActiveSilences none": func(tx store.Tx) error { _, err := tx.ActiveSilences(now); return err },
+		"OpenGroupsAt": func(tx store.Tx) error {
+			groups, err := tx.OpenGroupsAt([]string{"bot:27", "bot:28"}, 500)
+			require.Len(b, groups, 500)
+			return err
+		},
+		"OpenGroupsAt none": func(tx store.Tx) error {
+			groups, err := tx.OpenGroupsAt([]string{"bot:99"}, 500)
+			require.Empty(b, groups)
+			return err
+		},
+		"NextDueGroup": func(tx store.Tx) error { _, err := tx.NextDueGroup(); return err },
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()

@@ -191,7 +191,7 @@ func (t *tx) PostByMessage(address, messageID string) (store.Post, error) {
 // OpenGroupsAt implements store.BotTx. It walks the open episodes from the
 // newest, and so looks at no more of them than there are.
 func (t *tx) OpenGroupsAt(addresses []string, limit int) ([]group.Group, error) {
-	if len(addresses) == 0 {
+	if addresses == nil {
 		return t.ListGroups(true, 0, limit)
 	}
 	list, err := json.Marshal(addresses)

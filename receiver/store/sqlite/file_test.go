@@ -2,12 +2,15 @@ package sqlite
 
 import (
 	"bytes"
+	"database/sql"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
 	"testing"
 
+	"github.com/pressly/goose/v3"
 	"github.com/stretchr/testify/require"
 
 	"github.com/teamsrelay/teamsrelay/receiver/store"
@@ -163,4 +166,59 @@ func TestAFailedOpenGivesTheFileBack(t *testing.T) {
 	require.ErrorIs(t, err, store.ErrUnavailable)
 	require.NoError(t, os.Remove(path))
 	require.NoError(t, openAt(t, path).Update(ctx, save("k", nil)), "a repaired file could not be used without a restart")
+}
+
+// TestOpenOfAnOlderSchema makes a file as each version before left it, with an
+// alert that was told.
+func TestOpenOfAnOlderSchema(t *testing.T) {
+	for version := int64(1); version <= 4; version++ {
+		t.Run(fmt.Sprint("schema ", version), func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "old.db")
+			db, err := sql.Open("sqlite", dsn(path))
+			require.NoError(t, err)
+			files, err := fs.Sub(migrations, "migrations")
+			require.NoError(t, err)
+			provider, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithDisableGlobalRegistry(true))
+			require.NoError(t, err)
+			_, err = provider.UpTo(ctx, version)
+			require.NoError(t, err)
+			for _, row := range []string{
+				`INSERT INTO groups (id, key, origin, key_hash, origin_hash, episode, rev, phase, latest, changed_at, data)
+					VALUES (7, 'k', 'o', 1, 2, 1, 3, 'open', 1, 1, '{}')`,
+				`INSERT INTO posts (id, group_id, address, destination, card, title, state, want, shown, loud, rank, attempts,
+					message_id, reason, message, dead_letter, sending_loud, sending_rank)
+					VALUES (9, 7, 'workflow:1', 'ops', 'alert', 'Down', 'accepted', 3, 3, 0, 0, 0, '', '', '', 0, 0, 0)`,
+				`INSERT INTO deliveries (post_id, group_id, address, destination, title, state, attempt, revision, digest, status,
+					reason, message, message_id, took) VALUES (9, 7, 'workflow:1', 'ops', 'Down', 'accepted', 1, 3, 0, 202, '', '', '', 0)`,
+				`INSERT INTO addresses (address, holder, failures, broken, broken_reason, broken_at)
+					VALUES ('workflow:1', '', 2, 'the flow was deleted', 'not_found', 5)`,
+			} {
+				_, err := db.Exec(row)
+				require.NoError(t, err)
+			}
+			if version >= 4 {
+				_, err := db.Exec(`UPDATE posts SET carded = shown`)
+				require.NoError(t, err)
+			}
+			require.NoError(t, db.Close())
+
+			s := openAt(t, path)
+			require.NoError(t, s.View(ctx, func(tx store.Tx) error {
+				p, err := tx.Post(9)
+				require.NoError(t, err)
+				require.Equal(t, store.Post{ID: 9, GroupID: 7, Address: "workflow:1", Destination: "ops", Card: "alert", Title: "Down",
+					State: store.Accepted, Want: 3, Shown: 3, Carded: 3}, p)
+				require.Equal(t, p.Call, p.Called, "an old post would call for its past")
+				_, err = tx.PostByMessage("workflow:1", "")
+				require.ErrorIs(t, err, store.ErrNotFound)
+				row, err := tx.Address("workflow:1")
+				require.NoError(t, err)
+				require.Equal(t, []any{"the flow was deleted", false}, []any{row.Broken, row.Waits}, "a flow that is gone waits for nothing")
+				log, err := tx.Deliveries(store.DeliveryFilter{PostID: 9})
+				require.Len(t, log, 1)
+				return err
+			}))
+			require.NoError(t, s.Check(ctx))
+		})
+	}
 }

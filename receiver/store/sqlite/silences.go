@@ -79,13 +79,13 @@ func (t *tx) Silence(id int64) (store.Silence, error) {
 // ActiveSilences implements store.BotTx. It looks at those only that are not
 // over, so that where there are none it costs one step into an index.
 func (t *tx) ActiveSilences(now time.Time) ([]store.Silence, error) {
-	return t.silences(`SELECT `+silenceColumns+` FROM silences WHERE ends_at > ? AND state IN ('active', 'ending')
+	return t.silences(`SELECT `+silenceColumns+` FROM silences INDEXED BY silences_end WHERE ends_at > ? AND state IN ('active', 'ending')
 		AND (starts_at IS NULL OR starts_at <= ?) ORDER BY id`, bound(now), bound(now))
 }
 
 // OpenSilences implements store.BotTx.
 func (t *tx) OpenSilences(now time.Time) ([]store.Silence, error) {
-	return t.silences(`SELECT `+silenceColumns+` FROM silences WHERE ends_at > ? AND state IN ('requested', 'active', 'ending')
+	return t.silences(`SELECT `+silenceColumns+` FROM silences INDEXED BY silences_end WHERE ends_at > ? AND state IN ('requested', 'active', 'ending')
 		ORDER BY id DESC`, bound(now))
 }
 

@@ -185,7 +185,7 @@ func testReaddress(k *kit) {
 		for _, state := range []store.State{store.Due, store.Sending, store.Waiting, store.Shown, store.Accepted, store.Dead} {
 			g := k.saveGroup(anEpisode(string(state), "o", 1))
 			p := aPost(g, "old")
-			p.State, p.DeadLetter = state, state == store.Dead
+			p.State, p.DeadLetter, p.MessageID = state, state == store.Dead, "m1"
 			posts[state] = k.savePost(p)
 		}
 		g := k.saveGroup(anEpisode("of another destination", "o", 1))
@@ -200,6 +200,9 @@ func testReaddress(k *kit) {
 			for state, p := range posts {
 				if state != store.Shown && state != store.Accepted {
 					p.Address = "new"
+				}
+				if state != store.Shown && state != store.Accepted {
+					p.MessageID = "" // every edit through the new address would fail
 				}
 				if state == store.Waiting { // for the old address, whatever it asked for
 					p.NotBefore = p.UpdatedAt
@@ -239,7 +242,7 @@ func testReaddress(k *kit) {
 		there.State, there.Want, there.Shown, there.Loud, there.Rank = store.Accepted, 1, 1, false, store.RankQuiet
 		there = k.savePost(there)
 		waits := aPost(g, "old")
-		waits.State, waits.Want = store.Waiting, 3
+		waits.State, waits.Want, waits.Call = store.Waiting, 3, 3
 		waits = k.savePost(waits)
 		require.Equal(k, 1, readdress(k, "ops", "new"))
 		k.lasting(func(tx store.Tx) {
@@ -248,6 +251,7 @@ func testReaddress(k *kit) {
 			got := must[store.Post](k)(tx.Post(there.ID))
 			require.Equal(k, store.Due, got.State)
 			require.Equal(k, 3, got.Want)
+			require.Equal(k, 3, got.Call, "nobody there was called for it")
 			require.True(k, got.Loud)
 			require.Equal(k, store.RankLoud, got.Rank)
 		})

@@ -38,6 +38,11 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, reopen func(t *testi
 		{"series", testSeries},
 		{"relayed", testRelayed},
 		{"intents", testIntents},
+		{"conversations", testConversations},
+		{"silences", testSilences},
+		{"subscriptions", testSubscriptions},
+		{"audit", testAudit},
+		{"messages", testMessages},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			part.test(&kit{T: t, open: open, reopenStore: reopen})

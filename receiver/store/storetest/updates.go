@@ -157,7 +157,17 @@ func testUpdates(k *kit) {
 			"ReleaseLeases": func(tx store.Tx) error { return tx.ReleaseLeases("") },
 			"RecordSend":    func(tx store.Tx) error { return tx.RecordSend("a", at(0), at(0)) },
 			"ShiftTimers":   func(tx store.Tx) error { return tx.ShiftTimers(1) },
-			"Readdress":     func(tx store.Tx) error { _, err := tx.Readdress("ops", []string{"z"}); return err },
+			"SaveIntent":    func(tx store.Tx) error { return tx.SaveIntent(&store.Intent{GroupID: g.ID}) },
+			"SaveConversation": func(tx store.Tx) error {
+				return tx.SaveConversation(&store.Conversation{ID: "c"})
+			},
+			"Seen":               func(tx store.Tx) error { _, err := tx.Seen("1", at(0)); return err },
+			"SaveSilence":        func(tx store.Tx) error { return tx.SaveSilence(&store.Silence{}) },
+			"SaveSubscription":   func(tx store.Tx) error { return tx.SaveSubscription(&store.Subscription{}) },
+			"DeleteSubscription": func(tx store.Tx) error { return tx.DeleteSubscription(1) },
+			"AddAudit":           func(tx store.Tx) error { return tx.AddAudit(&store.Audit{}) },
+			"AddKey":             func(tx store.Tx) error { return tx.AddKey(store.Key{ID: "k"}) },
+			"Readdress":          func(tx store.Tx) error { _, err := tx.Readdress("ops", []string{"z"}); return err },
 		} {
 			require.Error(k, k.store.View(ctx, write), name)
 		}
