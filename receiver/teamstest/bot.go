@@ -53,7 +53,8 @@ const (
 type bot struct {
 	Bot
 	users         []User
-	conversations []*conversation
+	conversations []*conversation          // in the order in which they came
+	byID          map[string]*conversation // the same
 	chats         map[string]*conversation // personal, by user's id
 	tenant        meter                    // every request to the connector
 	team          string                   // its name
@@ -76,7 +77,7 @@ func newBot(o Bot) *bot {
 	if o.Client == nil {
 		o.Client = &http.Client{Timeout: patience}
 	}
-	b := &bot{Bot: o, team: teamName, chats: map[string]*conversation{}, keys: sync.OnceValue(newKeyring)}
+	b := &bot{Bot: o, team: teamName, byID: map[string]*conversation{}, chats: map[string]*conversation{}, keys: sync.OnceValue(newKeyring)}
 	b.populate()
 	return b
 }

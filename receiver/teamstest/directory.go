@@ -57,7 +57,9 @@ func (b *bot) populate() {
 	team := &conversation{id: General, kind: Channel, name: "General"}
 	alerts := &conversation{id: Alerts, kind: Channel, name: "Alerts"}
 	chat := &conversation{id: Chat, kind: GroupChat, name: "On call"}
-	b.conversations = []*conversation{team, alerts, chat}
+	for _, c := range []*conversation{team, alerts, chat} {
+		b.addConversation(c)
+	}
 	for i, name := range []string{"Alice Adams", "Bob Brown", "Carol Clark"} {
 		first, _, _ := strings.Cut(strings.ToLower(name), " ")
 		b.addUser(User{
@@ -83,7 +85,12 @@ func (b *bot) addUser(u User) {
 		id: "a:1" + strings.TrimPrefix(u.ID, "29:1"), kind: Personal, name: u.Name, members: []string{u.ID},
 	}
 	b.chats[u.ID] = chat
-	b.conversations = append(b.conversations, chat)
+	b.addConversation(chat)
+}
+
+func (b *bot) addConversation(c *conversation) {
+	b.conversations = append(b.conversations, c)
+	b.byID[c.id] = c
 }
 
 // AddUser puts another person into the team and the group chat. What of an id
@@ -117,7 +124,7 @@ func (s *Server) AddChannel(name string) string {
 		id:   fmt.Sprintf("19:b2d4f6a8operations%010d@thread.tacv2", len(s.bot.conversations)+1),
 		kind: Channel, name: name, members: slices.Clone(general.members), installed: general.installed,
 	}
-	s.bot.conversations = append(s.bot.conversations, c)
+	s.bot.addConversation(c)
 	s.tellDirectory()
 	return c.id
 }
@@ -155,15 +162,7 @@ func (b *bot) user(by string) (User, bool) {
 
 // conversation finds one by its id, with or without a thread; nil when there
 // is none.
-func (b *bot) conversation(id string) *conversation {
-	id = bare(id)
-	for _, c := range b.conversations {
-		if c.id == id {
-			return c
-		}
-	}
-	return nil
-}
+func (b *bot) conversation(id string) *conversation { return b.byID[bare(id)] }
 
 // channels are the conversations of the team.
 func (b *bot) channels() []*conversation {

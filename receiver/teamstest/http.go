@@ -38,6 +38,7 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("POST /{tenant}/oauth2/v2.0/token", s.serveToken)
 	mux.HandleFunc("GET /{tenant}/v2.0/.well-known/openid-configuration", s.serveEntra)
 	mux.HandleFunc("GET /{tenant}/discovery/v2.0/keys", s.serveEntraKeys)
+	mux.HandleFunc("GET /common/discovery/instance", s.serveInstances)
 	mux.HandleFunc("GET /v1/.well-known/openidconfiguration", s.serveMetadata)
 	mux.HandleFunc("GET /v1/.well-known/keys", s.serveKeySet)
 	pages(mux)

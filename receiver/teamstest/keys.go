@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"math/big"
 	"net/http"
@@ -15,7 +16,6 @@ import (
 
 	"github.com/lestrrat-go/jwx/v3/jwa"
 	"github.com/lestrrat-go/jwx/v3/jws"
-	"github.com/lestrrat-go/jwx/v3/jwt"
 )
 
 // Issuer is whose tokens activities carry (teams-platform §2.1).
@@ -149,22 +149,46 @@ func (s *Server) Sign(claims Claims) string {
 	return keys[len(keys)-1].sign(claims)
 }
 
+// SignUnsigned makes a token that nobody signed ("alg": "none").
+func (s *Server) SignUnsigned(claims Claims) string {
+	return claims.signed(jws.WithInsecureNoSignature())
+}
+
+// SignSymmetric makes a token with HS256 and the newest key's certificate as
+// the secret: it passes where the token may say how it is checked.
+func (s *Server) SignSymmetric(claims Claims) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	keys := s.bot.keys().forBots
+	key := keys[len(keys)-1]
+	return claims.signed(jws.WithKey(jwa.HS256(), []byte(key.certificate), jws.WithProtectedHeaders(key.header())))
+}
+
 func (k *signingKey) sign(claims Claims) string {
-	token := jwt.New()
+	return claims.signed(jws.WithKey(jwa.RS256(), k.private, jws.WithProtectedHeaders(k.header())))
+}
+
+func (k *signingKey) header() jws.Headers {
 	headers := jws.NewHeaders()
-	for name, value := range claims {
-		if err := token.Set(name, value); err != nil {
-			panic(fmt.Sprintf("claim %s: %v", name, err)) // a mistake in the test that wants it
+	for name, value := range map[string]string{jws.KeyIDKey: k.id, jws.TypeKey: "JWT"} {
+		if err := headers.Set(name, value); err != nil {
+			panic(err) // a mistake in this file
 		}
 	}
-	if err := headers.Set(jws.KeyIDKey, k.id); err != nil {
-		panic(err)
+	return headers
+}
+
+// signed takes claims of every kind, also those that no token has.
+func (c Claims) signed(how jws.SignOption) string {
+	payload, err := json.Marshal(c)
+	if err != nil {
+		panic(err) // a mistake in the test that made them
 	}
-	signed, err := jwt.Sign(token, jwt.WithKey(jwa.RS256(), k.private, jws.WithProtectedHeaders(headers)))
+	token, err := jws.Sign(payload, how)
 	if err != nil {
 		panic(err)
 	}
-	return string(signed)
+	return string(token)
 }
 
 // serveMetadata is the document that a bot begins with when it checks tokens.

@@ -2,6 +2,7 @@ package teamstest
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -111,13 +112,17 @@ func (b *bot) asserted(r *http.Request) bool {
 	if algorithm != jwa.RS256() && algorithm != jwa.PS256() {
 		return false
 	}
-	token, err := jwt.Parse(assertion, jwt.WithKey(algorithm, b.Certificate.PublicKey), jwt.WithAudience(base(r)+r.URL.Path))
+	token, err := jwt.Parse(assertion, jwt.WithKey(algorithm, b.Certificate.PublicKey))
 	if err != nil {
 		return false
 	}
+	audience, _ := token.Audience()
 	issuer, _ := token.Issuer()
 	subject, _ := token.Subject()
-	return strings.EqualFold(issuer, b.AppID) && strings.EqualFold(subject, b.AppID)
+	// To Microsoft's library sign-in is always https, also where what carries
+	// its requests knows better.
+	endpoint := "https://" + r.Host + r.URL.Path
+	return slices.Contains(audience, endpoint) && strings.EqualFold(issuer, b.AppID) && strings.EqualFold(subject, b.AppID)
 }
 
 // signInError is how sign-in says what went wrong.
@@ -164,6 +169,19 @@ func (s *Server) serveEntra(w http.ResponseWriter, r *http.Request) {
 	}
 	s.misbehave(r, fault)
 	write(w, status, answer)
+}
+
+// serveInstances is what Microsoft's library asks to learn where sign-in is, if
+// it is not told to leave that out.
+func (s *Server) serveInstances(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	tenant := s.bot.Tenant
+	s.mu.Unlock()
+	write(w, http.StatusOK, map[string]any{
+		"tenant_discovery_endpoint": base(r) + "/" + tenant + "/v2.0/.well-known/openid-configuration",
+		"api-version":               "1.1",
+		"metadata":                  []any{map[string]any{"preferred_network": r.Host, "preferred_cache": r.Host, "aliases": []string{r.Host}}},
+	})
 }
 
 // RevokeTokens makes the connector refuse every token that sign-in has given

@@ -359,6 +359,7 @@ func (o Someone) RenameTeam(ctx context.Context, name string) (Answer, error) {
 func (o Someone) DeleteChannel(ctx context.Context, channel string) (Answer, error) {
 	return o.channelEvent(ctx, channel, "channelDeleted", func(b *bot, c *conversation) {
 		b.conversations = slices.DeleteFunc(b.conversations, func(one *conversation) bool { return one == c })
+		delete(b.byID, c.id)
 	})
 }
 
