@@ -95,12 +95,9 @@ func newDesk(t testing.TB) *desk {
 		Now: d.time, Elapsed: func() time.Duration { return d.time().Sub(began) },
 	}, d.config())
 	require.NoError(t, err)
-	who := auth.Config{AppID: "app", InsecureLocal: true}
-	client, err := botframework.New(who)
-	require.NoError(t, err)
 	d.bot, err = New(Options{
 		Store: db, Logger: log, Registerer: prometheus.NewRegistry(), Now: d.time, Location: time.UTC,
-		Local: true, Trusted: who.Allows, Client: client, Version: "1.2.3",
+		Local: true, Trusted: self.Allows, Client: d.client(), Version: "1.2.3",
 		CheckPress: d.engine.CheckPress, Do: d.engine.Do, Rendered: d.engine.Rendered, Shown: d.engine.Shown, Create: d.engine.Create,
 		Destinations: func() []Destination {
 			return []Destination{
@@ -111,13 +108,13 @@ func newDesk(t testing.TB) *desk {
 				{Name: "listed", Addresses: []string{"bot:" + listed}, Actions: Actions{Users: []string{"ID-BOB", "Alice@contoso.com"}}},
 			}
 		},
-		Test: func(_ context.Context, destination string) error {
-			if destination != "sre" {
+		Test: func(_ context.Context, address string) error {
+			if address == "bot:"+nobodys {
 				return engine.ErrUnknownDestination
 			}
 			d.mu.Lock()
 			defer d.mu.Unlock()
-			d.said = append(d.said, "test card to "+destination)
+			d.said = append(d.said, "test card to "+address)
 			return nil
 		},
 	})
@@ -125,12 +122,25 @@ func newDesk(t testing.TB) *desk {
 	for _, c := range []store.Conversation{
 		{ID: sre, Kind: store.Channel, Name: "sre", TeamID: "19:team", Installed: true},
 		{ID: ops, Kind: store.Channel, Name: "ops", TeamID: "19:team", Installed: true},
+		{ID: readonly, Kind: store.Channel, Name: "readonly", TeamID: "19:team", Installed: true},
+		{ID: listed, Kind: store.Channel, Name: "listed", TeamID: "19:team", Installed: true},
 		{ID: chat, Kind: store.Personal, Name: "Alice", UserID: alice.ID, UserObjectID: alice.ObjectID, Installed: true},
 	} {
 		c.ServiceURL = d.teams.URL
 		require.NoError(t, db.Update(t.Context(), func(tx store.Tx) error { return tx.SaveConversation(&c) }))
 	}
 	return d
+}
+
+// self is who the bot is.
+var self = auth.Config{AppID: "app", InsecureLocal: true}
+
+// client is one that has sent nothing yet: its pace would hold up the tests.
+func (d *desk) client() *botframework.Client {
+	d.t.Helper()
+	client, err := botframework.New(self)
+	require.NoError(d.t, err)
+	return client
 }
 
 func (d *desk) time() time.Time {
@@ -336,6 +346,7 @@ func (d *desk) say(a activity.Activity) string {
 	d.mu.Lock()
 	d.said = nil
 	d.mu.Unlock()
+	d.bot.Client = d.client()
 	d.bot.say(d.t.Context(), a)
 	d.mu.Lock()
 	defer d.mu.Unlock()
