@@ -179,7 +179,7 @@ func TestButtonsStayWhenACardIsCut(t *testing.T) {
 	in.Look = ExampleLook()
 	set, problems := New([]Source{{"mine.tmpl", `{{ define "mine" }}` + block(`{{ range .Alerts }}{"type": "TextBlock", "text": "{{ .Annotations.description }}"}{{ end }}`) + `{{ end }}`}})
 	require.Empty(t, problems)
-	for _, limit := range []Limit{{Bytes: 30 << 10, UTF16: true}, {Bytes: 24 << 10, UTF16: true}, {Bytes: 9 << 10}} {
+	for _, limit := range []Limit{{Bytes: 22 << 10, UTF16: true}, {Bytes: 16 << 10, UTF16: true}, {Bytes: 8 << 10}} {
 		for _, card := range []string{Default, "mine"} {
 			message := set.Render(card, in, limit)
 			require.NoError(t, message.Fault)

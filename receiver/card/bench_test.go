@@ -19,6 +19,13 @@ func BenchmarkThresholdCard(b *testing.B) {
 	b.Run("kept", func(b *testing.B) { benchmarkCard(b, "threshold", in, nil) })
 }
 
+// BenchmarkAnswerableCard is what the answer to a press has to make.
+func BenchmarkAnswerableCard(b *testing.B) {
+	in := withAck(hot(10))
+	in.Look = ExampleLook()
+	benchmarkCard(b, "alert", in, nil)
+}
+
 func BenchmarkReloadFailedCard(b *testing.B) {
 	benchmarkCard(b, "reload-failed", SampleFor("reload-failed", now).Input, nil)
 }

@@ -42,7 +42,7 @@ const maxNews = 3
 func (t *teller) call(s *Story, called int) *CallStory {
 	c := &CallStory{Color: s.Color}
 	if !t.in.Look.Threads {
-		c.Title, c.Link = strings.TrimSpace(s.bracket()+" "+s.Title), t.in.Look.Link
+		c.Title, c.Link = joined(" · ", []any{s.Word, s.Title}), t.in.Look.Link
 	}
 	for _, h := range t.after(called) {
 		said, told := t.called(h)
@@ -64,6 +64,9 @@ func (t *teller) call(s *Story, called int) *CallStory {
 		t.concern(c, "")
 	}
 	c.Says = c.Says[max(0, len(c.Says)-maxNews):]
+	c.For = slices.DeleteFunc(c.For, func(p Person) bool { // once is enough
+		return slices.ContainsFunc(c.Says, func(s Said) bool { return s.Who != nil && *s.Who == p })
+	})
 	c.Comments = c.Comments[max(0, len(c.Comments)-maxNews):]
 	c.Preview = callPreview(s, c)
 	return c

@@ -10,12 +10,12 @@ const addedPart = "_added"
 // buttons, at its end. Templates that show them in their own way stay as they
 // are.
 func (w *worker) complete(data *Data) error {
-	if data.post == nil || data.Call != nil {
+	if data.Post == nil || data.Call != nil {
 		return nil
 	}
 	card := &w.assembler.tree
-	lines := len(data.post.lines) > 0 && !data.post.said
-	buttons := len(data.post.Actions) > 0 && !card.answers(0)
+	lines := len(data.Post.lines) > 0 && !data.Post.said
+	buttons := len(data.Post.Actions) > 0 && !card.answers(0)
 	if !lines && !buttons || card.nodes[0].kind != '{' {
 		return nil
 	}

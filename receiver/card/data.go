@@ -33,13 +33,14 @@ type Data struct {
 	Call *CallStory
 	// Alert is the first of Alerts: the worst that fires. nil in a digest.
 	Alert *Alert
+	// Post is what people did about the group and can do; nil in a digest.
+	Post *Post
 	// Chart is the first chart of an alert's recent past; without points where
 	// only thresholds are known, nil where not even those are.
 	Chart *alert.Chart
 	// ID is the id that people type, "" before there is one.
 	ID string
 
-	post  *Post    // nil in a digest
 	event original // of the first alert that has one; see Event
 	// strangers: the annotations are text, whoever wrote them; see ofStrangers.
 	strangers bool
@@ -89,7 +90,7 @@ func dataOf(in Input, t *teller, story *Story) *Data {
 		ExternalURL:       g.Sender.ExternalURL,
 		Card:              story,
 		strangers:         t.strangers,
-		post:              &Post{lines: story.people, Actions: t.actions(), teller: t},
+		Post:              &Post{lines: story.people, Actions: t.actions(), teller: t},
 	}
 	if in.Reminder {
 		data.NotificationReason = "repeat"

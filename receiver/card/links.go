@@ -73,7 +73,7 @@ func (t *teller) links(state string) []Link {
 		add(known.title, worst.Annotations[known.key])
 	}
 	add("Source", worst.GeneratorURL)
-	if state == string(group.Firing) {
+	if state == string(group.Firing) && !t.silenced() {
 		if page := worst.Annotations[silenceKey]; webURL(page) != "" {
 			add("Silence", page)
 		} else {

@@ -151,7 +151,7 @@ func (t *teller) wishWords(w group.Wish) string {
 		before, after := refusal(w)
 		return before + who + after
 	case group.WishGranted:
-		return capital(system) + " has taken it that " + who + " asked to " + wishVerb(w)
+		return who + " asked " + system + " to " + wishVerb(w) + "; it has accepted"
 	}
 	switch w.Verb {
 	case command.Silence:

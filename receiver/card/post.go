@@ -9,17 +9,13 @@ import (
 // Post is what people did about the group, and what they can do now: the
 // .Post of templates.
 type Post struct {
-	// Lines are in words what holds of it.
-	lines []Line
 	// Actions are the buttons of this card; none where nobody can answer.
 	Actions []Action
 
+	lines  []Line
 	teller *teller
-	said   bool // the template has looked at what people did
+	said   bool // the template says itself what people did: it has asked for the main of it
 }
-
-// Post is what people did and can do; nil in a digest.
-func (d *Data) Post() *Post { return d.post }
 
 // Lines are the words about what somebody did and what still holds.
 func (p *Post) Lines() []Line {
@@ -28,7 +24,10 @@ func (p *Post) Lines() []Line {
 }
 
 // Ack is who acknowledged it; nil: nobody.
-func (p *Post) Ack() *Deed { return p.deed(p.teller.in.Group.Ack) }
+func (p *Post) Ack() *Deed {
+	p.said = true
+	return p.deed(p.teller.in.Group.Ack)
+}
 
 // Owner is who takes care of it (To), and who said so; nil: nobody.
 func (p *Post) Owner() *Deed { return p.deed(p.teller.in.Group.Owner) }
@@ -48,7 +47,6 @@ func (p *Post) Silence() *Quiet {
 
 // Wishes are what other systems were asked to do and have not done.
 func (p *Post) Wishes() []Wish {
-	p.said = true
 	var wishes []Wish
 	for _, w := range p.teller.wishes() {
 		wishes = append(wishes, Wish{
@@ -71,7 +69,6 @@ func (p *Post) History() []Happened {
 }
 
 func (p *Post) deed(m *group.Mark) *Deed {
-	p.said = true
 	if m == nil {
 		return nil
 	}

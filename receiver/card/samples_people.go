@@ -138,7 +138,7 @@ func peopleSamples(now time.Time, others []Sample) []Sample {
 		})),
 		sampleOf(Default, "assigned", withOwner(hot)),
 		sampleOf(Default, "acknowledged, assigned, commented", story),
-		sampleOf(Default, "acknowledged, assigned, commented, resolved", over(story)),
+		sampleOf(Default, "acknowledged, assigned, commented, resolved", over(later(story))),
 		sampleOf(Default, "silence asked for", withWish(hot, silence)),
 		sampleOf(Default, "silence tried", withWish(hot, tried)),
 		sampleOf(Default, "silence refused", withWish(hot, refused)),
@@ -167,6 +167,12 @@ func peopleSamples(now time.Time, others []Sample) []Sample {
 	list = append(list, sampleOf(ticketStatus, "that is to be resolved", withWish(firstOf(ticketStatus, others, now).Input, resolve)),
 		sampleOf(ticketComment, "acknowledged", withAck(ticket)))
 	return append(list, callSamples(now)...)
+}
+
+// later is the same group some minutes later.
+func later(in Input) Input {
+	in.Now = in.Now.Add(5 * time.Minute)
+	return in
 }
 
 // callSamples are the short messages.

@@ -125,7 +125,7 @@ const (
 	maxWhere    = 3
 	maxFacts    = 8
 	maxRowFacts = 3
-	maxHistory  = 5
+	maxHistory  = 8
 	maxComments = 5
 	maxLinks    = 6 // Teams shows about six buttons (teams-platform §7.5)
 

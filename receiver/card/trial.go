@@ -68,7 +68,7 @@ func (s *Set) trials(name string) func(yield func(Message) bool) {
 	samples := Samples(sampleTime)
 	shipped := slices.ContainsFunc(samples, func(e Sample) bool { return e.Card == name })
 	return func(yield func(Message) bool) {
-		tried := map[string]int{}
+		tried, answered := map[string]int{}, map[string]bool{}
 		for _, sample := range samples {
 			switch {
 			case shipped && sample.Card != name:
@@ -82,6 +82,15 @@ func (s *Set) trials(name string) func(yield func(Message) bool) {
 				sample.Card = name
 			}
 			if !yield(s.RenderSample(sample, WorkflowLimit)) {
+				return
+			}
+			// The first of each is shown to people who can answer, too.
+			if answered[sample.Card] || sample.Digest != nil || sample.Call {
+				continue
+			}
+			answered[sample.Card] = true
+			sample.Input.Look = ExampleLook()
+			if !yield(s.RenderSample(sample, BotLimit)) {
 				return
 			}
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/teamsrelay/teamsrelay/receiver/card"
 	"github.com/teamsrelay/teamsrelay/receiver/config"
+	"github.com/teamsrelay/teamsrelay/receiver/teams/botframework"
 	"github.com/teamsrelay/teamsrelay/receiver/teams/workflow"
 )
 
@@ -51,7 +52,7 @@ message is the minimal card that would be sent.`)
 	cmd.Flag("event", "The body comes from this event source of the configuration, or from any of the kind of this preset.").PlaceHolder("SOURCE|PRESET").StringVar(&r.event)
 	cmd.Flag("header", "A header that the event source sends with the body, such as \"X-GitHub-Event: issues\". Can be repeated.").PlaceHolder("NAME:VALUE").StringsVar(&r.headers)
 	cmd.Flag("data", "The payload, as Alertmanager's webhook or the event source sends it; - is standard input.").PlaceHolder("FILE").StringVar(&r.data)
-	cmd.Flag("transport", "The way into Teams: workflow takes 24 KB, bot 80 KB.").Default("workflow").EnumVar(&r.transport, "workflow", "bot")
+	cmd.Flag("transport", "The way into Teams: workflow takes 24 KB, bot 80 KB and cards that people can answer (the buttons here are examples).").Default("workflow").EnumVar(&r.transport, "workflow", "bot")
 	cmd.Flag("html", "Write a page to this file, too: it shows the card with Microsoft's renderer, light and dark, on a desktop and on a phone.").PlaceHolder("FILE").StringVar(&r.html)
 	cmd.Flag("indent", "Indent the JSON for reading.").BoolVar(&r.indent)
 	cmd.PreAction(endsAtOnce)
@@ -79,6 +80,11 @@ func (r *rendering) run(now time.Time) error {
 		return err
 	}
 	way := ways[r.transport]
+	for i := range inputs {
+		if !inputs[i].Call {
+			inputs[i].Input.Look = way.look
+		}
+	}
 	var shown []rendered
 	failed := faults != nil
 	if failed {
@@ -87,7 +93,7 @@ func (r *rendering) run(now time.Time) error {
 	for _, in := range inputs {
 		one := rendered{name: in.Name, message: c.Cards.RenderSample(in, way.limit)}
 		shown = append(shown, one)
-		if err := r.print(one.message); err != nil {
+		if err := r.print(one.message, way); err != nil {
 			return err
 		}
 		failed = failed || one.message.Fault != nil
@@ -111,8 +117,8 @@ type rendered struct {
 
 // print writes a message to standard output, and what is to be said of it to
 // standard error.
-func (r *rendering) print(m card.Message) error {
-	wire := workflow.Envelope(m)
+func (r *rendering) print(m card.Message, w way) error {
+	wire := w.envelope(m)
 	if r.indent {
 		var pretty bytes.Buffer
 		if err := json.Indent(&pretty, wire, "", "  "); err != nil {
@@ -142,20 +148,23 @@ func notes(m card.Message) []string {
 	return list
 }
 
-// way is a way into Teams. The messages of both have the same form.
+// way is a way into Teams.
 type way struct {
-	limit card.Limit
+	limit    card.Limit
+	envelope func(card.Message) []byte
 	// size is how much of the limit a message takes.
 	size func(wire []byte) int
+	// look is how cards can be answered there. Nobody takes the presses of
+	// these buttons: they are signed by no key.
+	look card.Look
 }
 
 var ways = map[string]way{
-	"workflow": {card.WorkflowLimit, func(wire []byte) int { return len(wire) }},
-	// Microsoft's service counts UTF-16 and takes about 100 KB; 80 leave room
-	// (teams-platform §2.9).
+	"workflow": {limit: card.WorkflowLimit, envelope: workflow.Envelope, size: func(wire []byte) int { return len(wire) }},
 	"bot": {
-		card.Limit{Bytes: 80 << 10, UTF16: true, Overhead: 2 * card.WorkflowLimit.Overhead},
-		func(wire []byte) int { return 2 * len(utf16.Encode([]rune(string(wire)))) },
+		limit: card.BotLimit, envelope: botframework.Envelope,
+		size: func(wire []byte) int { return 2 * len(utf16.Encode([]rune(string(wire)))) },
+		look: card.ExampleLook(),
 	},
 }
 
