@@ -17,29 +17,29 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/outbound"
 )
 
-// Config is the part of `microsoft:` that says who we are. The secrets among it
-// have no keys of their own here: package config knows where secrets come from.
+// Config is the part of `microsoft:` that says who we are. Package config reads
+// it: it knows where secrets come from.
 type Config struct {
 	// TenantID is the tenant in which the application is registered. "" is for
 	// bots that were registered for all tenants, which is not offered any more.
-	TenantID string `yaml:"tenant_id"`
-	AppID    string `yaml:"app_id"` // of the Entra application behind the bot
+	TenantID string
+	AppID    string // of the Entra application behind the bot
 	// One of these proves that we are it.
-	Secret              string `yaml:"-"`
-	CertificateFile     string `yaml:"certificate_file"` // PEM or PFX, with its key; read anew for each token
-	CertificatePassword string `yaml:"-"`                // of a PFX
+	Secret              string
+	CertificateFile     string // PEM or PFX, with its key; read anew for each token
+	CertificatePassword string                // of a PFX
 	// ManagedIdentity: the machine proves it, by the workload identity that
 	// Kubernetes gives (AZURE_FEDERATED_TOKEN_FILE) or the one that Azure does.
-	ManagedIdentity bool   `yaml:"managed_identity"`
-	Cloud           string `yaml:"cloud"` // a name in Clouds; "": public
+	ManagedIdentity bool  
+	Cloud           string // a name in Clouds; "": public
 	// Endpoints replace those of the cloud, one by one.
-	Endpoints Endpoints `yaml:"endpoints"`
+	Endpoints Endpoints
 	// InsecureLocal: a simulated Teams on this machine takes us without tokens.
-	InsecureLocal bool `yaml:"insecure_local"`
+	InsecureLocal bool
 
 	// Transport carries the requests instead of the network, in tests that
 	// must not open sockets.
-	Transport http.RoundTripper `yaml:"-"`
+	Transport http.RoundTripper
 }
 
 // Problem is something wrong with a Config.

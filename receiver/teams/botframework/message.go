@@ -94,8 +94,17 @@ type tenantData struct {
 }
 
 type channelData struct {
-	Channel *account   `json:"channel,omitempty"`
-	Tenant  tenantData `json:"tenant"`
+	Channel *account    `json:"channel,omitempty"`
+	Tenant  *tenantData `json:"tenant,omitempty"`
+}
+
+// dataOf is what only Teams knows of in a request; a tenant that nobody knows
+// is left out.
+func dataOf(tenant string, channel *account) channelData {
+	if tenant == "" {
+		return channelData{Channel: channel}
+	}
+	return channelData{Channel: channel, Tenant: &tenantData{tenant}}
 }
 
 // parameters make a conversation: a thread in a channel, or a chat with
@@ -104,7 +113,7 @@ type parameters struct {
 	Bot         account     `json:"bot"`
 	IsGroup     bool        `json:"isGroup"`
 	Members     []account   `json:"members,omitempty"`
-	TenantID    string      `json:"tenantId"`
+	TenantID    string      `json:"tenantId,omitempty"`
 	ChannelData channelData `json:"channelData"`
 }
 
@@ -114,7 +123,7 @@ func newThread(p Place, activity []byte) []byte {
 	bare, _ := Thread(p.Conversation)
 	body := encode(parameters{
 		Bot: account{ID: p.BotID}, IsGroup: true, TenantID: p.Tenant,
-		ChannelData: channelData{Channel: &account{ID: bare}, Tenant: tenantData{p.Tenant}},
+		ChannelData: dataOf(p.Tenant, &account{ID: bare}),
 	})
 	body = append(body[:len(body)-1], `,"activity":`...)
 	return append(append(body, activity...), '}')
@@ -124,7 +133,7 @@ func newThread(p Place, activity []byte) []byte {
 func newChat(p Place) []byte {
 	return encode(parameters{
 		Bot: account{ID: p.BotID}, Members: []account{{ID: p.User}}, TenantID: p.Tenant,
-		ChannelData: channelData{Tenant: tenantData{p.Tenant}},
+		ChannelData: dataOf(p.Tenant, nil),
 	})
 }
 

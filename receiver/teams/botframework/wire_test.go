@@ -138,6 +138,17 @@ func TestAPlaceThatLeavesMuchToUs(t *testing.T) {
 	require.Contains(t, teamsSide.all[0].body, `"tenantId":"`+tenant+`"`)
 }
 
+func TestABotOfAllTenantsNamesTheOneThatItKnows(t *testing.T) {
+	teamsSide := &connector{}
+	b, err := botframework.New(auth.Config{AppID: app, InsecureLocal: true, Transport: teamsSide})
+	require.NoError(t, err)
+	local := with(channel, func(p *botframework.Place) { p.ServiceURL = "http://localhost/emea/" })
+	to(b, local).Send(t.Context(), hot)
+	require.Contains(t, teamsSide.all[0].body, `"tenantId":"`+tenant+`"`)
+	to(b, with(local, func(p *botframework.Place) { p.Tenant = "" })).Send(t.Context(), hot)
+	require.NotContains(t, teamsSide.all[1].body, "enant", "an empty tenant is a wrong one")
+}
+
 func TestInsecureLocalSendsNoToken(t *testing.T) {
 	teamsSide := &connector{}
 	b, err := botframework.New(auth.Config{AppID: app, InsecureLocal: true, Transport: teamsSide})
