@@ -78,6 +78,7 @@ type kept struct {
 	id       string
 	comment  string
 	matchers string // key of them
+	endsAt   time.Time
 }
 
 // silences are those that are not over.
@@ -96,12 +97,12 @@ func keptOf(silences models.GettableSilences) []kept {
 	all := make([]kept, 0, len(silences))
 	for _, s := range silences {
 		// Old ones know no filter by state.
-		if s == nil || s.ID == nil || s.Comment == nil || !nameOfSilence.MatchString(*s.ID) ||
+		if s == nil || s.ID == nil || s.Comment == nil || s.EndsAt == nil || !nameOfSilence.MatchString(*s.ID) ||
 			s.Status != nil && s.Status.State != nil && *s.Status.State == models.SilenceStatusStateExpired {
 			continue
 		}
 		if matchers, ok := matchersOf(s.Matchers); ok {
-			all = append(all, kept{id: *s.ID, comment: *s.Comment, matchers: key(matchers)})
+			all = append(all, kept{id: *s.ID, comment: *s.Comment, matchers: key(matchers), endsAt: time.Time(*s.EndsAt).UTC()})
 		}
 	}
 	return all

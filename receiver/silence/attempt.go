@@ -29,12 +29,15 @@ const (
 	interrupted = "interrupted" // we were stopped in the middle
 )
 
+// errNone says that there is nobody to ask.
+var errNone = errors.New("the configuration names no Alertmanager any more; name it under alertmanagers")
+
 // attempt makes or ends a silence. sender is the Alertmanager that the alerts
 // came from, as it calls itself.
 func (w *Worker) attempt(ctx context.Context, s *store.Silence, sender string) outcome {
 	all := preferred(w.Alertmanagers(), sender)
 	if len(all) == 0 {
-		return outcome{kind: unreached, reason: "the configuration names no Alertmanager any more; name it under alertmanagers"}
+		return outcome{kind: unreached, reason: errNone.Error()}
 	}
 	if s.State == store.SilenceEnding {
 		return endIn(ctx, all, s)

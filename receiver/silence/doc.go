@@ -19,6 +19,9 @@
 // process that was killed in between, makes no silence twice and leaves none
 // behind.
 //
+// Once a minute Alertmanager is asked what it still keeps of them: people end
+// and change silences there too.
+//
 // All Alertmanagers of the configuration are taken for one cluster, as they
 // tell each other of silences: one is made at the first that answers, and that
 // which sent the alert is asked first.

@@ -28,6 +28,7 @@ func Wishes(s *store.Silence, at time.Time) []group.Wish {
 		}
 		return w
 	}
+	isAsked := s.EndedBy != (group.Person{}) // to end before its time
 	switch s.State {
 	case store.SilenceRequested:
 		return []group.Wish{wish(command.Silence, group.WishAsked)}
@@ -38,9 +39,13 @@ func Wishes(s *store.Silence, at time.Time) []group.Wish {
 	case store.SilenceEnded:
 		// Whoever ended it may not have waited for it to begin: nobody waits
 		// for that any more.
-		return []group.Wish{wish(command.Silence, group.WishGranted), wish(command.Expire, group.WishGranted)}
+		all := []group.Wish{wish(command.Silence, group.WishGranted)}
+		if isAsked {
+			all = append(all, wish(command.Expire, group.WishGranted))
+		}
+		return all
 	}
-	if s.EndedBy != (group.Person{}) { // it did not end
+	if isAsked { // it did not end
 		return []group.Wish{wish(command.Expire, group.WishFailed)}
 	}
 	return []group.Wish{wish(command.Silence, group.WishGranted)}

@@ -49,6 +49,7 @@ type Worker struct {
 	Options
 	total *prometheus.CounterVec
 	wake  chan struct{}
+	watch watch // of Run alone
 }
 
 // New makes a worker. Nothing is sent before Run.
@@ -127,9 +128,9 @@ func (w *Worker) work(ctx context.Context) (wait time.Duration) {
 	case len(ready) > 0: // what was not done has another time now
 		return 0
 	case next.IsZero():
-		return lookAgain
+		return w.look(ctx)
 	}
-	return min(max(next.Sub(w.Clock.Now()), 0), lookAgain)
+	return min(max(next.Sub(w.Clock.Now()), 0), w.look(ctx))
 }
 
 // over says why nothing can be done about a silence whose time has passed.
