@@ -27,10 +27,10 @@ type Config struct {
 	// One of these proves that we are it.
 	Secret              string
 	CertificateFile     string // PEM or PFX, with its key; read anew for each token
-	CertificatePassword string                // of a PFX
+	CertificatePassword string // of a PFX
 	// ManagedIdentity: the machine proves it, by the workload identity that
 	// Kubernetes gives (AZURE_FEDERATED_TOKEN_FILE) or the one that Azure does.
-	ManagedIdentity bool  
+	ManagedIdentity bool
 	Cloud           string // a name in Clouds; "": public
 	// Endpoints replace those of the cloud, one by one.
 	Endpoints Endpoints
