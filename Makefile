@@ -43,6 +43,11 @@ test: deps build ## every test, with the race detector
 	@race=-race; command -v "$$($(GO) env CC)" >/dev/null || { race=; echo "No C compiler: the tests run without the race detector."; }; \
 	set -x; CGO_ENABLED=$${race:+1} $(GO) test $$race -timeout 20m ./...
 
+.PHONY: test-playground
+test-playground: build ## the bot in Microsoft's Agents Playground, which npm installs into .cache; its licence allows evaluation
+	npm install --no-audit --no-fund --prefix .cache/playground @microsoft/m365agentsplayground@0.2.28
+	$(GO) test -tags playground -run 'TestMicrosoftsPlayground' -count 1 -v ./receiver/e2e
+
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME each
 	@.ci/fuzz $(FUZZTIME)
