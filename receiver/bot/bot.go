@@ -79,7 +79,8 @@ type Options struct {
 	Welcome func(c store.Conversation) string
 	// Back is told of a conversation that can be reached again, or for the
 	// first time: what is still open is to be sent there. Of a team it is told
-	// of every channel that is known; c.TeamID is the team's.
+	// of every channel, and of channels of the configuration that may be in it,
+	// of which nothing but the id is known. It may be told again.
 	Back func(ctx context.Context, c store.Conversation)
 }
 
@@ -113,8 +114,10 @@ type Bot struct {
 // New makes a bot. It can be used at once.
 func New(o Options) (*Bot, error) {
 	switch {
-	case o.Store == nil || o.Logger == nil || o.Registerer == nil || o.Now == nil:
-		return nil, errors.New("bot: Store, Logger, Registerer and Now must be set")
+	case o.Store == nil || o.Logger == nil || o.Registerer == nil || o.Now == nil || o.Client == nil:
+		return nil, errors.New("bot: Store, Logger, Registerer, Now and Client must be set")
+	case o.CheckPress == nil || o.Do == nil || o.Rendered == nil || o.Shown == nil || o.Destinations == nil || o.Test == nil || o.Create == nil:
+		return nil, errors.New("bot: CheckPress, Do, Rendered, Shown, Destinations, Test and Create must be set")
 	case o.Local:
 	case o.Verifier == nil:
 		return nil, errors.New("bot: without a Verifier anybody could command it")
@@ -132,7 +135,7 @@ func New(o Options) (*Bot, error) {
 	}
 	b := &Bot{
 		Options: o, log: o.Logger, crossOrigin: http.NewCrossOriginProtection(),
-		talks: newWork(maxTalks, maxTalksWaiting), presses: newWork(maxPresses, maxPressesWaiting),
+		talks: newWork(maxTalks, maxTalksWaiting, maxTalksOfOne), presses: newWork(maxPresses, maxPressesWaiting, maxPressesWaiting),
 	}
 	b.metrics.init(o.Registerer)
 	return b, nil

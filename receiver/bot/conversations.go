@@ -69,7 +69,7 @@ func (b *Bot) refresh(ctx context.Context, a activity.Activity) {
 		b.log.Error("What a press told of its conversation could not be stored; the next one will tell it again", "err", err)
 		return
 	}
-	if len(n.back) > 0 && b.talks.reserve() {
+	if len(n.back) > 0 && b.talks.reserve(a.Conversation.ID) {
 		b.talks.do(a.Conversation.ID, func(ctx context.Context) { b.reached(ctx, n) })
 	}
 }
@@ -133,11 +133,13 @@ func (b *Bot) news(tx store.Tx, a activity.Activity) (news, error) {
 	}
 	b.describe(here, a)
 	came, gone := presence(a)
+	var alive []string // where something can surely be sent now
 	switch {
 	case came, gone:
-		err = b.presence(r, here, a, came)
+		alive, err = b.presence(r, here, a, came)
 	case a.Type == activity.Message || a.Type == activity.Invoke:
 		here.Installed, here.Blocked = true, ""
+		alive = []string{here.ID}
 	default:
 		if r.was[here.ID].ID == "" { // it would not be told if it were not there
 			here.Installed = true
@@ -161,7 +163,30 @@ func (b *Bot) news(tx store.Tx, a activity.Activity) (news, error) {
 	if came && !r.was[here.ID].Installed {
 		n.welcome = here
 	}
-	return n, nil
+	return n, b.revived(r, alive, &n)
+}
+
+// revived adds to what is back the conversations that are alive though the
+// last attempt to send there says that they are not.
+func (b *Bot) revived(r *rows, alive []string, n *news) error {
+	for _, id := range alive {
+		if slices.ContainsFunc(n.back, func(c store.Conversation) bool { return c.ID == id }) {
+			continue
+		}
+		address, err := r.tx.Address(botframework.AddressID(id))
+		if err != nil {
+			return err
+		}
+		if address.Broken == "" || address.Waits { // a broken one that waits is tried again anyway
+			continue
+		}
+		c, err := r.get(id)
+		if err != nil {
+			return err
+		}
+		n.back = append(n.back, *c)
+	}
+	return nil
 }
 
 // presence says whether an activity tells that the app was installed or
@@ -177,26 +202,43 @@ func presence(a activity.Activity) (came, gone bool) {
 	return false, false
 }
 
-// presence notes that the app came or went. In a team it is in all channels,
-// except that it comes to shared and private ones one by one.
-func (b *Bot) presence(r *rows, here *store.Conversation, a activity.Activity, came bool) error {
+// presence notes that the app came or went, and returns where it is now. In a
+// team it is in all channels, except that it comes to shared and private ones
+// one by one. Nothing may be known yet of channels that only the configuration
+// names, nor whether they are of this team: those are among what is returned.
+func (b *Bot) presence(r *rows, here *store.Conversation, a activity.Activity, came bool) (alive []string, err error) {
 	all := []*store.Conversation{here}
 	one := a.Channel.Kind == "private" || a.Channel.Kind == "shared" || strings.HasPrefix(a.Event, "channelMember")
 	if here.Kind == store.Channel && !one {
 		channels, err := r.team(here.TeamID)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		all = append(all, channels...)
 	}
 	for _, c := range all {
 		c.Installed = came
-		if came {
-			c.Blocked = ""
-			b.locate(c, a)
+		if !came {
+			continue
+		}
+		c.Blocked = ""
+		b.locate(c, a)
+		alive = append(alive, c.ID)
+	}
+	if !came || here.Kind != store.Channel || one {
+		return alive, nil
+	}
+	for _, d := range b.Destinations() {
+		for _, address := range d.Addresses {
+			id := strings.TrimPrefix(address, botframework.AddressID(""))
+			if _, err := r.tx.Conversation(id); errors.Is(err, store.ErrNotFound) {
+				alive = append(alive, id)
+			} else if err != nil {
+				return nil, err
+			}
 		}
 	}
-	return nil
+	return alive, nil
 }
 
 // event notes what happened to a team or to one of its channels.

@@ -3,9 +3,11 @@ package bot_test
 import (
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/teamsrelay/teamsrelay/receiver/bot"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
 )
 
@@ -271,6 +273,57 @@ func TestWhoWritesCanBeReachedAgain(t *testing.T) {
 				synctest.Wait()
 				require.Equal(t, alone, k.conversations()["a:1"])
 				require.Equal(t, []string{"a:1", "a:1"}, k.returned())
+				k.end()
+			})
+		})
+	}
+}
+
+// Teams refuses, deliver stops, and nobody has told us of anything: whatever
+// proves that the conversation is there makes it go on. What waits for the
+// repair of our own secret is none of these.
+func TestAnAddressThatWasGivenUpGoesOnWhenItIsAlive(t *testing.T) {
+	unknown := "19:db@thread.tacv2"
+	configured := func(o *bot.Options) {
+		o.Destinations = func() []bot.Destination {
+			return []bot.Destination{{Name: "db", Addresses: []string{"bot:" + unknown}}}
+		}
+	}
+	for name, c := range map[string]struct {
+		before   []fields
+		broken   string // the conversation whose address is broken
+		waits    bool
+		activity fields
+		want     []string
+	}{
+		"somebody types":   {[]fields{installedAlone}, "a:1", false, wroteAlone, []string{"a:1"}},
+		"somebody presses": {[]fields{installedAlone}, "a:1", false, activityIn(personal, fields{"type": "invoke", "name": "adaptiveCard/action"}), []string{"a:1"}},
+		"the app is installed, and nobody told us that it was not": {[]fields{installedAlone}, "a:1", false, installedAlone, []string{"a:1"}},
+		"in the team":                             {[]fields{installedInTeam, happened("", nil, nil)}, "19:team@thread.tacv2", false, installedInTeam, []string{"19:team@thread.tacv2"}},
+		"in a team of which we know no channel":   {nil, unknown, false, installedInTeam, []string{"19:sre@thread.tacv2", unknown}},
+		"for a person, which is no team":          {nil, unknown, false, installedAlone, []string{"a:1"}},
+		"somebody comes, which proves nothing":    {[]fields{installedInTeam, happened("", nil, nil)}, "19:sre@thread.tacv2", false, happened("teamMemberAdded", nil, nil), nil},
+		"our secret has expired, and it is typed": {[]fields{installedAlone}, "a:1", true, wroteAlone, nil},
+		"somebody types elsewhere":                {[]fields{installedAlone, installedInTeam}, "a:1", false, wroteInChannel, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				k := newKit(t, configured)
+				k.take(c.before...)
+				synctest.Wait()
+				before := len(k.returned())
+				require.NoError(t, k.store.Update(t.Context(), func(tx store.Tx) error {
+					address, err := tx.Address("bot:" + c.broken)
+					if err != nil {
+						return err
+					}
+					address.Break("blocked", "The person has blocked the bot.", c.waits, time.Now())
+					return tx.SaveAddress(&address)
+				}))
+				require.Equal(t, 200, k.serve(request(c.activity.json(), claims())).Code)
+				synctest.Wait()
+				require.Equal(t, append([]string{}, c.want...), k.returned()[before:])
+				require.NotContains(t, k.conversations(), unknown, "nothing is known of it yet")
 				k.end()
 			})
 		})

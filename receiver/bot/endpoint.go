@@ -34,10 +34,11 @@ const (
 	stopGrace = 5 * time.Second
 
 	// The most conversations that are answered at once and presses that are
-	// worked at once, and how many more wait for it. What is over that is sent
-	// again, or pressed again.
-	maxTalks, maxTalksWaiting     = 32, 2000
+	// worked at once, how many more wait for it, and how many of them in one
+	// conversation. What is over that is sent again, or pressed again.
+	maxTalks, maxTalksWaiting     = 32, 1000
 	maxPresses, maxPressesWaiting = 64, 20_000
+	maxTalksOfOne                 = 100
 )
 
 // What people read on a press that was not worked, or not yet.
@@ -162,7 +163,7 @@ func (b *Bot) dispatch(w http.ResponseWriter, r *http.Request, a activity.Activi
 // answered 200, but words that were typed are not stored: if the program is
 // killed before they are worked, nobody answers them.
 func (b *Bot) take(w http.ResponseWriter, r *http.Request, a activity.Activity) {
-	if !b.talks.reserve() {
+	if !b.talks.reserve(a.Conversation.ID) {
 		b.again(w, r, "busy", errors.New("too many activities wait to be worked"))
 		return
 	}
@@ -222,7 +223,7 @@ func (b *Bot) invoke(w http.ResponseWriter, r *http.Request, a activity.Activity
 		b.respond(w, Say(unknownWords))
 		return
 	}
-	if !b.presses.reserve() {
+	if !b.presses.reserve("") {
 		b.metrics.refuse("busy")
 		b.respond(w, Say(busyWords))
 		return

@@ -12,6 +12,7 @@ import (
 // number at once.
 type work struct {
 	running, waiting int // the most of each
+	line             int // the most that waits of one conversation
 
 	ctx    context.Context // of everything that runs
 	cancel context.CancelFunc
@@ -28,18 +29,18 @@ type work struct {
 	ready []string
 }
 
-func newWork(running, waiting int) *work {
-	w := &work{running: running, waiting: waiting, lines: map[string][]func(context.Context){}}
+func newWork(running, waiting, line int) *work {
+	w := &work{running: running, waiting: waiting, line: line, lines: map[string][]func(context.Context){}}
 	w.ctx, w.cancel = context.WithCancel(context.Background())
 	return w
 }
 
-// reserve takes a place, or says that there is none. It is given back by
-// release, or used by do.
-func (w *work) reserve() bool {
+// reserve takes a place for a conversation, or says that there is none. It is
+// given back by release, or used by do.
+func (w *work) reserve(conversation string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.ended || w.taken >= w.running+w.waiting {
+	if w.ended || w.taken >= w.running+w.waiting || len(w.lines[conversation]) >= w.line {
 		return false
 	}
 	w.taken++
