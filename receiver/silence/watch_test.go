@@ -1,6 +1,7 @@
 package silence
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -152,7 +153,7 @@ func TestALookDoesNotUndoWhatSomebodyDoesMeanwhile(t *testing.T) {
 		})
 		active := s
 		active.State = store.SilenceActive
-		require.NoError(t, d.worker.correct(t.Context(), &active, findings{}))
+		require.NoError(t, d.worker.correct(context.Background(), &active, findings{}))
 		require.Equal(t, store.SilenceEnding, d.now(id).State)
 	})
 }
