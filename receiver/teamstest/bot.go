@@ -4,7 +4,6 @@ import (
 	"crypto/x509"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -60,7 +59,7 @@ type bot struct {
 	team          string                   // its name
 	version       int                      // counts what changed of the above
 	lastID        int64                    // the last message's id
-	keys          func() *keyring          // made when first needed: RSA keys take a while
+	keys          keyring
 }
 
 func newBot(o Bot) *bot {
@@ -77,7 +76,7 @@ func newBot(o Bot) *bot {
 	if o.Client == nil {
 		o.Client = &http.Client{Timeout: patience}
 	}
-	b := &bot{Bot: o, team: teamName, byID: map[string]*conversation{}, chats: map[string]*conversation{}, keys: sync.OnceValue(newKeyring)}
+	b := &bot{Bot: o, team: teamName, byID: map[string]*conversation{}, chats: map[string]*conversation{}}
 	b.populate()
 	return b
 }

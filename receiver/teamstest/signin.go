@@ -89,7 +89,7 @@ func (s *Server) signIn(r *http.Request) (status int, answer any) {
 		return signInErrors[code].status, signInError(code)
 	}
 	now := time.Now()
-	token := s.bot.keys().entra.sign(Claims{
+	token := s.bot.keys.forSignIn().sign(Claims{
 		"iss": "https://sts.windows.net/" + s.bot.Tenant + "/", "aud": audience, "appid": s.bot.AppID, "tid": s.bot.Tenant, "ver": "1.0",
 		"iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(tokenLife).Unix(), "uti": s.signIns,
 	})
@@ -189,8 +189,7 @@ func (s *Server) serveInstances(w http.ResponseWriter, r *http.Request) {
 func (s *Server) RevokeTokens() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	k := s.bot.keys()
-	k.entra = k.make(nil, time.Now().Add(365*24*time.Hour))
+	s.bot.keys.signIn = nil
 }
 
 // SignIns is how often a token was asked for.
@@ -207,7 +206,7 @@ func (s *Server) refuseToken(r *http.Request, now time.Time) string {
 	signed, appID := s.bot.Signed, s.bot.AppID
 	var entra *signingKey
 	if signed {
-		entra = s.bot.keys().entra
+		entra = s.bot.keys.forSignIn()
 	}
 	s.mu.Unlock()
 	if !signed {
