@@ -331,6 +331,8 @@ func (d *desk) typing(who activity.Account, conversation, text string) activity.
 	}
 	if a.Conversation.Kind == store.Channel {
 		a.Conversation.Thread = a.ID
+		a.Text = "<at>Ops Bot</at> " + text
+		a.Mentions = []activity.Mention{{Account: a.Recipient, Text: "<at>Ops Bot</at>"}}
 	}
 	return a
 }

@@ -15,10 +15,13 @@ const (
 	unlistedWords  = "Nothing was done: you are not among those who may act on alerts here. The administrator can add you to the destination's actions."
 	strangerWords  = "Nothing was done: only members of a conversation that has this alert may do that."
 	uncheckedWords = "Nothing was done: Teams does not say at this moment whether you may do that. Please try again."
-	// noAlertWords is the answer to an id of which the talker may not know
-	// whether there is such an alert.
-	noAlertWords = "There is no alert %s here, or in a conversation that you are in."
 )
+
+// noAlert is the answer to an id of which the talker may not know whether there
+// is such an alert.
+func noAlert(id int64) string {
+	return "There is no alert " + idOf(id) + " here, or in a conversation that you are in."
+}
 
 // maxAsked is how many other conversations Teams is asked about for one
 // message.

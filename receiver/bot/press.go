@@ -194,7 +194,7 @@ func (b *Bot) commandOf(ctx context.Context, t talker, d press.Data, written inp
 			return cmd, emptyWords
 		}
 	case command.Assign:
-		cmd.To, words = b.assignee(ctx, t, string(written.Assignee))
+		cmd.To, words = b.assignee(ctx, t, string(written.Assignee), t.here)
 	}
 	if utf8.RuneCountInString(cmd.Text) > command.MaxText {
 		return cmd, longWords

@@ -18,10 +18,13 @@ import (
 )
 
 const (
-	maxListed = 15  // lines of a list
-	maxLooked = 500 // open alerts that are looked at for one
-	maxShown  = 5   // cards that one message shows
-	askAtOnce = 4
+	maxListed = 15   // lines of a list
+	maxLooked = 1000 // open alerts that are looked at for one
+	// maxMatched is how many open alerts are looked at to know which of them a
+	// silence by matchers is about: in a storm it is wanted most.
+	maxMatched = 5000
+	maxShown   = 5 // cards that one message shows
+	askAtOnce  = 4
 )
 
 // visible are the addresses whose alerts a list shows. In a channel or chat it
@@ -66,39 +69,35 @@ func (b *Bot) visible(ctx context.Context, t talker) []string {
 }
 
 // open are the open alerts with a post at one of the addresses (nil: all) that
-// match, worst and newest first. more: there are others, which were not looked
-// at.
-func (b *Bot) open(ctx context.Context, addresses, matchers []string) (found []target, more bool, err error) {
+// match, worst and newest first. Of those that are open the latest most are
+// looked at; more: there are others.
+func (b *Bot) open(ctx context.Context, addresses, matchers []string, most int) (found []group.Group, more bool, err error) {
 	all, err := route.ParseMatchers(matchers)
 	if err != nil {
 		return nil, false, err
 	}
-	err = b.Store.View(ctx, func(tx store.Tx) error {
-		found = nil
-		groups, err := tx.OpenGroupsAt(addresses, maxLooked)
-		if err != nil {
-			return err
-		}
-		more = len(groups) == maxLooked
-		for i := range groups {
-			if !matchesAny(&groups[i], all) {
-				continue
-			}
-			posts, err := tx.ListPosts(store.PostFilter{GroupID: groups[i].ID})
-			if err != nil {
-				return err
-			}
-			found = append(found, target{groups[i], posts})
-		}
-		return nil
+	err = b.Store.View(ctx, func(tx store.Tx) (err error) {
+		found, err = tx.OpenGroupsAt(addresses, most)
+		return err
 	})
-	slices.SortStableFunc(found, func(a, b target) int {
+	more = len(found) == most
+	found = slices.DeleteFunc(found, func(g group.Group) bool { return !matchesAny(&g, all) })
+	slices.SortStableFunc(found, func(a, b group.Group) int {
 		return cmp.Or(
-			cmp.Compare(firing(&b.group), firing(&a.group)),
-			cmp.Compare(b.group.Severity(), a.group.Severity()),
-			b.group.OpenedAt.Compare(a.group.OpenedAt))
+			cmp.Compare(firing(&b), firing(&a)),
+			cmp.Compare(b.Severity(), a.Severity()),
+			b.OpenedAt.Compare(a.OpenedAt))
 	})
 	return found, more, err
+}
+
+// posts are those of an episode.
+func (b *Bot) posts(ctx context.Context, id int64) (posts []store.Post, err error) {
+	err = b.Store.View(ctx, func(tx store.Tx) (err error) {
+		posts, err = tx.ListPosts(store.PostFilter{GroupID: id})
+		return err
+	})
+	return posts, err
 }
 
 // firing is 1 for an alert that fires and that nobody has ended by hand.
@@ -126,7 +125,7 @@ func matchesAny(g *group.Group, all labels.Matchers) bool {
 
 // sayAlerts lists what is open.
 func (b *Bot) sayAlerts(ctx context.Context, t talker, matchers []string) string {
-	found, more, err := b.open(ctx, b.visible(ctx, t), matchers)
+	found, more, err := b.open(ctx, b.visible(ctx, t), matchers, maxLooked)
 	if err != nil {
 		return md(b.failure(err))
 	}
@@ -139,7 +138,7 @@ func (b *Bot) sayAlerts(ctx context.Context, t talker, matchers []string) string
 	}
 	lines := make([]string, len(found))
 	for i := range found {
-		lines[i] = b.line(&found[i].group)
+		lines[i] = b.line(&found[i])
 	}
 	head := counted(len(found), "alert") + " open"
 	if more {
@@ -151,13 +150,13 @@ func (b *Bot) sayAlerts(ctx context.Context, t talker, matchers []string) string
 // sayStatus says what goes on here.
 func (b *Bot) sayStatus(ctx context.Context, t talker) string {
 	addresses := b.visible(ctx, t)
-	found, more, err := b.open(ctx, addresses, nil)
+	found, more, err := b.open(ctx, addresses, nil, maxLooked)
 	if err != nil {
 		return md(b.failure(err))
 	}
 	var fires, quiet, acked, silenced int
 	for i := range found {
-		g := &found[i].group
+		g := &found[i]
 		if firing(g) == 1 {
 			fires++
 		} else {
@@ -223,7 +222,7 @@ func (b *Bot) show(ctx context.Context, t talker, c typed.Command) string {
 			continue
 		}
 		if !ok {
-			lines = append(lines, fmt.Sprintf(noAlertWords, idOf(id)))
+			lines = append(lines, noAlert(id))
 			continue
 		}
 		message, err := b.Shown(ctx, t.address, found.group)
@@ -299,24 +298,40 @@ func (b *Bot) saySilences(ctx context.Context, t talker) string {
 	return paragraphs(append([]string{"**" + counted(len(lines)+more, "silence") + "**"}, cutList(lines, maxListed, more)...)...)
 }
 
-// maxCandidates is how many people an answer proposes.
-const maxCandidates = 5
+const (
+	maxCandidates = 5 // people that an answer proposes
+	maxPlaces     = 3 // conversations whose members are read to find somebody
+)
 
-// to is whom somebody means in a message; words say why nobody is.
-func (b *Bot) to(ctx context.Context, t talker, who typed.Who) (p group.Person, words string) {
-	if who.ID == "" {
-		return b.assignee(ctx, t, who.Name)
+// to is whom somebody means in a message about an alert with these posts;
+// words say why nobody is.
+func (b *Bot) to(ctx context.Context, t talker, who typed.Who, posts []store.Post) (p group.Person, words string) {
+	if who.ID != "" {
+		m, in, err := b.member(ctx, t.here, who.ID)
+		if err != nil || !in { // a mention is enough to know the name
+			return group.Person{Name: who.Name}, ""
+		}
+		return personOf(m, group.Person{Name: who.Name}), ""
 	}
-	m, in, err := b.member(ctx, t.here, who.ID)
-	if err != nil || !in { // a mention is enough to know the name
-		return group.Person{Name: who.Name}, ""
+	places := []store.Conversation{t.here}
+	if t.alone() { // whom the alert concerns is where it is posted
+		places = nil
+		for _, address := range addressesOf(t, posts) {
+			c, err := b.conversation(ctx, conversationOf(address))
+			if err != nil {
+				return p, b.failure(err)
+			}
+			if c.ID != "" && len(places) < maxPlaces {
+				places = append(places, c)
+			}
+		}
 	}
-	return personOf(m, group.Person{Name: who.Name}), ""
+	return b.assignee(ctx, t, who.Name, places...)
 }
 
 // assignee is whom a name means: nothing and "me" are the talker, others have
-// to be in this conversation.
-func (b *Bot) assignee(ctx context.Context, t talker, wanted string) (p group.Person, words string) {
+// to be in one of the places.
+func (b *Bot) assignee(ctx context.Context, t talker, wanted string, places ...store.Conversation) (p group.Person, words string) {
 	wanted = oneLine(strings.TrimPrefix(wanted, "@"))
 	switch {
 	case wanted == "" || strings.EqualFold(wanted, "me"):
@@ -324,10 +339,20 @@ func (b *Bot) assignee(ctx context.Context, t talker, wanted string) (p group.Pe
 	case strings.EqualFold(wanted, t.person.ID) || strings.EqualFold(wanted, t.person.Name):
 		return t.person, ""
 	}
-	all, err := b.Client.Members(ctx, placeOf(t.here))
-	if err != nil {
-		b.log.Warn("Teams does not say who is in a conversation", "err", err)
-		return p, "Nothing was done: Teams does not say at this moment who is here. Please try again, or mention the person."
+	var all []botframework.Member
+	known := map[string]bool{}
+	for _, c := range places {
+		some, err := b.Client.Members(ctx, placeOf(c))
+		if err != nil {
+			b.log.Warn("Teams does not say who is in a conversation", "err", err)
+			return p, "Nothing was done: Teams does not say at this moment who is here. Please try again, or mention the person."
+		}
+		for _, m := range some {
+			if !known[m.ID] {
+				known[m.ID] = true
+				all = append(all, m)
+			}
+		}
 	}
 	// Who has exactly that name or address counts before those whose name
 	// contains it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/teamsrelay/teamsrelay/receiver/alert"
@@ -22,6 +23,9 @@ func (b *Bot) say(ctx context.Context, a activity.Activity) {
 		b.log.Error("A message to the bot could not be worked", "err", err)
 		return
 	}
+	if !t.alone() && !addressed(a) {
+		return // people talk to each other
+	}
 	message := typed.Message{Text: a.Text}
 	for _, m := range a.Mentions {
 		message.Mentions = append(message.Mentions, typed.Mention{
@@ -37,6 +41,13 @@ func (b *Bot) say(ctx context.Context, a activity.Activity) {
 	if words := b.obey(ctx, t, cmd); words != "" {
 		b.reply(ctx, t, words)
 	}
+}
+
+// addressed says whether a message in a channel or chat is for the bot: it
+// mentions it, or begins with a mention by a name that the bot had.
+func addressed(a activity.Activity) bool {
+	return slices.ContainsFunc(a.Mentions, func(m activity.Mention) bool { return a.IsBot(m.Account) }) ||
+		strings.HasPrefix(strings.TrimSpace(a.Text), "<at>")
 }
 
 // problemWords is the answer to what was not understood.
@@ -148,16 +159,11 @@ func (b *Bot) act(ctx context.Context, t talker, c typed.Command) string {
 		return words
 	}
 	cmd := command.Command{Verb: c.Verb, By: t.person, From: t.from(), Of: group.AnyMark, Until: c.Until, Text: c.Text}
-	if c.Verb == command.Assign {
-		if cmd.To, words = b.to(ctx, t, c.To); words != "" {
-			return md(words)
-		}
-	}
 	var lines []string
 	for i, id := range ids {
 		cmd.Group = id
 		cmd.Activity = key(t, i)
-		lines = append(lines, b.actOn(ctx, t, cmd))
+		lines = append(lines, b.actOn(ctx, t, cmd, c.To))
 	}
 	return paragraphs(lines...)
 }
@@ -171,19 +177,26 @@ func key(t talker, i int) string {
 	return fmt.Sprintf("%s %d", key, i)
 }
 
-// actOn carries out a command about one alert and says what came of it.
-func (b *Bot) actOn(ctx context.Context, t talker, cmd command.Command) string {
+// actOn carries out a command about one alert and says what came of it. to is
+// whom Assign is about.
+func (b *Bot) actOn(ctx context.Context, t talker, cmd command.Command, to typed.Who) string {
 	found, ok, err := b.find(ctx, t, cmd.Group)
 	switch {
 	case err != nil:
 		return b.failure(err)
 	case !ok:
 		b.refusedAudit(ctx, t, cmd.Verb, alert.ShortID(cmd.Group), "no such alert that they see")
-		return fmt.Sprintf(noAlertWords, idOf(cmd.Group))
+		return noAlert(cmd.Group)
 	}
 	if words := b.mayDo(ctx, t, found.posts); words != "" {
 		b.refusedAudit(ctx, t, cmd.Verb, alert.ShortID(cmd.Group), words)
 		return named(&found.group) + ": " + md(words)
+	}
+	if cmd.Verb == command.Assign {
+		var words string
+		if cmd.To, words = b.to(ctx, t, to, found.posts); words != "" {
+			return named(&found.group) + ": " + md(words)
+		}
 	}
 	result, err := b.Do(ctx, cmd)
 	if err != nil {
@@ -273,7 +286,7 @@ func (b *Bot) expireOne(ctx context.Context, t talker, of string, id int64, key 
 		return paragraphs("There is a silence "+idOf(id)+", and an alert "+named(&about.group)+" that is silenced. Which one?",
 			code("expire silence "+short)+" or "+code("expire alert "+short))
 	case silence == nil && isAlert:
-		return b.actOn(ctx, t, command.Command{Verb: command.Expire, Group: id, By: t.person, From: t.from(), Activity: key})
+		return b.actOn(ctx, t, command.Command{Verb: command.Expire, Group: id, By: t.person, From: t.from(), Activity: key}, typed.Who{})
 	case silence == nil:
 		b.refusedAudit(ctx, t, command.Expire, short, "no such silence that they see")
 		return "There is no silence " + idOf(id) + " here. " + code("silences") + " lists them."
@@ -340,14 +353,15 @@ func (b *Bot) silenceMatching(ctx context.Context, t talker, c typed.Command) st
 }
 
 // mayMatching says why the talker may not silence by matchers; "": they may.
-// They may act here, and on every alert that the matchers silence now.
+// They may act here, and on every alert that the matchers silence now. What
+// the matchers will silence later, nobody can know.
 func (b *Bot) mayMatching(ctx context.Context, t talker, sets ...[]string) string {
 	if words := b.mayAt(ctx, t, t.address); words != "" {
 		return words
 	}
-	var matching []target
+	var matching []group.Group
 	for _, set := range sets {
-		some, _, err := b.open(ctx, nil, set)
+		some, _, err := b.open(ctx, nil, set, maxMatched)
 		if err != nil {
 			return b.failure(err)
 		}
@@ -355,7 +369,11 @@ func (b *Bot) mayMatching(ctx context.Context, t talker, sets ...[]string) strin
 	}
 	refused := 0
 	for i := range matching {
-		if b.mayDo(ctx, t, matching[i].posts) != "" {
+		posts, err := b.posts(ctx, matching[i].ID)
+		if err != nil {
+			return b.failure(err)
+		}
+		if b.mayDo(ctx, t, posts) != "" {
 			refused++
 		}
 	}

@@ -30,9 +30,9 @@ func TestEveryCommandDoesWhatItSays(t *testing.T) {
 		{"bob", "ID status in_progress", "**ID** Disk: acknowledged."},
 		{"bob", "assign ID me", "**ID** Disk: assigned to Bob."},
 		{"bob", "assign ID alice@contoso.com", "**ID** Disk: assigned to Alice."},
-		{"bob", "assign ID anna", "Nothing was done: that can be more than one here. Write the address, or mention the person: Anna Smith anna@contoso.com; Anna Smyth anna.s@contoso.com."},
+		{"bob", "assign ID anna", "**ID** Disk: Nothing was done: that can be more than one here. Write the address, or mention the person: Anna Smith anna@contoso.com; Anna Smyth anna.s@contoso.com."},
 		{"bob", "assign ID Anna Smyth", "**ID** Disk: assigned to Anna Smyth."},
-		{"bob", "assign ID Zoe", "Nothing was done: nobody here is called “Zoe”. Mention the person, or write the address."},
+		{"bob", "assign ID Zoe", "**ID** Disk: Nothing was done: nobody here is called “Zoe”. Mention the person, or write the address."},
 		{"alice", `comment ID "fan replaced"`, "**ID** Disk: comment added."},
 		{"alice", "silence ID 2h", "**ID** Disk: silenced until 12:15 UTC. `expire mznt` ends that."},
 		{"alice", "silences", "**1 silence**\n\n**mznt** of **ID** Disk · until 12:15 UTC · by Alice"},
@@ -376,6 +376,31 @@ func TestWhatIsKnownOfMembersStaysBounded(t *testing.T) {
 	require.Len(t, m.known, maxMembers)
 	m.put(memberKey{"c", "last"}, membership{until: now.Add(time.Hour)}, now.Add(2*time.Minute))
 	require.Len(t, m.known, 1, "what is too old goes first")
+}
+
+// In a channel people talk to each other; a bot that answers all of it is
+// removed.
+func TestWhatIsNotForTheBotIsNotAnswered(t *testing.T) {
+	d := newDesk(t)
+	a := d.typing(alice, sre, "x")
+	a.Text, a.Mentions = "help", nil
+	require.Empty(t, d.say(a))
+	a.Text = "<at>Old Bot Name</at> help"
+	require.Contains(t, d.say(a), "`ack ID`", "it was renamed after the app was installed")
+}
+
+// Alone with the bot there is nobody else in the conversation: people are looked
+// for where the alert is posted.
+func TestSomebodyIsAssignedFromAPersonalChat(t *testing.T) {
+	d := newDesk(t)
+	g := d.alert("Disk", ops)
+	require.Contains(t, d.type_(alice, chat, "assign "+g.ShortID()+" Robert@contoso.com"), "assigned to Bob.")
+	require.Equal(t, group.Person{Name: "Bob", ID: "id-bob"}, d.get(g.ID).Owner.To)
+	require.Contains(t, d.type_(alice, chat, "assign "+g.ShortID()+" anna@contoso.com"), "nobody here is called", "she is not in ops")
+	d.down = true
+	d.members[ops] = nil
+	require.Empty(t, d.type_(alice, chat, "assign "+g.ShortID()+" bob@contoso.com"), "Teams is down, and so is the answer")
+	require.Equal(t, "id-bob", d.get(g.ID).Owner.To.ID)
 }
 
 // Old clients send no name, and some no object id.

@@ -67,7 +67,7 @@ func (b *Bot) subscribe(ctx context.Context, t talker, c typed.Command) string {
 		return fmt.Sprintf("Nothing was done: %d subscriptions are the most for one conversation.", maxSubscriptions)
 	}
 	lines := []string{"Subscription " + idOf(made.ID) + ": " + matcherWords(c.Matchers) + " is sent here from now on. " + code("unsubscribe "+alert.ShortID(made.ID)) + " ends that."}
-	matching, more, err := b.open(ctx, nil, c.Matchers)
+	matching, more, err := b.open(ctx, nil, c.Matchers, maxLooked)
 	switch {
 	case err != nil || len(matching) == 0:
 		lines = append(lines, "Nothing matches at this moment.")
@@ -76,7 +76,7 @@ func (b *Bot) subscribe(ctx context.Context, t talker, c typed.Command) string {
 	default:
 		lines = append(lines, "Now that is "+counted(len(matching), "alert")+":")
 		for i := range matching[:min(len(matching), maxShown)] {
-			lines = append(lines, b.line(&matching[i].group))
+			lines = append(lines, b.line(&matching[i]))
 		}
 		lines = cutList(lines, len(lines), max(0, len(matching)-maxShown))
 	}
