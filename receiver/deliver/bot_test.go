@@ -301,6 +301,13 @@ func TestABlockedConversationIsLeftAloneUntilItIsHeardOf(t *testing.T) {
 				require.Contains(t, p.Message, "in Teams", "a human has to read there what to do")
 			}
 			require.Equal(t, "Teams says no", o.row().Broken)
+			o.raise(store.RankLoud, "an hour later")
+			o.after(time.Minute)
+			tries := 1
+			if reason == teams.Policy { // no event says that it was changed
+				tries++
+			}
+			require.Len(t, o.channel.attempts(), tries)
 
 			o.channel.answer = nil
 			row := o.row()

@@ -87,8 +87,8 @@
 // Without a sign-in (a secret that has expired) what is to be sent waits, one
 // attempt a minute or so finds out whether it was mended, and then it goes. And
 // a conversation that has blocked the bot, from which the app was removed or
-// where an administrator forbids it is not tried at all, because Microsoft
-// forbids that: whatever comes becomes a dead letter, until somebody who hears
-// from it takes the mark away (store.Address.Mend) and replays what is still
-// open.
+// where an administrator forbids it is left alone, because Microsoft asks for
+// that: whatever comes becomes a dead letter, until somebody who hears from it,
+// or who replays, takes the mark away (store.Address.Mend). What an
+// administrator forbids is tried once an hour, if there is something to tell.
 package deliver

@@ -183,7 +183,7 @@ func (s situation) buried(p *store.Post) (teams.Reason, bool) {
 	case !s.known:
 		return teams.NoAddress, true
 	case s.row.Broken == "" || s.row.Waits:
-	case stopping(teams.Reason(s.row.BrokenReason)), !p.UpdatedAt.After(s.row.BrokenAt) && !s.row.BrokenAt.After(s.now):
+	case LeftAlone(&s.row, s.now), !p.UpdatedAt.After(s.row.BrokenAt) && !s.row.BrokenAt.After(s.now):
 		return teams.Reason(s.row.BrokenReason), true
 	}
 	if s.now.Sub(p.Since) > s.maxAge {
@@ -211,4 +211,19 @@ func breaking(r teams.Reason) bool {
 // from the conversation again (teams-platform §3.3).
 func stopping(r teams.Reason) bool {
 	return r == teams.Blocked || r == teams.NotInstalled || r == teams.Policy
+}
+
+// policyAgain is after how long a change may find out whether an administrator
+// has changed their mind: no event tells of that.
+const policyAgain = time.Hour
+
+// LeftAlone says that nothing is sent to an address at now, not even a change
+// that comes later. Who has reason to believe that it can be reached again, as
+// the one who replays has, takes the mark away (store.Address.Mend).
+func LeftAlone(row *store.Address, now time.Time) bool {
+	if row.Broken == "" || row.Waits {
+		return false
+	}
+	reason := teams.Reason(row.BrokenReason)
+	return stopping(reason) && (reason != teams.Policy || now.Sub(row.BrokenAt).Abs() < policyAgain)
 }

@@ -136,7 +136,7 @@ func (e *Engine) Revive(ctx context.Context, address string) error {
 			return err
 		}
 		if row.Broken != "" {
-			row.Broken, row.BrokenReason, row.BrokenAt = "", "", time.Time{}
+			row.Mend()
 			if err := tx.SaveAddress(&row); err != nil {
 				return err
 			}

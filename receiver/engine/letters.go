@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/teamsrelay/teamsrelay/receiver/alert"
+	"github.com/teamsrelay/teamsrelay/receiver/deliver"
 	"github.com/teamsrelay/teamsrelay/receiver/group"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
 )
@@ -20,12 +21,26 @@ func (e *Engine) Replay(ctx context.Context, id int64) error {
 		}
 		post.Replay(e.Now())
 		address = post.Address
+		if err := e.tryAgain(tx, address); err != nil {
+			return err
+		}
 		return tx.SavePost(&post)
 	})
 	if err == nil {
 		e.deliver.Wake(address)
 	}
 	return err
+}
+
+// tryAgain lets an address be tried that Teams wanted to be left alone: who
+// replays knows more than we do.
+func (e *Engine) tryAgain(tx store.Tx, address string) error {
+	row, err := tx.Address(address)
+	if err != nil || !deliver.LeftAlone(&row, e.Now()) {
+		return err
+	}
+	row.Mend()
+	return tx.SaveAddress(&row)
 }
 
 // replayAtOnce is how many dead letters one transaction changes.
@@ -53,6 +68,9 @@ func (e *Engine) ReplayAll(ctx context.Context) (int, error) {
 			for i := range letters {
 				if _, there := e.current.Load().addresses[letters[i].Address]; !there {
 					continue
+				}
+				if err := e.tryAgain(tx, letters[i].Address); err != nil {
+					return err
 				}
 				letters[i].Replay(e.Now())
 				if err := tx.SavePost(&letters[i]); err != nil {

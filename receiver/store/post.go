@@ -30,7 +30,8 @@ type Post struct {
 
 	// Follows is the post of the episode before at the same address, if that
 	// was still to be sent when this one began: it goes first, or the last
-	// that people read would be old. 0: none.
+	// that people read would be old. A card that is there and only edited is
+	// not waited for. 0: none.
 	Follows int64
 
 	State State

@@ -99,9 +99,10 @@ func (t *tx) SavePost(p *store.Post) (err error) {
 // a NotBefore may always be.
 const ready = `address = ? AND ` + queued + ` AND (not_before IS NULL OR not_before <= ?)`
 
-// first are the posts before which no other of their story is to be sent.
+// first are the posts before which no other of their story is to be sent. One
+// that has its message already is no news that could come after theirs.
 const first = `(follows = 0 OR NOT EXISTS (SELECT 1 FROM posts AS before WHERE before.id = posts.follows
-	AND before.state IN ('due', 'waiting', 'sending')))`
+	AND before.message_id = '' AND before.state IN ('due', 'waiting', 'sending')))`
 
 // ReadyPosts implements store.PostTx.
 func (t *tx) ReadyPosts(address string, now time.Time, limit int) ([]store.Post, error) {

@@ -139,6 +139,13 @@ func testPosts(k *kit) {
 				}
 			})
 		}
+		first.State, first.MessageID = store.Waiting, "m1"
+		first = k.savePost(first)
+		k.lasting(func(tx store.Tx) {
+			require.Equal(k, []store.Post{second}, must[[]store.Post](k)(tx.ReadyPosts("a", at(4), 10)),
+				"an old card that is still to be edited would make new alarm wait, for hours after a storm")
+		})
+		first.MessageID = ""
 		for _, state := range []store.State{store.Shown, store.Accepted, store.Dead} {
 			first.State = state
 			first = k.savePost(first)
