@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -62,9 +63,42 @@ func wildInput(r *rand.Rand) Input {
 			m.Inhibited = true
 		}
 		in.Group.Alerts = append(in.Group.Alerts, m)
+		in.Group.History = append(in.Group.History, group.History{At: at(10, 2), Change: wildDeeds[r.IntN(len(wildDeeds))],
+			Who: wild(r, r.IntN(200)), Text: wild(r, r.IntN(2000)), Rev: 1 + i/3, Here: r.IntN(2) == 0})
 		in.Group.History = append(in.Group.History, group.History{At: at(10, 1), Change: group.Joins, Count: i})
 	}
+	wildPeople(r, &in)
 	return in
+}
+
+var wildDeeds = []group.Change{group.Acknowledged, group.Assigned, group.Commented, group.Asked, group.Failed, group.Silenced, group.Reopened, group.AllResolved}
+
+// wildPeople are people who did everything at once, with names of every kind.
+func wildPeople(r *rand.Rand, in *Input) {
+	who := func() group.Person {
+		return group.Person{Name: wild(r, r.IntN(300)), ID: []string{"", sampleBob.ID, wild(r, 20)}[r.IntN(3)]}
+	}
+	mark := func() *group.Mark {
+		if r.IntN(2) == 0 {
+			return nil
+		}
+		return &group.Mark{ID: r.IntN(9), By: who(), To: who(), At: at(10, 3)}
+	}
+	g := &in.Group
+	g.Rev, g.Facts, g.Ack, g.Owner, g.Closed = r.IntN(9), r.IntN(3), mark(), mark(), mark()
+	if r.IntN(2) == 0 {
+		g.Silence = &group.Silence{ID: r.Int64(), By: who(), Until: now.Add(time.Duration(r.Int64N(1e17))), Comment: wild(r, r.IntN(3000))}
+	}
+	for range r.IntN(6) {
+		g.Wishes = append(g.Wishes, group.Wish{
+			Verb: []string{"silence", "expire", "resolve", "assign", "comment", wild(r, 5)}[r.IntN(6)], By: who(), Until: now.Add(time.Hour), Count: r.IntN(3),
+			System: wild(r, r.IntN(99)), Reason: wild(r, r.IntN(3000)), State: []group.WishState{group.WishAsked, group.WishGranted, group.WishFailed}[r.IntN(3)],
+		})
+	}
+	if r.IntN(2) == 0 {
+		in.Look = ExampleLook()
+		in.Look.Threads, in.Look.Link = r.IntN(2) == 0, wild(r, r.IntN(30))
+	}
 }
 
 func TestNoCardIsEverLargerThanItsTransportTakes(t *testing.T) {
@@ -76,7 +110,7 @@ func TestNoCardIsEverLargerThanItsTransportTakes(t *testing.T) {
 		r := rand.New(rand.NewPCG(uint64(seed), 1))
 		in := wildInput(r)
 		for _, limit := range limits {
-			for _, message := range []Message{set.Render("alert", in, limit), set.Render("mine", in, limit), Minimal(in, limit)} {
+			for _, message := range []Message{set.Render("alert", in, limit), set.Render("mine", in, limit), Minimal(in, limit), set.Render(MinimalCard, in, limit), set.Call(in, r.IntN(9), limit)} {
 				require.NoError(t, message.Fault, "seed %d", seed)
 				require.LessOrEqual(t, wire(limit, message), limit.Bytes, "seed %d: refused by Teams for its size", seed)
 				require.True(t, json.Valid(message.Card), "seed %d: %s", seed, message.Card)

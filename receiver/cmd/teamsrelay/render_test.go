@@ -43,7 +43,7 @@ func TestRenderPrintsWhatGoesOverTheWire(t *testing.T) {
 // other.
 func TestRenderKeepsToTheLimitOfTheTransport(t *testing.T) {
 	templates := write(t, "long.tmpl", `{{ define "long" }}{"type":"AdaptiveCard","version":"1.5","body":[
-		{{ range until 60 }}{"type":"TextBlock","text":"{{ repeat 700 "w" }}"},{{ end }}]}{{ end }}`)
+		{{ range until 50 }}{"type":"TextBlock","text":"{{ repeat 700 "w" }}"},{{ end }}]}{{ end }}`)
 	config := write(t, "long.yml", good+"template_files: ["+templates+"]\n")
 	webhook := say(t, "render", "--card=long", "--config.file="+config)
 	bot := say(t, "render", "--card=long", "--config.file="+config, "--transport=bot")
@@ -51,6 +51,20 @@ func TestRenderKeepsToTheLimitOfTheTransport(t *testing.T) {
 	require.Contains(t, webhook.err, "left out: ", "who looks at a card must know that it is not all of it")
 	require.Greater(t, len(bot.out), 24<<10)
 	require.LessOrEqual(t, 2*len(bot.out), 80<<10, "the bot's service counts two bytes a letter")
+}
+
+// What the bot posts can be answered, what a webhook takes cannot; both are to
+// be seen before anybody depends on them.
+func TestRenderShowsTheButtonsOfABot(t *testing.T) {
+	bot := say(t, "render", "--sample=alert acknowledged", "--transport=bot")
+	require.Zero(t, bot.code, bot.err)
+	require.Contains(t, bot.out, "Acknowledged by Alice")
+	require.Contains(t, bot.out, `"verb":"unack"`)
+	require.Contains(t, bot.out, `"type":"Action.Submit"`)
+	webhook := say(t, "render", "--sample=alert acknowledged")
+	require.Contains(t, webhook.out, "Acknowledged by Alice")
+	require.NotContains(t, webhook.out, `"verb"`)
+	require.Contains(t, say(t, "render", "--sample=call of an assignment", "--transport=bot").out, "Assigned to <at>")
 }
 
 func TestRenderShowsSamples(t *testing.T) {
