@@ -170,3 +170,182 @@ func TestAPressGoesToTheBotAndItsAnswerIsSeenByOneUntilTheCardIsReplaced(t *test
 	require.Contains(t, string(m.CardFor("Alice Adams")), "acknowledged")
 	require.Equal(t, 1, m.Edited)
 }
+
+func TestAPressTakesWhatStandsOnTheCard(t *testing.T) {
+	execute := func(title, verb string, more map[string]any) map[string]any {
+		a := map[string]any{"type": "Action.Execute", "title": title, "verb": verb, "data": map[string]any{"verb": verb}}
+		for name, value := range more {
+			a[name] = value
+		}
+		return a
+	}
+	input := func(id, value string) map[string]any {
+		return map[string]any{"type": "Input.Text", "id": id, "value": value}
+	}
+	silence := map[string]any{"type": "Action.ShowCard", "title": "Silence", "card": map[string]any{"type": "AdaptiveCard",
+		"body":    []any{input("comment", "maintenance")},
+		"actions": []any{execute("1 hour", "silence", nil)}}}
+	card := cardActivity(textBlock("hot"), input("note", ""),
+		map[string]any{"type": "ColumnSet", "columns": []any{map[string]any{"type": "Column", "items": []any{
+			map[string]any{"type": "ActionSet", "actions": []any{execute("Acknowledge", "ack", map[string]any{"associatedInputs": "none", "fallback": "drop"})}}}}}},
+		map[string]any{"type": "ActionSet", "actions": []any{silence, map[string]any{"type": "Action.Submit", "title": "Old", "data": map[string]any{"a": 1}}}})
+	for name, c := range map[string]struct {
+		button  string
+		inputs  map[string]string
+		old     bool
+		kind    string
+		data    map[string]any
+		problem string
+	}{
+		"by title, in any case": {"acknowledge", nil, false, "invoke", map[string]any{"verb": "ack"}, ""},
+		"by verb":               {"ack", nil, false, "invoke", map[string]any{"verb": "ack"}, ""},
+		"in a card that unfolds, with what is there": {"1 hour", nil, false, "invoke", map[string]any{"verb": "silence", "comment": "maintenance", "note": ""}, ""},
+		"with what was typed":                        {"1 hour", map[string]string{"comment": "new pump"}, false, "invoke", map[string]any{"verb": "silence", "comment": "new pump", "note": ""}, ""},
+		"a submit is a message":                      {"Old", nil, false, "message", map[string]any{"a": 1.0, "note": ""}, ""},
+		"a button that is not there":                 {"Resolve", nil, false, "", nil, `no button "Resolve"`},
+		"an input of a card that is not unfolded":    {"Old", map[string]string{"comment": "x"}, false, "", nil, `no input "comment"`},
+		"an old client without a fallback":           {"ack", nil, true, "", nil, "no fallback"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bot := startBot(t)
+			s := teamstest.New(teamstest.Options{Bot: teamstest.Bot{Endpoint: bot.endpoint}})
+			require.NoError(t, s.InstallEverywhere(t.Context()))
+			m := thread(t, s, teamstest.Alerts, card)
+			press := s.As("Bob").Press
+			if c.old {
+				press = s.As("Bob").Submit
+			}
+			_, err := press(t.Context(), m, c.button, c.inputs)
+			if c.problem != "" {
+				require.ErrorContains(t, err, c.problem)
+				return
+			}
+			require.NoError(t, err)
+			heard := bot.last(t)
+			require.Equal(t, c.kind, heard["type"])
+			if c.kind == "invoke" {
+				require.Equal(t, c.data, in(heard, "value", "action", "data"))
+			} else {
+				require.Equal(t, c.data, heard["value"])
+			}
+		})
+	}
+}
+
+func TestABotHearsOnlyWhatIsForIt(t *testing.T) {
+	bot := startBot(t)
+	s := teamstest.New(teamstest.Options{Bot: teamstest.Bot{Endpoint: bot.endpoint}})
+	alice := s.As("Alice")
+	answer, err := alice.Say(t.Context(), teamstest.Alerts, "status")
+	require.NoError(t, err)
+	require.Zero(t, answer.Status, "it is not installed")
+	require.NoError(t, s.InstallEverywhere(t.Context()))
+	answer, err = alice.Write(t.Context(), teamstest.Alerts, "", "lunch, <at>Bob</at>?")
+	require.NoError(t, err)
+	require.Zero(t, answer.Status, "it is not mentioned")
+	answer, err = alice.Write(t.Context(), teamstest.Alerts, "", "assign 12 <at>Bob Brown</at> "+s.Mention())
+	require.NoError(t, err)
+	require.Equal(t, 200, answer.Status)
+	require.Len(t, bot.last(t)["entities"], 3, "two mentions and the client")
+	require.Empty(t, s.Messages(""), "what people write is not what came in")
+}
+
+// Microsoft sends an activity again when an answer is late: the same one.
+func TestARepeatedActivityIsTheSame(t *testing.T) {
+	bot := startBot(t)
+	s := teamstest.New(teamstest.Options{Bot: teamstest.Bot{Endpoint: bot.endpoint, Signed: true}})
+	require.NoError(t, s.InstallEverywhere(t.Context()))
+	first, err := s.As("Alice").Say(t.Context(), s.PersonalChat("Alice"), "help")
+	require.NoError(t, err)
+	was := bot.last(t)
+	_, err = s.Repeat(t.Context(), first)
+	require.NoError(t, err)
+	require.Equal(t, was, bot.last(t))
+	require.True(t, strings.HasPrefix(bot.tokens[len(bot.tokens)-1], "Bearer ey"), "with a token, as the first")
+	_, err = s.Send(t.Context(), map[string]any{"type": "surprise"})
+	require.NoError(t, err)
+	require.Equal(t, map[string]any{"type": "surprise"}, bot.last(t), "an unknown activity goes out as it is")
+}
+
+func TestWhoLeavesIsNoMemberAndMovesAreTold(t *testing.T) {
+	bot := startBot(t)
+	s := teamstest.New(teamstest.Options{Bot: teamstest.Bot{Endpoint: bot.endpoint}})
+	require.NoError(t, s.InstallEverywhere(t.Context()))
+	carol := s.As("Carol")
+	_, err := carol.Leave(t.Context(), teamstest.Alerts)
+	require.NoError(t, err)
+	require.Equal(t, "teamMemberRemoved", in(bot.last(t), "channelData", "eventType"))
+	status, _ := connector(t, s, "GET", alerts+"/members/"+carol.ID, nil)
+	require.Equal(t, 404, status)
+	_, err = carol.Join(t.Context(), teamstest.Alerts)
+	require.NoError(t, err)
+	status, _ = connector(t, s, "GET", alerts+"/members/"+carol.ObjectID, nil)
+	require.Equal(t, 200, status)
+
+	s.MoveServiceURL("https://smba.trafficmanager.net/apac/" + teamstest.DefaultTenant)
+	_, err = carol.Say(t.Context(), s.PersonalChat("Carol"), "help")
+	require.NoError(t, err)
+	require.Equal(t, "https://smba.trafficmanager.net/apac/"+teamstest.DefaultTenant+"/", bot.last(t)["serviceUrl"])
+	status, _ = connector(t, s, "GET", alerts+"/members/"+carol.ID, nil)
+	require.Equal(t, 200, status, "the connector answers where it says it is")
+}
+
+// What a bot says to a press, as whoever presses gets it.
+func TestTheAnswerToAPressIsTakenApart(t *testing.T) {
+	for name, c := range map[string]struct {
+		body, text string
+		code       int
+	}{
+		"a message":        {`{"statusCode": 200, "type": "application/vnd.microsoft.activity.message", "value": "too late"}`, "too late", 200},
+		"an error":         {`{"statusCode": 400, "type": "application/vnd.microsoft.error", "value": {"code": "BadRequest", "message": "forged"}}`, "forged", 400},
+		"nothing":          {``, "", 0},
+		"something else":   {`[]`, "", 0},
+		"a strange card":   {`{"statusCode": 500, "type": "application/vnd.microsoft.card.adaptive", "value": {}}`, "", 500},
+		"a strange number": {`{"statusCode": "200", "type": "x"}`, "", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bot := startBot(t)
+			bot.answer = c.body
+			s := teamstest.New(teamstest.Options{Bot: teamstest.Bot{Endpoint: bot.endpoint}})
+			require.NoError(t, s.InstallEverywhere(t.Context()))
+			answer, err := s.As("Alice").Press(t.Context(), thread(t, s, teamstest.Alerts, ackCard()), "ack", nil)
+			require.NoError(t, err)
+			require.Equal(t, c.text, answer.Text)
+			require.Equal(t, c.code, answer.Code)
+			require.Nil(t, answer.Card)
+		})
+	}
+}
+
+func TestScriptsDoOverHTTPWhatPeopleDo(t *testing.T) {
+	bot := startBot(t)
+	bot.answer = `{"statusCode": 200, "type": "application/vnd.microsoft.activity.message", "value": "done"}`
+	s := teamstest.New(teamstest.Options{Bot: teamstest.Bot{Endpoint: bot.endpoint}})
+	require.NoError(t, s.InstallEverywhere(t.Context()))
+	url := listen(t, s)
+	m := thread(t, s, teamstest.Alerts, ackCard())
+	for name, c := range map[string]struct {
+		path, body string
+		status     int
+		says       string
+	}{
+		"a press":                   {"press", `{"as": "alice", "conversation": "` + m.Conversation + `", "message": "` + m.MessageID + `", "button": "Acknowledge", "inputs": {"comment": "x"}}`, 200, `"text": "done"`},
+		"words":                     {"say", `{"as": "bob@contoso.example", "conversation": "` + m.Conversation + `", "thread": "` + m.Thread + `", "text": "help"}`, 200, `"status": 200`},
+		"a button that is not":      {"press", `{"as": "alice", "conversation": "` + m.Conversation + `", "message": "` + m.MessageID + `", "button": "Launch"}`, 200, `no button`},
+		"a message that is gone":    {"press", `{"as": "alice", "conversation": "` + m.Conversation + `", "message": "1", "button": "Acknowledge"}`, 200, "not there any more"},
+		"a stranger":                {"say", `{"as": "Mallory", "text": "help"}`, 400, "GET /bot"},
+		"a place that there is not": {"say", `{"as": "Alice", "conversation": "x", "text": "help"}`, 200, "no conversation"},
+		"a field by mistake":        {"say", `{"who": "Alice"}`, 400, "write it like"},
+		"a deed that there is not":  {"dance", `{}`, 404, "react, rename, say"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			status, said := call(t, "POST", url+"/bot/"+c.path, c.body)
+			require.Equal(t, c.status, status, said)
+			require.Contains(t, said, c.says)
+		})
+	}
+	status, _ := call(t, "POST", url+"/bot/say", `{"as": "Alice"}`, "Sec-Fetch-Site: cross-site")
+	require.Equal(t, 403, status, "a page of somebody else must not talk to a bot")
+	_, around := call(t, "GET", url+"/bot", "")
+	require.Contains(t, around, teamstest.Chat)
+}
