@@ -89,6 +89,14 @@ func BenchmarkPress(b *testing.B) {
 	b.ReportMetric(stored, "posts")
 }
 
+// BenchmarkPressesAtOnce is 10,000 presses at once, from the first request to
+// the last answer, and checks what came of them.
+func BenchmarkPressesAtOnce(b *testing.B) {
+	for b.Loop() {
+		pressAtOnce(b, newDesk(b), 20, 10_000)
+	}
+}
+
 // pressBody is a press as Teams sends it.
 func pressBody(d *desk, i int, message string, data map[string]any) string {
 	body, err := json.Marshal(map[string]any{

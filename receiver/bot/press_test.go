@@ -3,6 +3,8 @@ package bot
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -321,4 +323,76 @@ func TestAPressThatCannotBeStoredSaysSo(t *testing.T) {
 	}
 	_, words := d.press(a)
 	require.Equal(t, storeWords, words)
+}
+
+// Many presses at once end in the right state; BenchmarkPressesAtOnce has
+// 10,000 of them.
+func TestManyPressesAtOnceEndInTheRightState(t *testing.T) {
+	pressAtOnce(t, newDesk(t), 5, 500)
+}
+
+// pressAtOnce makes presses at once on some alerts, each as a request of its
+// own. None is lost, none is done twice, and the card is left to be updated
+// once.
+func pressAtOnce(t testing.TB, d *desk, alerts, presses int) {
+	var groups []group.Group
+	for i := range alerts {
+		groups = append(groups, d.alert(fmt.Sprintf("Disk%d", i), sre))
+	}
+	bodies := make([]string, presses)
+	for i := range bodies {
+		g := groups[i%alerts]
+		switch {
+		case i < alerts*10:
+			bodies[i] = pressBody(d, i, fmt.Sprintf("Disk%d", i%alerts), with(d.button(sre, g, "comment", 0, ""), fmt.Sprintf("comment=%d", i)))
+		default:
+			bodies[i] = pressBody(d, i, fmt.Sprintf("Disk%d", i%alerts), with(d.button(sre, g, []string{"ack", "assign", "resolve"}[i/alerts%3], 0, "")))
+		}
+	}
+	var all sync.WaitGroup
+	for _, body := range bodies {
+		all.Go(func() {
+			w := httptest.NewRecorder()
+			d.bot.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/api/messages", strings.NewReader(body)))
+			if w.Code != http.StatusOK {
+				t.Errorf("a press is answered %d", w.Code)
+			}
+		})
+	}
+	all.Wait()
+	d.bot.presses.stop(time.Minute) // those that were answered "it goes on"
+
+	counts := map[string]int{}
+	for _, line := range allAudit(d) {
+		counts[line.Action]++
+	}
+	require.Equal(t, alerts*10, counts["comment"], "every comment is there once")
+	require.Equal(t, alerts, counts["resolve"])
+	require.LessOrEqual(t, counts["ack"], alerts, "an alert is acknowledged once, unless it was resolved before")
+	require.LessOrEqual(t, counts["assign"], alerts)
+	for _, g := range groups {
+		is := d.get(g.ID)
+		require.NotNil(t, is.Closed)
+		require.Equal(t, group.Over, is.Phase)
+		var post store.Post
+		d.view(func(tx store.Tx) (err error) { post, err = tx.PostOf(g.ID, "bot:"+sre); return err })
+		require.Equal(t, is.Rev, post.Want, "the card is to show the last of it")
+		require.Equal(t, store.Due, post.State, "by one update")
+	}
+}
+
+func allAudit(d *desk) (all []store.Audit) {
+	d.t.Helper()
+	for before := int64(0); ; {
+		var some []store.Audit
+		d.view(func(tx store.Tx) (err error) {
+			some, err = tx.Audit(store.AuditFilter{Before: before, Limit: 500})
+			return err
+		})
+		if len(some) == 0 {
+			return all
+		}
+		all = append(all, some...)
+		before = some[len(some)-1].ID
+	}
 }
