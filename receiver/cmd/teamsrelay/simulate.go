@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -65,7 +66,11 @@ The bot's side, with --bot-endpoint=http://127.0.0.1:3978/api/messages:
 		go func() { done <- server.Serve(listener) }()
 		if *endpoint != "" {
 			describeBot(p.out, teams, *endpoint)
-			go installBot(p.ctx, p.out, teams)
+			ctx, cancel := context.WithCancel(p.ctx)
+			var installing sync.WaitGroup
+			installing.Go(func() { installBot(ctx, p.out, teams) })
+			defer installing.Wait()
+			defer cancel()
 		}
 		select {
 		case err := <-done:
