@@ -67,7 +67,7 @@ type Options struct {
 	Shown func(ctx context.Context, address string, g group.Group) (card.Message, error)
 	// Version is what the bot says of itself.
 	Version string
-	// Destinations are those of the configuration and those that subscribed.
+	// Destinations are those of the configuration.
 	Destinations func() []Destination
 	// Test sends a test card to an address.
 	Test func(ctx context.Context, address string) error
@@ -108,6 +108,7 @@ type Bot struct {
 	// What goes on after the answer: words and events, and presses.
 	talks, presses *work
 	crossOrigin    *http.CrossOriginProtection
+	refusals       refusals
 	members        members // who is known to be in which conversation
 }
 

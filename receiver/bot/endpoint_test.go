@@ -100,6 +100,27 @@ type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
+// Whoever asks for nonsense all day must not fill the disk, on which alerts are
+// kept, and must not hide how much it was.
+func TestAFloodOfRefusalsIsCountedAndNotLogged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newKit(t, nil)
+		flood := func() {
+			for range 1000 {
+				require.Equal(t, 401, k.serve(httptest.NewRequest(http.MethodPost, "/api/messages", nil)).Code)
+			}
+		}
+		flood()
+		require.Equal(t, 20, strings.Count(k.log.String(), "Refused"))
+		time.Sleep(time.Minute)
+		flood()
+		require.Equal(t, 40, strings.Count(k.log.String(), "Refused"))
+		require.Contains(t, k.log.String(), "unlogged=980")
+		require.Equal(t, 2000, k.metric("teamsrelay_bot_refused_total", "no_header"))
+		k.end()
+	})
+}
+
 // A stranger's body costs us nothing: it is read only once the token is known
 // to be Microsoft's.
 func TestNoBodyIsReadBeforeItsTokenIsKnown(t *testing.T) {
@@ -185,7 +206,7 @@ func TestAMessageThatComesAgainIsAnsweredOnce(t *testing.T) {
 		k.take(activityIn(personal, fields{"id": "2", "text": "help"}))
 		synctest.Wait()
 		require.Len(t, k.world.sent(), 2, "the same words, typed again")
-		k.take(activityIn(channel, fields{"id": "1", "text": "help", "channelData": ofTeam("", nil)}))
+		k.take(activityIn(channel, fields{"id": "1", "text": "<at>Ops</at> help", "channelData": ofTeam("", nil)}))
 		synctest.Wait()
 		require.Len(t, k.world.sent(), 3, "the same id in another conversation")
 		k.end()

@@ -140,12 +140,6 @@ func (b *Bot) refuse(ctx context.Context, t talker, d press.Data, words string) 
 func (b *Bot) misplaced(ctx context.Context, t talker, d press.Data) (words string, err error) {
 	err = b.Store.View(ctx, func(tx store.Tx) error {
 		words = ""
-		if _, err := tx.Group(d.Group); errors.Is(err, store.ErrNotFound) {
-			words = forgotWords
-			return nil
-		} else if err != nil {
-			return err
-		}
 		if message := t.activity.Message(); message != "" {
 			switch shown, err := tx.PostByMessage(t.address, message); {
 			case err == nil && shown.GroupID != d.Group:
@@ -158,6 +152,11 @@ func (b *Bot) misplaced(ctx context.Context, t talker, d press.Data) (words stri
 		switch post, err := tx.PostOf(d.Group, t.address); {
 		case errors.Is(err, store.ErrNotFound):
 			words = misplaceWords
+			if _, err := tx.Group(d.Group); errors.Is(err, store.ErrNotFound) {
+				words = forgotWords
+			} else if err != nil {
+				return err
+			}
 		case err != nil:
 			return err
 		case post.MessageID != "" || post.State != store.Sending && post.State != store.Waiting && post.State != store.Shown:
