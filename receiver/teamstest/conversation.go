@@ -193,12 +193,14 @@ func (s *Server) countReply(e *entry, n int) {
 }
 
 // showOnlyTo shows a card to one user in the place of a message's, until the
-// bot replaces the message.
-func (s *Server) showOnlyTo(user, conversation, id string, card Card) {
+// bot replaces the message. If it has done so since the message was as before,
+// that is newer: in which order Teams takes the two is not known, and so all
+// see the same in the end.
+func (s *Server) showOnlyTo(user string, before Message, card Card) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e := s.posted[key(bare(conversation), id)]
-	if e == nil || e.Deleted {
+	e := s.posted[key(before.Conversation, before.MessageID)]
+	if e == nil || e.Deleted || e.Edited != before.Edited {
 		return
 	}
 	answers := maps.Clone(e.Answers) // whoever has the message keeps what they saw

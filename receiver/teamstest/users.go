@@ -275,6 +275,7 @@ func (o Someone) invoke(ctx context.Context, m Message, b button, data map[strin
 	if b.ID != "" {
 		action["id"] = b.ID
 	}
+	before, _ := o.server.Message(m.Conversation, m.MessageID)
 	a["name"], a["value"] = "adaptiveCard/action", map[string]any{"action": action, "trigger": "manual"}
 	answer, err := o.server.Send(ctx, a)
 	if err != nil {
@@ -282,7 +283,7 @@ func (o Someone) invoke(ctx context.Context, m Message, b button, data map[strin
 	}
 	answer.read()
 	if answer.Card != nil {
-		o.server.showOnlyTo(o.Name, m.Conversation, m.MessageID, answer.Card)
+		o.server.showOnlyTo(o.Name, before, answer.Card)
 	}
 	return answer, nil
 }

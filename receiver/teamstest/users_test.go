@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/teamsrelay/teamsrelay/receiver/teamstest"
@@ -348,4 +349,27 @@ func TestScriptsDoOverHTTPWhatPeopleDo(t *testing.T) {
 	require.Equal(t, 403, status, "a page of somebody else must not talk to a bot")
 	_, around := call(t, "GET", url+"/bot", "")
 	require.Contains(t, around, teamstest.Chat)
+}
+
+// A bot may replace the card before its answer to the press has arrived. Who
+// pressed must not be left with what is older than what all others see.
+func TestAnAnswerThatIsLateShowsNothingOld(t *testing.T) {
+	var s *teamstest.Server
+	var m teamstest.Message
+	hasty := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if m.MessageID != "" {
+			status, _ := connector(t, s, "PUT", "/v3/conversations/"+m.Conversation+"/activities/"+m.MessageID, cardActivity(textBlock("newest")))
+			assert.Equal(t, 200, status)
+		}
+		_, _ = io.WriteString(w, `{"statusCode": 200, "type": "application/vnd.microsoft.card.adaptive", "value": {"type": "AdaptiveCard", "version": "1.5", "body": []}}`)
+	}))
+	defer hasty.Close()
+	s = teamstest.New(teamstest.Options{Bot: teamstest.Bot{Endpoint: hasty.URL}})
+	require.NoError(t, s.InstallEverywhere(t.Context()))
+	m = thread(t, s, teamstest.Alerts, ackCard())
+	answer, err := s.As("Alice").Press(t.Context(), m, "ack", nil)
+	require.NoError(t, err)
+	require.NotNil(t, answer.Card)
+	m, _ = s.Message(m.Conversation, m.MessageID)
+	require.Contains(t, string(m.CardFor("Alice Adams")), "newest")
 }
