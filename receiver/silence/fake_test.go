@@ -42,48 +42,87 @@ type matcher struct {
 
 // fake is one Alertmanager of a cluster, without a network.
 type fake struct {
-	*cluster
-	// before may answer in its place; n counts its requests from 1. after may
-	// lose what it answers.
-	before func(n int, r *http.Request) (*http.Response, error)
-	after  func(n int, r *http.Request, answer *http.Response) (*http.Response, error)
-	n      int
+	*cluster // set when it is made
+	own      sync.Mutex
+	before   func(n int, r *http.Request) (*http.Response, error)
+	after    func(n int, r *http.Request, answer *http.Response) (*http.Response, error)
+	n        int
+	alone    *cluster // where it lives once it has left the others
+}
+
+// say has something answer in its place, unless that returns nothing; n counts
+// the requests from 1. nil: nothing does.
+func (f *fake) say(before func(n int, r *http.Request) (*http.Response, error)) {
+	f.own.Lock()
+	defer f.own.Unlock()
+	f.before = before
+}
+
+// lose changes what it answers.
+func (f *fake) lose(after func(n int, r *http.Request, answer *http.Response) (*http.Response, error)) {
+	f.own.Lock()
+	defer f.own.Unlock()
+	f.after = after
+}
+
+// leave makes it one that knows nothing of what the others know.
+func (f *fake) leave() {
+	f.own.Lock()
+	defer f.own.Unlock()
+	f.alone = &cluster{}
+}
+
+// requests is how many it got.
+func (f *fake) requests() int {
+	f.own.Lock()
+	defer f.own.Unlock()
+	return f.n
 }
 
 func (f *fake) RoundTrip(r *http.Request) (*http.Response, error) {
-	f.mu.Lock()
+	f.own.Lock()
 	f.n++
-	n := f.n
-	f.busy++
-	f.crowded = f.crowded || f.busy > 1
-	f.asked = append(f.asked, r.Method+" "+r.URL.Path)
-	f.mu.Unlock()
-	defer func() {
-		f.mu.Lock()
-		f.busy--
-		f.mu.Unlock()
-	}()
-	if f.before != nil {
-		if answer, err := f.before(n, r); answer != nil || err != nil {
+	n, before, after, lives := f.n, f.before, f.after, f.cluster
+	if f.alone != nil {
+		lives = f.alone
+	}
+	f.own.Unlock()
+	defer f.begin(r)()
+	if before != nil {
+		if answer, err := before(n, r); answer != nil || err != nil {
 			return answer, err
 		}
 	}
-	answer := f.serve(r)
-	if f.after != nil {
-		return f.after(n, r, answer)
+	answer := lives.serve(r)
+	if after != nil {
+		return after(n, r, answer)
 	}
 	return answer, nil
 }
 
-func (f *fake) serve(r *http.Request) *http.Response {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+// begin notes that a request has come, and later that it has ended.
+func (c *cluster) begin(r *http.Request) (end func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.busy++
+	c.crowded = c.crowded || c.busy > 1
+	c.asked = append(c.asked, r.Method+" "+r.URL.Path)
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.busy--
+	}
+}
+
+func (c *cluster) serve(r *http.Request) *http.Response {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	now := time.Now()
 	id, one := strings.CutPrefix(r.URL.Path, "/api/v2/silence/")
 	switch {
 	case r.Method == http.MethodGet && r.URL.Path == "/api/v2/silences":
 		list := []theirs{}
-		for _, s := range f.silences {
+		for _, s := range c.silences {
 			s.Status.State = "active"
 			if !s.EndsAt.After(now) {
 				continue // ?expired=false
@@ -100,13 +139,13 @@ func (f *fake) serve(r *http.Request) *http.Response {
 		if !s.EndsAt.After(now) {
 			return answering(400, "Failed to create silence: end time can't be in the past")
 		}
-		s.ID = fmt.Sprintf("00000000-0000-4000-8000-%012d", len(f.silences)+1)
-		f.silences = append(f.silences, s)
+		s.ID = fmt.Sprintf("00000000-0000-4000-8000-%012d", len(c.silences)+1)
+		c.silences = append(c.silences, s)
 		return answering(200, map[string]string{"silenceID": s.ID})
 	case r.Method == http.MethodDelete && one:
-		for i := range f.silences {
-			if f.silences[i].ID == id {
-				f.silences[i].EndsAt = now
+		for i := range c.silences {
+			if c.silences[i].ID == id {
+				c.silences[i].EndsAt = now
 				return answering(200, nil)
 			}
 		}

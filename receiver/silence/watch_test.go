@@ -101,10 +101,13 @@ func TestWhatIsHalfEndedThereSilencesNothingHere(t *testing.T) {
 // after a while; one that is away says nothing.
 func TestASilenceIsNotGoneBecauseOneDoesNotKnowIt(t *testing.T) {
 	for name, change := range map[string]func(d *desk, am *fake){
-		"one of two is away": func(d *desk, am *fake) { am.before = refuse },
-		"nobody answers":     func(d *desk, am *fake) { am.before, d.second.before = refuse, refuse },
+		"one of two is away": func(d *desk, am *fake) { am.say(refuse) },
+		"nobody answers": func(d *desk, am *fake) {
+			am.say(refuse)
+			d.second.say(refuse)
+		},
 		"one of two has forgotten everything": func(d *desk, am *fake) {
-			d.second.cluster = &cluster{}
+			d.second.leave()
 		},
 		"all have forgotten it for a moment": func(d *desk, am *fake) {
 			kept := am.silences
@@ -134,9 +137,9 @@ func TestWithoutSilencesAlertmanagerIsLeftAlone(t *testing.T) {
 		synctest.Wait()
 		time.Sleep(11 * time.Minute)
 		require.InDelta(t, 2*10, am.count("GET"), 2, "each of them once a minute, while there is a silence")
-		asked := am.n
+		asked := am.requests()
 		time.Sleep(time.Hour)
-		require.Equal(t, asked, am.n)
+		require.Equal(t, asked, am.requests())
 		require.Equal(t, store.SilenceActive, d.now(id).State, "its end says that it is over")
 	})
 }

@@ -81,6 +81,7 @@ func (w *Worker) Wake() {
 // Run works until ctx ends, and then until the request that is under way has
 // ended and is recorded.
 func (w *Worker) Run(ctx context.Context) error {
+	w.watch.next = time.Now().Add(watchEvery)
 	for ctx.Err() == nil {
 		timer := time.NewTimer(w.work(ctx))
 		select {

@@ -116,6 +116,13 @@ func (d *desk) toldGroup() []string {
 	return append([]string(nil), d.told...)
 }
 
+// refuse has the group not be told so often.
+func (d *desk) refuse(n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.refuses = n
+}
+
 func (d *desk) end() {
 	d.Helper()
 	d.stop()
@@ -190,7 +197,7 @@ func TestASilenceIsMadeInAlertmanagerAndEndedThere(t *testing.T) {
 			}, l.Matchers)
 		}
 		require.Equal(t, []string{"active"}, d.toldGroup())
-		require.Empty(t, d.second.n, "the other one hears of it from the first")
+		require.Empty(t, d.second.requests(), "the other one hears of it from the first")
 
 		d.expire(id)
 		synctest.Wait()
@@ -215,20 +222,21 @@ func TestNoSilenceIsMadeTwice(t *testing.T) {
 	}
 	for name, go_ := range map[string]func(d *desk, am *fake){
 		"the answer of the first was lost": func(d *desk, am *fake) {
-			am.after = func(n int, r *http.Request, answer *http.Response) (*http.Response, error) {
+			am.lose(func(n int, r *http.Request, answer *http.Response) (*http.Response, error) {
 				if n == 2 {
 					return lose(n, r, answer)
 				}
 				return answer, nil
-			}
-			d.second.before = refuse
+			})
+			d.second.say(refuse)
 		},
 		"every answer is lost": func(d *desk, am *fake) {
-			am.after, d.second.before = lose, refuse
+			am.lose(lose)
+			d.second.say(refuse)
 		},
-		"the other one was asked then": func(_ *desk, am *fake) { am.after = lose },
+		"the other one was asked then": func(_ *desk, am *fake) { am.lose(lose) },
 		"what came of it could not be stored": func(d *desk, _ *fake) {
-			d.refuses = 3
+			d.refuse(3)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -247,14 +255,14 @@ func TestNoSilenceIsMadeTwice(t *testing.T) {
 // kill -9 in the middle: the next process finds what the last one made.
 func TestTheNextProcessFindsWhatTheLastOneMade(t *testing.T) {
 	inBubble(t, func(d *desk, am *fake) {
-		d.refuses = 1 << 30 // nothing is recorded
+		d.refuse(1 << 30) // nothing is recorded
 		id := d.ask()
 		synctest.Wait()
 		require.Len(t, am.live(), 2)
 		require.Equal(t, store.SilenceRequested, d.now(id).State)
 		require.Empty(t, d.now(id).TheirIDs)
 		d.end()
-		d.refuses = 0
+		d.refuse(0)
 		d.start()
 		synctest.Wait()
 		require.Equal(t, store.SilenceActive, d.now(id).State)
@@ -293,7 +301,8 @@ func TestASilenceOfAnotherRelayIsNotTakenForOurs(t *testing.T) {
 
 func TestAnAlertmanagerThatIsAwayIsAskedAgainAndTheCardSaysWhy(t *testing.T) {
 	inBubble(t, func(d *desk, am *fake) {
-		am.before, d.second.before = refuse, refuse
+		am.say(refuse)
+		d.second.say(refuse)
 		id := d.ask()
 		synctest.Wait()
 		s := d.now(id)
@@ -303,7 +312,7 @@ func TestAnAlertmanagerThatIsAwayIsAskedAgainAndTheCardSaysWhy(t *testing.T) {
 		time.Sleep(10 * time.Minute)
 		require.InDelta(t, 6+9*60/54, d.now(id).Attempts, 3, "at most a minute apart")
 		require.Equal(t, []string{"requested " + s.Reason}, d.toldGroup(), "the card is not edited with each attempt")
-		am.before = nil
+		am.say(nil)
 		time.Sleep(time.Minute + time.Second)
 		require.Equal(t, store.SilenceActive, d.now(id).State)
 		require.Empty(t, d.now(id).Reason)
@@ -313,10 +322,10 @@ func TestAnAlertmanagerThatIsAwayIsAskedAgainAndTheCardSaysWhy(t *testing.T) {
 
 func TestWhenOneIsAwayTheOtherOfTheClusterMakesIt(t *testing.T) {
 	inBubble(t, func(d *desk, am *fake) {
-		am.before = func(_ int, r *http.Request) (*http.Response, error) {
+		am.say(func(_ int, r *http.Request) (*http.Response, error) {
 			<-r.Context().Done() // it hangs
 			return nil, r.Context().Err()
-		}
+		})
 		id := d.ask()
 		time.Sleep(requestTimeout + time.Millisecond)
 		synctest.Wait()
@@ -337,7 +346,7 @@ func TestTheAlertmanagerThatSentTheAlertIsAskedFirst(t *testing.T) {
 		d.worker.Wake()
 		synctest.Wait()
 		require.Equal(t, store.SilenceActive, d.now(s.ID).State)
-		require.Zero(t, am.n)
+		require.Zero(t, am.requests())
 		require.Equal(t, "teamsrelay", am.live()[0].CreatedBy, "Alertmanager wants to know somebody")
 	})
 }
@@ -374,7 +383,8 @@ func TestWhatIsGivenUpLeavesNothingBehind(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(d *desk, am *fake) {
-				am.before, d.second.before = c.am, refuse
+				am.say(c.am)
+				d.second.say(refuse)
 				id := d.askFor(c.lasts)
 				for range 70 {
 					time.Sleep(time.Minute)
@@ -387,9 +397,9 @@ func TestWhatIsGivenUpLeavesNothingBehind(t *testing.T) {
 				}
 				require.Equal(t, "failed "+c.reason, d.toldGroup()[len(d.toldGroup())-1])
 				require.Equal(t, 1.0, testutil.ToFloat64(d.worker.total.WithLabelValues("failed")))
-				asked := am.n
+				asked := am.requests()
 				time.Sleep(time.Hour)
-				require.Equal(t, asked, am.n, "nothing more is asked")
+				require.Equal(t, asked, am.requests(), "nothing more is asked")
 				if name == "Alertmanager refuses" {
 					require.Empty(t, am.live(), "of a group one alert would be silenced, and nobody would know")
 				}
@@ -402,10 +412,10 @@ func TestWhatIsGivenUpLeavesNothingBehind(t *testing.T) {
 // that.
 func TestASilenceThatIsEndedWhileItIsMadeEnds(t *testing.T) {
 	inBubble(t, func(d *desk, am *fake) {
-		am.before = func(_ int, r *http.Request) (*http.Response, error) {
+		am.say(func(_ int, r *http.Request) (*http.Response, error) {
 			time.Sleep(time.Second)
 			return nil, nil
-		}
+		})
 		id := d.ask()
 		time.Sleep(1500 * time.Millisecond) // the first is under way
 		d.expire(id)
@@ -420,14 +430,16 @@ func TestEndingGoesOnUntilAlertmanagerHasEndedIt(t *testing.T) {
 	inBubble(t, func(d *desk, am *fake) {
 		id := d.ask()
 		synctest.Wait()
-		am.before, d.second.before = refuse, refuse
+		am.say(refuse)
+		d.second.say(refuse)
 		d.expire(id)
 		synctest.Wait()
 		s := d.now(id)
 		require.Equal(t, store.SilenceEnding, s.State, "it is still quiet there, and the card says so")
 		require.Contains(t, s.Reason, "connection refused")
 		require.True(t, s.EndsAt.After(d.clock.Now()))
-		am.before, d.second.before = nil, nil
+		am.say(nil)
+		d.second.say(nil)
 		time.Sleep(2 * time.Second)
 		require.Equal(t, store.SilenceEnded, d.now(id).State)
 		require.Empty(t, am.live())
@@ -438,7 +450,8 @@ func TestWhatCannotBeEndedGoesOnAndIsSaidToGoOn(t *testing.T) {
 	inBubble(t, func(d *desk, am *fake) {
 		id := d.askFor(24 * time.Hour)
 		synctest.Wait()
-		am.before, d.second.before = refuse, refuse
+		am.say(refuse)
+		d.second.say(refuse)
 		d.expire(id)
 		time.Sleep(2 * time.Hour)
 		s := d.now(id)
@@ -453,7 +466,8 @@ func TestASilenceWhoseTimeIsOverHasEnded(t *testing.T) {
 	inBubble(t, func(d *desk, am *fake) {
 		id := d.askFor(10 * time.Minute)
 		synctest.Wait()
-		am.before, d.second.before = refuse, refuse
+		am.say(refuse)
+		d.second.say(refuse)
 		d.expire(id)
 		ends := d.now(id).EndsAt
 		time.Sleep(12 * time.Minute)
@@ -511,12 +525,12 @@ func TestASilenceHasNotEndedWhileWhoHasItIsAway(t *testing.T) {
 	inBubble(t, func(d *desk, am *fake) {
 		id := d.ask()
 		synctest.Wait()
-		am.before = refuse
-		d.second.cluster = &cluster{} // it is none of the cluster, after all
+		am.say(refuse)
+		d.second.leave() // it is none of the cluster, after all
 		d.expire(id)
 		time.Sleep(5 * time.Second)
 		require.Equal(t, store.SilenceEnding, d.now(id).State)
-		am.before = nil
+		am.say(nil)
 		time.Sleep(10 * time.Second)
 		require.Equal(t, store.SilenceEnded, d.now(id).State)
 		require.Empty(t, am.live())
@@ -529,7 +543,8 @@ func TestWhenNobodyAnswersOneAttemptSpeaksForAll(t *testing.T) {
 			<-r.Context().Done()
 			return nil, r.Context().Err()
 		}
-		am.before, d.second.before = hang, hang
+		am.say(hang)
+		d.second.say(hang)
 		d.stop()
 		<-d.stopped
 		var ids []int64
@@ -543,7 +558,7 @@ func TestWhenNobodyAnswersOneAttemptSpeaksForAll(t *testing.T) {
 		for _, id := range ids {
 			require.Equal(t, "Alertmanager at am1.example:9093 has not answered within 10s", d.now(id).Reason, "each card says why")
 		}
-		am.before = nil
+		am.say(nil)
 		time.Sleep(2 * time.Minute)
 		require.Len(t, am.live(), 20)
 	})
@@ -570,15 +585,15 @@ func TestWithoutAnAlertmanagerTheCardSaysWhatToDo(t *testing.T) {
 // is left of a long list need not keep the process from stopping.
 func TestAStopLetsTheRequestEndAndLeavesTheRest(t *testing.T) {
 	inBubble(t, func(d *desk, am *fake) {
-		am.before = func(_ int, r *http.Request) (*http.Response, error) {
+		am.say(func(_ int, r *http.Request) (*http.Response, error) {
 			time.Sleep(time.Second)
 			return nil, nil
-		}
+		})
 		id := d.ask()
 		time.Sleep(1500 * time.Millisecond)
 		d.end()
 		require.Len(t, am.live(), 1)
-		am.before = nil
+		am.say(nil)
 		d.start()
 		synctest.Wait()
 		require.Equal(t, store.SilenceActive, d.now(id).State)
