@@ -105,13 +105,25 @@ func (d *document) microsoft(s *microsoftSection) Microsoft {
 			// It only follows from what is reported already.
 		case p.Warning:
 			d.Warn(place, yamlfile.OneLine(p.What), p.Hint)
-		default:
+		case p.Field == "app_id": // without it there is no bot, which channels would complain of
 			d.Broken(place, yamlfile.OneLine(p.What), p.Hint)
+		default:
+			d.Wrong(place, yamlfile.OneLine(p.What), p.Hint)
 		}
 	}
 	if m.TenantID == "" && !m.InsecureLocal && len(m.AllowedTenants) == 0 && !d.Faulty(at+".tenant_id") {
 		d.Wrong(at, "nothing says whose people may talk to the bot", "add tenant_id:, the Directory (tenant) ID that Entra shows for the bot's application")
 	}
+	d.doubt(m)
+	if utf8.RuneCountInString(m.AppName) > maxAppName {
+		d.Wrong(at+".app_name", fmt.Sprintf("Teams takes names of at most %d characters", maxAppName), "shorten it")
+	}
+	return m
+}
+
+// doubt warns of what Microsoft would take, and that is probably not meant.
+func (d *document) doubt(m Microsoft) {
+	const at = "microsoft"
 	d.doubtGUID(m, m.TenantID, at+".tenant_id", "the Directory (tenant) ID that Entra shows for the bot's application")
 	d.doubtGUID(m, m.AppID, at+".app_id", "the Application (client) ID that Entra shows for the bot's application")
 	d.doubtGUID(m, m.TeamsAppID, at+".teams_app_id", "an id of your own for the Teams app; teamsrelay app-package makes one")
@@ -123,10 +135,6 @@ func (d *document) microsoft(s *microsoftSection) Microsoft {
 		}
 		d.Warn(place, "this looks like the secret's ID", "use what Entra shows in the column Value, once, when the secret is made")
 	}
-	if utf8.RuneCountInString(m.AppName) > maxAppName {
-		d.Wrong(at+".app_name", fmt.Sprintf("Teams takes names of at most %d characters", maxAppName), "shorten it")
-	}
-	return m
 }
 
 // doubtGUID warns of an id that Microsoft would not have made.
