@@ -111,7 +111,7 @@ func TestCheckConfigAndRenderSayWhatAUserNeeds(t *testing.T) {
 
 // TestQuickstart is `make run`, with its own file and the default ports.
 func TestQuickstart(t *testing.T) {
-	for _, address := range []string{"127.0.0.1:9097", "127.0.0.1:9099"} {
+	for _, address := range []string{"127.0.0.1:9097", "127.0.0.1:9099", "127.0.0.1:3978"} {
 		listener, err := net.Listen("tcp", address)
 		if err != nil {
 			t.Skipf("make run needs %s, and somebody else listens there", address)
@@ -120,14 +120,17 @@ func TestQuickstart(t *testing.T) {
 	}
 	quickstart, err := buildQuickstart()
 	require.NoError(t, err)
-	sample, err := os.ReadFile("../../sample-configs/quickstart.yml")
+	sample, err := os.ReadFile("../../sample-configs/bot/local.yml")
 	require.NoError(t, err)
-	file := filepath.Join(t.TempDir(), "quickstart.yml") // the state is beside it
+	file := filepath.Join(t.TempDir(), "local.yml") // the state is beside it
 	require.NoError(t, os.WriteFile(file, sample, 0o600))
 	stdout, stderr, code := command(t, quickstart, "-program="+program(t), "-config.file="+file, "-pause=1s", "-once")
 	require.Zero(t, code, stdout+stderr)
 	require.Contains(t, stdout, "http://127.0.0.1:9099/", "it does not say where the cards can be seen")
-	for _, words := range []string{"an alert fires", "a service stops", "the alert is resolved", "the service runs again"} {
-		require.Regexp(t, words+` +its card is there after \d+ ms`, stdout)
+	for _, words := range []string{
+		"an alert fires +its card is there", "Alice presses Acknowledge +the same card says so", "Bob writes a comment +it stands under the card",
+		"the alert is resolved +the same card says so", "a service stops +its card is there", "the service runs again +its card is there",
+	} {
+		require.Regexp(t, words+` +after \d+ ms`, stdout)
 	}
 }

@@ -1,10 +1,9 @@
 // Command quickstart is `make run`: it starts a simulated Teams and a receiver
-// as a user would, sends an alert the way Alertmanager does, shows it firing
-// and resolved, and goes on until it is stopped.
+// as a user would, sends an alert the way Alertmanager does, shows how people
+// answer its card until it is resolved, and goes on until it is stopped.
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -21,15 +20,16 @@ import (
 	"time"
 )
 
-// The addresses of sample-configs/quickstart.yml and of the programs' defaults.
+// The addresses of sample-configs/bot/local.yml and of the programs' defaults.
 const (
-	teams = "http://127.0.0.1:9099"
-	relay = "http://127.0.0.1:9097"
+	teams  = "http://127.0.0.1:9099"
+	relay  = "http://127.0.0.1:9097"
+	public = "127.0.0.1:3978"
 )
 
 func main() {
 	program := flag.String("program", "bin/teamsrelay", "the built teamsrelay")
-	config := flag.String("config.file", "sample-configs/quickstart.yml", "the receiver's configuration")
+	config := flag.String("config.file", "sample-configs/bot/local.yml", "the receiver's configuration")
 	pause := flag.Duration("pause", 10*time.Second, "how long the alert fires")
 	once := flag.Bool("once", false, "stop when the resolved card has arrived")
 	flag.Parse()
@@ -51,7 +51,7 @@ func run(ctx context.Context, program, config string, pause time.Duration, once 
 		}
 	}()
 	// The alert must not go to a receiver that somebody relies on.
-	for _, url := range []string{teams, relay} {
+	for _, url := range []string{teams, relay, "http://" + public} {
 		if free, err := net.Listen("tcp", strings.TrimPrefix(url, "http://")); err != nil {
 			return fmt.Errorf("something listens at %s already; stop it first, it may be another make run", url)
 		} else if err := free.Close(); err != nil {
@@ -59,8 +59,8 @@ func run(ctx context.Context, program, config string, pause time.Duration, once 
 		}
 	}
 	for _, args := range [][]string{
-		{"simulate"},
-		{"serve", "--config.file=" + config, "--log.level=warn"},
+		{"simulate", "--bot-endpoint=http://" + public + "/api/messages"},
+		{"serve", "--config.file=" + config, "--public.listen-address=" + public, "--log.level=warn"},
 	} {
 		c, err := start(program, args, cancel)
 		if err != nil {
@@ -74,43 +74,18 @@ func run(ctx context.Context, program, config string, pause time.Duration, once 
 		}
 	}
 
-	fmt.Printf("\nOpen %s/ in a browser: it shows cards as Teams does.\n\n", teams)
-	before, err := messages(ctx)
-	if err != nil {
+	if err := installed(ctx); err != nil {
 		return err
 	}
-	start := time.Now()
-	host := fmt.Sprintf("qlik%d", start.Unix()%1000) // of this run only, as the alert
-	fmt.Println("As Alertmanager would send it to /alertmanager, and Butler to /events/butler:")
-	for i, s := range []struct {
-		words, path string
-		body        func() []byte
-	}{
-		{"an alert fires", "/alertmanager", func() []byte { return payload("firing", start, time.Time{}) }},
-		{"a service stops", "/events/butler", func() []byte { return service(host, "STOPPED") }},
-		{"the alert is resolved", "/alertmanager", func() []byte { return payload("resolved", start, time.Now()) }},
-		{"the service runs again", "/events/butler", func() []byte { return service(host, "RUNNING") }},
-	} {
-		if i == 2 {
-			if err := sleep(ctx, pause); err != nil {
-				return err
-			}
-		}
-		sent := time.Now()
-		if err := post(ctx, s.path, s.body()); err != nil {
-			return err
-		}
-		if err := arrival(ctx, len(before)+i+1); err != nil {
-			return err
-		}
-		fmt.Printf("  %-24s its card is there after %d ms\n", s.words, time.Since(sent).Milliseconds())
-	}
-	if once {
-		return nil
+	fmt.Printf("\nOpen %s/ in a browser: it shows cards as Teams does.\n\n", teams)
+	if err := story(ctx, pause); err != nil || once {
+		return err
 	}
 	fmt.Printf(`
 Both programs go on until you press Ctrl-C. Try:
+  press a button on a card of the page, or write help to the bot there
   %[1]s deliveries list
+  %[1]s audit list
   %[1]s send-test ops
   and in your Alertmanager, see sample-configs/alertmanager.yml
 `, program)
@@ -130,7 +105,7 @@ type child struct {
 // start runs one; should it end by itself, everything ends.
 func start(program string, args []string, cancel context.CancelCauseFunc) (*child, error) {
 	c := &child{cmd: exec.Command(program, args...), done: make(chan struct{})}
-	c.cmd.Stdout, c.cmd.Stderr = os.Stdout, os.Stderr
+	c.cmd.Stderr = os.Stderr // what they say of a good day is for those who start them by hand
 	if err := c.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("%w; run make build first", err)
 	}
@@ -165,46 +140,12 @@ func answers(ctx context.Context, url string) error {
 	return fmt.Errorf("%s does not answer", url)
 }
 
-// arrival waits until so many messages have arrived in the simulated Teams.
-func arrival(ctx context.Context, n int) error {
-	for range 300 {
-		list, err := messages(ctx)
-		if err != nil {
-			return err
-		}
-		if len(list) >= n {
-			return nil
-		}
-		if err := sleep(ctx, 20*time.Millisecond); err != nil {
-			return err
-		}
-	}
-	return errors.New("the card has not arrived within 6 s; see bin/teamsrelay deliveries list")
-}
-
-func messages(ctx context.Context) (list []json.RawMessage, err error) {
-	body, err := get(ctx, teams+"/messages")
-	if err == nil {
-		err = json.Unmarshal(body, &list)
-	}
-	return list, err
-}
-
 func get(ctx context.Context, url string) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, err
 	}
 	return do(request)
-}
-
-func post(ctx context.Context, path string, body []byte) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, relay+path, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	_, err = do(request)
-	return err
 }
 
 func do(request *http.Request) ([]byte, error) {
@@ -245,15 +186,15 @@ func service(host, state string) []byte {
 }
 
 // payload is a group of three alerts as Alertmanager's webhook sends it. The
-// group is this run's own: what a run that was stopped early left firing in the
-// store is no news of it.
-func payload(status string, start, end time.Time) []byte {
+// group is this run's own, as its site: what a run that was stopped early left
+// firing in the store is no news of it.
+func payload(status, site string, start, end time.Time) []byte {
 	type object = map[string]any
 	var alerts []object
 	for i, rack := range []string{"r1", "r2", "r7"} {
 		alerts = append(alerts, object{
 			"status": status,
-			"labels": object{"alertname": "DatacenterTemperatureHigh", "severity": "critical", "site": "fra1", "team": "facilities", "rack": rack},
+			"labels": object{"alertname": "DatacenterTemperatureHigh", "severity": "critical", "site": site, "team": "facilities", "rack": rack},
 			"annotations": object{
 				"summary":       "Inlet temperature above 32 °C for 2 minutes",
 				"description":   "Check the CRAC units on the row. Above 35 °C the servers throttle.",
@@ -268,8 +209,8 @@ func payload(status string, start, end time.Time) []byte {
 	}
 	body, err := json.Marshal(object{
 		"version": "4", "receiver": "teamsrelay", "status": status,
-		"groupKey":    fmt.Sprintf(`{}/{run="%d"}:{alertname="DatacenterTemperatureHigh", site="fra1"}`, start.UnixNano()),
-		"groupLabels": object{"alertname": "DatacenterTemperatureHigh", "site": "fra1"},
+		"groupKey":    fmt.Sprintf(`{}/{run="%d"}:{alertname="DatacenterTemperatureHigh", site="%s"}`, start.UnixNano(), site),
+		"groupLabels": object{"alertname": "DatacenterTemperatureHigh", "site": site},
 		"externalURL": "http://alertmanager.example.com:9093",
 		"alerts":      alerts,
 	})
