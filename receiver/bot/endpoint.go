@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/teamsrelay/teamsrelay/receiver/bot/activity"
@@ -52,6 +52,34 @@ const (
 // teamsChannel is what Teams is called among the channels of the Bot
 // Framework.
 const teamsChannel = "msteams"
+
+// maxRefusals is how many refusals a minute are in the log; all are counted.
+// The address of the endpoint is known to the world, and who asks it for
+// nonsense must not fill the disk.
+const maxRefusals = 20
+
+// refusals says which of them are logged.
+type refusals struct {
+	mu               sync.Mutex
+	since            time.Time
+	logged, unlogged int
+}
+
+// next says whether one is logged, and how many before it were not.
+func (l *refusals) next(now time.Time) (unlogged int, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if now.Sub(l.since) >= time.Minute {
+		l.since, l.logged = now, 0
+	}
+	if l.logged >= maxRefusals {
+		l.unlogged++
+		return 0, false
+	}
+	l.logged++
+	unlogged, l.unlogged = l.unlogged, 0
+	return unlogged, true
+}
 
 // ServeHTTP takes one activity: POST /api/messages. The sender is checked
 // before the body is read, and whether the token is for this body after that.
@@ -299,11 +327,9 @@ func (b *Bot) again(w http.ResponseWriter, r *http.Request, reason string, err e
 // reject answers with what is wrong. err holds nothing of the token.
 func (b *Bot) reject(w http.ResponseWriter, r *http.Request, status int, reason string, err error) {
 	b.metrics.refuse(reason)
-	level := slog.LevelWarn
-	if status == http.StatusMethodNotAllowed { // browsers and scanners
-		level = slog.LevelDebug
+	if unlogged, ok := b.refusals.next(time.Now()); ok {
+		b.log.Warn("Refused a request to the bot", "from", r.RemoteAddr, "status", status, "reason", reason, "err", err, "unlogged", unlogged)
 	}
-	b.log.Log(r.Context(), level, "Refused a request to the bot", "from", r.RemoteAddr, "status", status, "reason", reason, "err", err)
 	w.Header().Set("Content-Type", "application/json")
 	if status == http.StatusRequestEntityTooLarge || status == http.StatusUnauthorized {
 		w.Header().Set("Connection", "close") // the body is not read

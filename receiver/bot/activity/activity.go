@@ -196,7 +196,7 @@ type (
 	wireConversation struct {
 		ID     scalar `json:"id"`
 		Kind   scalar `json:"conversationType"`
-		Group  bool   `json:"isGroup"`
+		Group  scalar `json:"isGroup"`
 		Name   scalar `json:"name"`
 		Tenant scalar `json:"tenantId"`
 	}
@@ -332,7 +332,7 @@ func accounts(all []wireAccount) []Account {
 
 // conversation splits the id of a thread from that of its channel.
 func conversation(w wireConversation) Conversation {
-	c := Conversation{ID: string(w.ID), Kind: string(w.Kind), Group: w.Group, Name: short(w.Name)}
+	c := Conversation{ID: string(w.ID), Kind: string(w.Kind), Group: w.Group == "true", Name: short(w.Name)}
 	const mark = ";messageid="
 	if i := strings.Index(strings.ToLower(c.ID), mark); i >= 0 {
 		thread := c.ID[i+len(mark):]

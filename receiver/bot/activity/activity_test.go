@@ -116,7 +116,7 @@ func TestWhatIsNewIsTaken(t *testing.T) {
 		`{"type":"handoffFromMars"}`,
 		`{"type":"event","name":"application/vnd.microsoft.meetingStart","value":{}}`,
 		`{"type":"conversationUpdate","conversation":{"id":"19:x"},"channelData":{"eventType":"channelPainted","colour":"red"}}`,
-		`{"type":"message","conversation":{"id":"a:1"},"id":17,"text":12,"replyToId":null,"locale":{"odd":1}}`,
+		`{"type":"message","conversation":{"id":"a:1","isGroup":"false"},"id":17,"text":12,"replyToId":null,"locale":{"odd":1}}`,
 	} {
 		parse(t, body)
 	}

@@ -65,6 +65,24 @@ func TestAFloodOfKeyIDsAsksOnceInFiveMinutes(t *testing.T) {
 	})
 }
 
+// What cannot be right whatever the keys are must not make us ask for them.
+func TestNobodyAsksForKeysForWhatCannotBeRight(t *testing.T) {
+	m := newMicrosoft(published("one", ours()))
+	v := verifier(t, m, new(clock).Now)
+	c := claims(start)
+	for _, authorization := range []string{
+		"", "Basic x", "Bearer x", "Bearer a.b.c",
+		"Bearer " + signed(header, c.but(fields{"iss": "https://sts.windows.net/x/"}), another()),
+		"Bearer " + signed(header.but(fields{"alg": "none"}), c, another()),
+		"Bearer " + signed(header.but(fields{"alg": "HS256"}), c, another()),
+		"Bearer " + signed(header.but(fields{"kid": nil}), c, another()),
+	} {
+		_, err := v.Verify(t.Context(), with(authorization))
+		require.Error(t, err)
+	}
+	require.Zero(t, m.fetches(metadata))
+}
+
 // Microsoft rotates its keys without telling anybody: the first request with
 // the new one must be taken, and however many wait for it ask once.
 func TestANewKeyIsFoundByTheFirstWhoNeedsIt(t *testing.T) {
