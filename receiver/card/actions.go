@@ -65,7 +65,7 @@ func (t *teller) actions() []Action {
 	}
 	if t.silenced() {
 		list = append(list, do(command.Expire, "End silence", g.Silence.ID, ""))
-	} else if !t.silenceAsked() {
+	} else if !t.asked(command.Silence) {
 		silence := Action{Title: "Silence…", Inputs: []Field{{ID: InputReason, Label: "Why? (optional)", Max: maxRemark}}}
 		for _, s := range silenceSpans {
 			silence.Choices = append(silence.Choices, do(command.Silence, s.title, 0, s.span))
@@ -81,14 +81,17 @@ func (t *teller) actions() []Action {
 	list = append(list, Action{Title: "Assign…", Inputs: []Field{
 		{ID: InputOwner, Label: "To whom?", Max: 2 * maxWho, Missing: "Write a name or an address."},
 	}, Choices: []Action{me, do(command.Assign, "Assign", owner, "")}})
-	return append(list, comment, do(command.Resolve, "Resolve", 0, ""))
+	if list = append(list, comment); !t.asked(command.Resolve) {
+		list = append(list, do(command.Resolve, "Resolve", 0, ""))
+	}
+	return list
 }
 
-// silenceAsked says that Alertmanager was asked for a silence and has not
-// answered yet.
-func (t *teller) silenceAsked() bool {
+// asked says that another system was asked to do something and has not
+// answered yet: to ask again helps nobody.
+func (t *teller) asked(verb string) bool {
 	for _, w := range t.wishes() {
-		if w.Verb == command.Silence && w.State == group.WishAsked {
+		if w.Verb == verb && w.State == group.WishAsked {
 			return true
 		}
 	}

@@ -63,6 +63,7 @@ func TestWhichButtonsThereAreDependsOnWhatIsSo(t *testing.T) {
 		{"also while Alertmanager leaves it out", left(withSilence(hot, 2*3600e9, "")), []string{"Acknowledge", "End silence", "Assign…", "Comment…", "Resolve"}},
 		{"a silence that is asked for is not asked for again", withWish(hot, group.Wish{Verb: "silence", By: sampleBob, Until: now.Add(3600e9), State: group.WishAsked}), []string{"Acknowledge", "Assign…", "Comment…", "Resolve"}},
 		{"one that was refused can be", withWish(hot, group.Wish{Verb: "silence", By: sampleBob, Until: now.Add(3600e9), State: group.WishFailed}), []string{"Acknowledge", "Silence…", "Assign…", "Comment…", "Resolve"}},
+		{"nor is an end that another system was asked for", withWish(hot, group.Wish{Verb: "resolve", By: sampleBob, State: group.WishAsked}), []string{"Acknowledge", "Silence…", "Assign…", "Comment…"}},
 		{"who ended it by mistake opens it again", endedBy(hot), []string{"Reopen", "Comment…"}},
 		{"but not when it ended by itself since", resolvedToo, []string{"Comment…"}},
 		{"of what is over only comments", over(hot), []string{"Comment…"}},

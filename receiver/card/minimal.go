@@ -75,11 +75,11 @@ func minimalOf(in Input, limit Limit) Message {
 		{style: minimalBlock{Size: "Large", Weight: "Bolder", Style: "heading", Space: "Small"}, text: story.Title},
 		{style: minimalBlock{Space: "Small"}, text: story.Where, markdown: true},
 		{style: minimalBlock{Size: "Small", Space: "Small"}, text: capital(story.Since)},
-		{text: summary, markdown: true},
 	}
 	for _, line := range story.people {
-		texts = append(texts, minimalText{style: minimalBlock{Weight: "Bolder"}, text: line.Text})
+		texts = append(texts, minimalText{style: minimalBlock{Weight: "Bolder", Space: "Small"}, text: line.Text})
 	}
+	texts = append(texts, minimalText{text: summary, markdown: true})
 	for _, notice := range story.Notices {
 		texts = append(texts, minimalText{text: notice})
 	}
