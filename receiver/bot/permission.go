@@ -23,9 +23,8 @@ func noAlert(id int64) string {
 	return "There is no alert " + idOf(id) + " here, or in a conversation that you are in."
 }
 
-// maxAsked is how many other conversations Teams is asked about for one
-// message.
-const maxAsked = 20
+// maxAsked is how many conversations Teams is asked about for one message.
+const maxAsked = 100
 
 // isMember says whether the talker is in a conversation. Who talks in one is.
 func (b *Bot) isMember(ctx context.Context, t talker, conversation string) (bool, error) {

@@ -213,12 +213,17 @@ func (b *Bot) actOn(ctx context.Context, t talker, cmd command.Command, to typed
 
 // done says what was done.
 func (b *Bot) done(cmd command.Command, r command.Result) string {
+	asked := ""
 	if r.Asked {
 		system := "Alertmanager"
 		if w := r.Group.Wishes; len(w) > 0 && w[len(w)-1].System != "" {
 			system = md(w[len(w)-1].System)
 		}
-		return system + " has been asked. The card says what comes of it."
+		asked = system + " has been asked. The card says what comes of it."
+		if cmd.Verb != command.Comment && cmd.Verb != command.Assign { // those are so here already
+			return asked
+		}
+		asked = " " + asked
 	}
 	switch cmd.Verb {
 	case command.Ack:
@@ -234,11 +239,11 @@ func (b *Bot) done(cmd command.Command, r command.Result) string {
 	case command.Expire:
 		return "silence ended."
 	case command.Assign:
-		return "assigned to " + name(cmd.To) + "."
+		return "assigned to " + name(cmd.To) + "." + asked
 	case command.Resolve:
 		return "resolved."
 	case command.Comment:
-		return "comment added."
+		return "comment added." + asked
 	case command.Reopen:
 		return "reopened."
 	}

@@ -253,7 +253,7 @@ func TestAConversationSubscribesListsAndUnsubscribes(t *testing.T) {
 	require.Contains(t, d.type_(alice, chat, "subscriptions"), "There is no subscription here.")
 	answer := d.type_(alice, chat, `subscribe team="storage"`)
 	require.Contains(t, answer, "Subscription **mznt**: `team=\"storage\"` is sent here from now on. `unsubscribe mznt` ends that.")
-	require.Contains(t, answer, "Now that is 1 alert:")
+	require.Contains(t, answer, "What matches now comes with its next news: 1 alert")
 	require.Contains(t, answer, "Disk · warning")
 	require.Contains(t, d.type_(alice, chat, "subscribe team = storage"), "has that already: subscription **mznt**")
 	require.Contains(t, d.type_(alice, chat, "subscribe team=~net"), "Nothing matches at this moment.")

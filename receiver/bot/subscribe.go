@@ -72,9 +72,9 @@ func (b *Bot) subscribe(ctx context.Context, t talker, c typed.Command) string {
 	case err != nil || len(matching) == 0:
 		lines = append(lines, "Nothing matches at this moment.")
 	case more:
-		lines = append(lines, fmt.Sprintf("More than %d alerts match now.", len(matching)))
+		lines = append(lines, fmt.Sprintf("%d alerts or more match now. They come with their next news.", len(matching)))
 	default:
-		lines = append(lines, "Now that is "+counted(len(matching), "alert")+":")
+		lines = append(lines, "What matches now comes with its next news: "+counted(len(matching), "alert"))
 		for i := range matching[:min(len(matching), maxShown)] {
 			lines = append(lines, b.line(&matching[i]))
 		}

@@ -35,7 +35,9 @@ func (b *Bot) talker(ctx context.Context, a activity.Activity) (talker, error) {
 		t.person.Name = c.Name
 	}
 	if t.person.Name == "" || t.person.ID == "" {
-		if m, in, err := b.member(ctx, c, a.From.ID); err == nil && in {
+		asking, cancel := context.WithTimeout(ctx, askWithin)
+		defer cancel()
+		if m, in, err := b.member(asking, c, a.From.ID); err == nil && in {
 			t.person = personOf(m, t.person)
 		}
 	}
