@@ -250,9 +250,11 @@ func TestStoppingIsInterruptedAndNotATimeout(t *testing.T) {
 		o := s.Send(ctx, hot)
 		require.Equal(t, teams.Interrupted, o.Reason)
 		require.True(t, o.Uncertain)
-		o = s.Send(ctx, hot)
-		require.Equal(t, teams.Interrupted, o.Reason)
-		require.False(t, o.Uncertain, "nothing was sent")
+		for range 20 { // the turn is free, and it must not matter who is faster
+			o = s.Send(ctx, hot)
+			require.Equal(t, teams.Interrupted, o.Reason)
+			require.False(t, o.Uncertain, "nothing was sent")
+		}
 	})
 }
 

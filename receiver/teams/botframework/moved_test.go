@@ -52,6 +52,11 @@ func TestAConversationThatIsNowhereIsTriedTwice(t *testing.T) {
 	require.Contains(t, o.Message, "microsoft.cloud")
 	require.Len(t, teamsSide.all, 2)
 	require.True(t, strings.HasPrefix(teamsSide.all[1].url, gcc))
+
+	teamsSide.all = nil
+	o = at(t, teamsSide, with(chat, func(p *botframework.Place) { p.ServiceURL = gcc })).Send(t.Context(), hot)
+	require.Equal(t, teams.GiveUp, o.Kind)
+	require.Len(t, teamsSide.all, 1, "it is there already")
 }
 
 func TestAPersonalConversationThatIsGoneIsMadeAnew(t *testing.T) {
