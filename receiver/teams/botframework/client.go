@@ -102,8 +102,8 @@ type request struct {
 }
 
 // do makes a request: in its turn, at its time, with a token, and once more
-// with a new token or at the GCC's service where Teams asks for that. In the
-// last case it puts the service into p.
+// with a new token or at the GCC's service where Teams asks for that. If it is
+// right there, it puts that service into p.
 func (c *Client) do(ctx context.Context, p *Place, r request) verdict {
 	bare, _ := Thread(p.Conversation)
 	if bare == "" {
@@ -127,8 +127,11 @@ func (c *Client) do(ctx context.Context, p *Place, r request) verdict {
 	}
 	v := c.signed(ctx, p, r, own, tenant)
 	if v.code == invalidBotAPIHost && c.canMoveToGCC(p.ServiceURL) {
-		p.ServiceURL = auth.GCCService
-		v = c.signed(ctx, p, r, own, tenant)
+		there := *p
+		there.ServiceURL = auth.GCCService
+		if v = c.signed(ctx, &there, r, own, tenant); v.Kind == teams.Delivered {
+			p.ServiceURL = there.ServiceURL
+		}
 	}
 	return v
 }

@@ -47,9 +47,11 @@ func TestAConversationOfTheGCCIsFoundThere(t *testing.T) {
 
 func TestAConversationThatIsNowhereIsTriedTwice(t *testing.T) {
 	teamsSide := &connector{answer: func(int, asked) (*http.Response, error) { return failing(403, "InvalidBotApiHost"), nil }}
-	o := at(t, teamsSide, chat).Send(t.Context(), hot)
+	there := &stored{place: chat}
+	o := there.sender(client(t, teamsSide)).Send(t.Context(), hot)
 	require.Equal(t, teams.GiveUp, o.Kind)
 	require.Contains(t, o.Message, "microsoft.cloud")
+	require.Zero(t, there.moved, "a place that is wrong too must not be stored over one that an activity named")
 	require.Len(t, teamsSide.all, 2)
 	require.True(t, strings.HasPrefix(teamsSide.all[1].url, gcc))
 
