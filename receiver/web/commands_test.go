@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/teamsrelay/teamsrelay/receiver/alert"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
 	"github.com/teamsrelay/teamsrelay/receiver/teams/botframework"
 )
@@ -213,7 +214,7 @@ func TestSubscriptionsAreMadeListedAndRemoved(t *testing.T) {
 	for range 2 { // a client whose answer was lost asks again
 		s.told(200, "POST", "/api/v1/subscriptions", body, &made)
 		require.Len(t, made.Subscriptions, 1)
-		require.EqualValues(t, 1, made.Subscriptions[0].ID)
+		require.Equal(t, alert.ShortID(1), made.Subscriptions[0].ID, "the bot calls it the same")
 	}
 	s.told(200, "POST", "/api/v1/subscriptions", `{"destination":"ops"}`, &made)
 	require.Equal(t, []string{}, made.Subscriptions[0].Matchers)
@@ -225,16 +226,18 @@ func TestSubscriptionsAreMadeListedAndRemoved(t *testing.T) {
 	s.fires()
 	require.Equal(t, []string{"ops", "dba"}, s.alerts("/api/v1/alerts")[0].Destinations, "it gets what it asked for, beside the route")
 
-	require.Equal(t, 401, s.ask("DELETE", "/api/v1/subscriptions/1", "", elsewhere).Code)
-	require.Equal(t, 200, s.ask("DELETE", "/api/v1/subscriptions/1?who=Bob", "").Code)
-	require.Equal(t, 404, s.ask("DELETE", "/api/v1/subscriptions/1", "").Code)
+	require.Equal(t, 401, s.ask("DELETE", "/api/v1/subscriptions/"+alert.ShortID(1), "", elsewhere).Code)
+	require.Equal(t, 200, s.ask("DELETE", "/api/v1/subscriptions/"+alert.ShortID(1)+"?who=Bob", "").Code)
+	require.Equal(t, 404, s.ask("DELETE", "/api/v1/subscriptions/"+alert.ShortID(1), "").Code)
+	require.Equal(t, 400, s.ask("DELETE", "/api/v1/subscriptions/x", "").Code)
 	require.Len(t, list(), 2)
 	var lines []string
 	for _, l := range s.lines("") {
 		lines = append(lines, strings.Join([]string{l.Action, l.Who, l.Target, l.Before, l.After}, "|"))
 	}
 	require.Equal(t, []string{
-		`unsubscribe|Bob|dba|alertname="DiskFull"|`, `subscribe|api|ops||everything`, `subscribe|Alice|dba||alertname="DiskFull"`,
+		`unsubscribe|Bob|` + alert.ShortID(1) + `|dba: alertname="DiskFull"|`, `subscribe|api|` + alert.ShortID(2) + `||ops: everything`,
+		`subscribe|Alice|` + alert.ShortID(1) + `||dba: alertname="DiskFull"`,
 	}, lines)
 }
 

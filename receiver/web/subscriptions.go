@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/teamsrelay/teamsrelay/receiver/alert"
 	"github.com/teamsrelay/teamsrelay/receiver/engine"
 	"github.com/teamsrelay/teamsrelay/receiver/group"
 	"github.com/teamsrelay/teamsrelay/receiver/route"
@@ -18,7 +19,7 @@ import (
 // Subscription is what a destination gets beside the routes, in GET and POST
 // /api/v1/subscriptions.
 type Subscription struct {
-	ID int64 `json:"id,omitempty"` // none: it stands in the configuration
+	ID string `json:"id,omitempty"` // as the bot says it; none: it stands in the configuration
 	// Destination is one of the configuration, or that of a conversation which
 	// subscribed itself.
 	Destination string     `json:"destination"`
@@ -60,7 +61,7 @@ func (s *server) subscriptions(w http.ResponseWriter, r *http.Request) {
 
 func (s *server) subscriptionOf(row *store.Subscription) Subscription {
 	return Subscription{
-		ID: row.ID, Destination: s.destinationAt(row.Address), Name: row.Name, Matchers: orNone(row.Matchers), By: row.By.Name, At: optional(row.At),
+		ID: alert.ShortID(row.ID), Destination: s.destinationAt(row.Address), Name: row.Name, Matchers: orNone(row.Matchers), By: row.By.Name, At: optional(row.At),
 	}
 }
 
@@ -155,7 +156,7 @@ func (s *server) subscribe(w http.ResponseWriter, r *http.Request) {
 			}
 			list = append(list, s.subscriptionOf(&row))
 			err = tx.AddAudit(&store.Audit{
-				At: now, Who: by.Name, Action: actionSubscribe, Target: asked.Destination, From: from(r), After: whatOf(row.Matchers),
+				At: now, Who: by.Name, Action: actionSubscribe, Target: alert.ShortID(row.ID), From: from(r), After: whatOf(asked.Destination, row.Matchers),
 			})
 			if err != nil {
 				return err
@@ -175,8 +176,9 @@ func (s *server) subscribe(w http.ResponseWriter, r *http.Request) {
 
 // unsubscribe removes a subscription. What is open stays where it was told.
 func (s *server) unsubscribe(w http.ResponseWriter, r *http.Request) {
-	id, ok := s.id(w, r)
+	id, ok := alert.FromShortID(r.PathValue("id"))
 	if !ok {
+		refuse(w, http.StatusBadRequest, "this is not the id of a subscription", "take it from /api/v1/subscriptions")
 		return
 	}
 	err := s.Store.Update(r.Context(), func(tx store.Tx) error {
@@ -192,19 +194,19 @@ func (s *server) unsubscribe(w http.ResponseWriter, r *http.Request) {
 			return err
 		}
 		return tx.AddAudit(&store.Audit{
-			At: s.Engine.Now(), Who: caller(r).Name, Action: actionUnsubscribe, Target: s.destinationAt(rows[i].Address),
-			From: from(r), Before: whatOf(rows[i].Matchers),
+			At: s.Engine.Now(), Who: caller(r).Name, Action: actionUnsubscribe, Target: alert.ShortID(id),
+			From: from(r), Before: whatOf(s.destinationAt(rows[i].Address), rows[i].Matchers),
 		})
 	})
 	s.done(w, r, err, "subscription")
 }
 
-// whatOf puts matchers into words, for the audit.
-func whatOf(matchers []string) string {
+// whatOf says who gets what, for the audit.
+func whatOf(destination string, matchers []string) string {
 	if len(matchers) == 0 {
-		return "everything"
+		return destination + ": everything"
 	}
-	return strings.Join(matchers, ", ")
+	return destination + ": " + strings.Join(matchers, " ")
 }
 
 // unknownDestination refuses a destination that there is not.

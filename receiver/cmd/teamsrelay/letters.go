@@ -98,7 +98,7 @@ func (c *client) deadLetters(p *program) ([]web.DeadLetter, error) {
 
 // each does something to every id, says how far it is, and goes on after an
 // error.
-func each(p *program, done string, ids []int64, do func(int64) error) error {
+func each[ID any](p *program, done string, ids []ID, do func(ID) error) error {
 	failed := 0
 	for i, id := range ids {
 		if err := do(id); err != nil {

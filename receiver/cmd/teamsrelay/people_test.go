@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/teamsrelay/teamsrelay/receiver/alert"
 	"github.com/teamsrelay/teamsrelay/receiver/web"
 )
 
@@ -19,28 +20,28 @@ func TestSubscriptionsAreMadeAndRemovedFromTheCommandLine(t *testing.T) {
 	_, url := receiver(t)
 	t.Setenv("TEAMSRELAY_URL", url)
 	got := say(t, "subscriptions", "add", "ops", `team="dba"`, `severity=~"critical|warning"`)
-	require.Equal(t, result{0, "ops gets team=\"dba\", severity=~\"critical|warning\" (subscription 1)\n", ""}, got)
+	require.Equal(t, result{0, "ops gets team=\"dba\", severity=~\"critical|warning\" (subscription " + alert.ShortID(1) + ")\n", ""}, got)
 	got = say(t, "subscriptions", "add", "ops")
-	require.Equal(t, "ops gets everything (subscription 2)\n", got.out)
+	require.Equal(t, "ops gets everything (subscription "+alert.ShortID(2)+")\n", got.out)
 	got = say(t, "subscriptions", "add", "nobody", `team="dba"`)
 	require.Equal(t, 1, got.code)
 	require.Equal(t, "teamsrelay: there is no destination \"nobody\"; use one of ops\n", got.err)
 	require.Contains(t, say(t, "subscriptions", "add", "ops", "the database").err, "is no matcher; write")
 
 	got = say(t, "subscriptions")
-	require.Regexp(t, `(?m)^ID +DESTINATION +NAME +BY +SINCE +MATCHERS\n2 +ops .* everything\n1 +ops .* team="dba", severity=~"critical\|warning"\n$`, got.out)
+	require.Regexp(t, `(?m)^ID +DESTINATION +NAME +BY +SINCE +MATCHERS\n`+alert.ShortID(2)+` +ops .* everything\n`+alert.ShortID(1)+` +ops .* team="dba", severity=~"critical\|warning"\n$`, got.out)
 	var listed struct{ Subscriptions []web.Subscription }
 	require.NoError(t, json.Unmarshal([]byte(say(t, "subscriptions", "list", "--output", "json").out), &listed))
 	require.Len(t, listed.Subscriptions, 2)
 	require.Equal(t, orAPI(whoami()), listed.Subscriptions[0].By, "whoever wonders who did it finds them")
 
-	got = say(t, "subscriptions", "remove", "1", "4711")
+	got = say(t, "subscriptions", "remove", alert.ShortID(1), "zzzz")
 	require.Equal(t, 1, got.code, "one of them could not be removed")
 	require.Equal(t, "1 removed\n", got.out)
-	require.Contains(t, got.err, "there is no subscription 4711")
+	require.Contains(t, got.err, "there is no subscription zzzz")
 
 	got = say(t, "audit", "--what=unsubscribe")
-	require.Regexp(t, `(?m)^AT +WHO +WHAT +TARGET +FROM +BEFORE +AFTER\n.* unsubscribe +ops +api 127\.0\.0\.1 +team="dba", severity=~"critical\|warning" +-\n$`, got.out)
+	require.Regexp(t, `(?m)^AT +WHO +WHAT +TARGET +FROM +BEFORE +AFTER\n.* unsubscribe +`+alert.ShortID(1)+` +api 127\.0\.0\.1 +ops: team="dba" severity=~"critical\|warning" +-\n$`, got.out)
 	require.Equal(t, 4, strings.Count(say(t, "audit", "list", "--since=1h").out, "\n"), "a header and three actions")
 	require.Equal(t, 1, strings.Count(say(t, "audit", "list", "--who=nobody").out, "\n"))
 }

@@ -24,14 +24,11 @@ func addSubscriptions(k *kingpin.Application, p *program) {
 		}
 		return format.print(p.out, "subscriptions", answer.Subscriptions, "ID\tDESTINATION\tNAME\tBY\tSINCE\tMATCHERS", func(line func(...any)) {
 			for _, s := range answer.Subscriptions {
-				id, since := "-", "-"
-				if s.ID != 0 {
-					id = fmt.Sprint(s.ID)
-				}
+				since := "-"
 				if s.At != nil {
 					since = moment(*s.At)
 				}
-				line(id, s.Destination, orDash(s.Name), orDash(s.By), since, inWords(s.Matchers))
+				line(orDash(s.ID), s.Destination, orDash(s.Name), orDash(s.By), since, inWords(s.Matchers))
 			}
 		})
 	})
@@ -55,18 +52,18 @@ with its next news.`)
 			return err
 		}
 		for _, s := range answer.Subscriptions {
-			fmt.Fprintf(p.out, "%s gets %s (subscription %d)\n", onLine(s.Destination), onLine(inWords(s.Matchers)), s.ID)
+			fmt.Fprintf(p.out, "%s gets %s (subscription %s)\n", onLine(s.Destination), onLine(inWords(s.Matchers)), s.ID)
 		}
 		return nil
 	})
 
 	remove := cmd.Command("remove", "Remove subscriptions. What is open is told on to its end.")
 	relayOfRemove := addClient(remove)
-	ids := remove.Arg("id", "Numbers in the list.").Required().Int64List()
+	ids := remove.Arg("id", "Ids in the list.").Required().Strings()
 	remove.Action(func(*kingpin.ParseContext) error {
 		query := url.Values{"who": {whoami()}}
-		return each(p, "removed", *ids, func(id int64) error {
-			return relayOfRemove.call(p.ctx, http.MethodDelete, fmt.Sprintf("/api/v1/subscriptions/%d", id), query, &struct{}{})
+		return each(p, "removed", *ids, func(id string) error {
+			return relayOfRemove.call(p.ctx, http.MethodDelete, "/api/v1/subscriptions/"+url.PathEscape(id), query, &struct{}{})
 		})
 	})
 }
