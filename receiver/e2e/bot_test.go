@@ -79,13 +79,6 @@ func until(t *testing.T, teams *teamstest.Server, what string, holds func() bool
 	require.NoError(t, teams.Until(ctx, holds), what)
 }
 
-// first is the first message of the bot in a conversation.
-func first(t *testing.T, teams *teamstest.Server, conversation string) teamstest.Message {
-	t.Helper()
-	until(t, teams, "a card is posted", func() bool { return len(teams.Posted(conversation)) > 0 })
-	return teams.Posted(conversation)[0]
-}
-
 // reads waits until the card of a message has all these words.
 func reads(t *testing.T, teams *teamstest.Server, m teamstest.Message, words ...string) {
 	t.Helper()
@@ -121,16 +114,7 @@ func TestOneCardTellsTheWholeStory(t *testing.T) {
 
 	long := `[{"labels":{"alertname":"HotRack","severity":"critical","rack":"r1"},"endsAt":"2099-01-01T00:00:00Z"}]`
 	require.Equal(t, http.StatusOK, relay.post("/api/v2/alerts", []byte(long)).status)
-	var card teamstest.Message
-	until(t, teams, "the alert is posted", func() bool {
-		for _, m := range teams.Posted(teamstest.Alerts) {
-			if strings.Contains(string(m.Card), "HotRack") {
-				card = m
-				return true
-			}
-		}
-		return false
-	})
+	card := cardIn(t, teams, teamstest.Alerts, "HotRack")
 
 	answer, err := alice.Press(ctx, card, "ack", nil)
 	require.NoError(t, err)
@@ -180,12 +164,10 @@ func thread(teams *teamstest.Server, card teamstest.Message) string {
 	return all.String()
 }
 
-// idOn is the id of the one alert that there is.
+// idOn is the id of the alerts of the one episode that there is.
 func idOn(t *testing.T, r *relay) string {
 	t.Helper()
 	alerts := list[web.Alert](r, "alerts", "")
-	require.Len(t, alerts, 1)
+	require.NotEmpty(t, alerts)
 	return alerts[0].ID
 }
-
-var _ = local
