@@ -24,6 +24,10 @@
 //	GET    /v1/.well-known/openidconfiguration                 what a bot checks tokens with
 //	GET    /v1/.well-known/keys
 //	GET    /bot, POST /bot/{deed}   who is there, and what the page does as one of them
+//
+// Microsoft's own library signs in over https only. Without sockets, Transport
+// carries its requests, whatever host they are for; with them, serve it by
+// httptest.NewTLSServer, whose Client trusts it.
 package teamstest
 
 import (
