@@ -199,12 +199,13 @@ func TestTheAuditIsAskedWithFilters(t *testing.T) {
 
 func TestSubscriptionsAreMadeListedAndRemoved(t *testing.T) {
 	s := newSite(t)
-	list := func() []Subscription {
+	listed := func(query string) []Subscription {
 		t.Helper()
 		var answer struct{ Subscriptions []Subscription }
-		s.told(200, "GET", "/api/v1/subscriptions", "", &answer)
+		s.told(200, "GET", "/api/v1/subscriptions"+query, "", &answer)
 		return answer.Subscriptions
 	}
+	list := func() []Subscription { return listed("") }
 	require.Equal(t, []Subscription{{Destination: "dba", Matchers: []string{`team="dba"`}, By: "configuration"}}, list(), "who looks for the reason of a card finds those of the file too")
 
 	const body = `{"destination":"dba","matchers":["alertname=\"DiskFull\""],"who":"Alice"}`
@@ -222,6 +223,9 @@ func TestSubscriptionsAreMadeListedAndRemoved(t *testing.T) {
 	all := list()
 	require.Len(t, all, 3)
 	require.Equal(t, []string{"ops", "dba", "dba"}, []string{all[0].Destination, all[1].Destination, all[2].Destination})
+
+	require.Equal(t, all[:1], listed("?limit=1"))
+	require.Equal(t, all[1:], listed("?before=2"))
 
 	s.fires()
 	require.Equal(t, []string{"ops", "dba"}, s.alerts("/api/v1/alerts")[0].Destinations, "it gets what it asked for, beside the route")

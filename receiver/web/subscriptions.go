@@ -19,7 +19,8 @@ import (
 // Subscription is what a destination gets beside the routes, in GET and POST
 // /api/v1/subscriptions.
 type Subscription struct {
-	ID string `json:"id,omitempty"` // as the bot says it; none: it stands in the configuration
+	ID     string `json:"id,omitempty"`     // as the bot says it; none: it stands in the configuration
+	Number int64  `json:"number,omitempty"` // for ?before=
 	// Destination is one of the configuration, or that of a conversation which
 	// subscribed itself.
 	Destination string     `json:"destination"`
@@ -45,23 +46,30 @@ const (
 // subscriptions lists those of the store, newest first, and then those of the
 // configuration.
 func (s *server) subscriptions(w http.ResponseWriter, r *http.Request) {
+	page, ok := s.page(w, r)
+	if !ok {
+		return
+	}
 	list := []Subscription{}
 	s.list(w, r, "subscriptions", &list, func(tx store.Tx) error {
 		list = list[:0]
 		rows, err := tx.Subscriptions("")
 		for i := range slices.Backward(rows) {
-			list = append(list, s.subscriptionOf(&rows[i]))
+			if page.before == 0 || rows[i].ID < page.before {
+				list = append(list, s.subscriptionOf(&rows[i]))
+			}
 		}
 		for _, c := range s.Subscriptions() {
 			list = append(list, Subscription{Destination: c.Destination, Matchers: orNone(c.Matchers), By: "configuration"})
 		}
+		list = list[:min(len(list), page.limit)]
 		return err
 	})
 }
 
 func (s *server) subscriptionOf(row *store.Subscription) Subscription {
 	return Subscription{
-		ID: alert.ShortID(row.ID), Destination: s.destinationAt(row.Address), Name: row.Name, Matchers: orNone(row.Matchers), By: row.By.Name, At: optional(row.At),
+		ID: alert.ShortID(row.ID), Number: row.ID, Destination: s.destinationAt(row.Address), Name: row.Name, Matchers: orNone(row.Matchers), By: row.By.Name, At: optional(row.At),
 	}
 }
 

@@ -19,7 +19,7 @@ func addSubscriptions(k *kingpin.Application, p *program) {
 	relay, format := addClient(list), addOutput(list)
 	list.Action(func(*kingpin.ParseContext) error {
 		var answer struct{ Subscriptions []web.Subscription }
-		if err := relay.call(p.ctx, http.MethodGet, "/api/v1/subscriptions", nil, &answer); err != nil {
+		if err := relay.call(p.ctx, http.MethodGet, "/api/v1/subscriptions", url.Values{"limit": {"1000"}}, &answer); err != nil {
 			return err
 		}
 		return format.print(p.out, "subscriptions", answer.Subscriptions, "ID\tDESTINATION\tNAME\tBY\tSINCE\tMATCHERS", func(line func(...any)) {
