@@ -150,7 +150,7 @@ func (p *parser) name(toEnd bool) string {
 		}
 		p.at = w.end
 		name = append(name, w.text)
-		if w.quoted {
+		if w.quoted || len(name) > MaxName { // then it is too long whatever follows
 			break
 		}
 	}
@@ -170,12 +170,21 @@ func (p *parser) comment() string {
 	return strings.TrimSpace(p.said(rest))
 }
 
+// maxQuotes is how many quotation marks are tried: each costs a look at all
+// that follows.
+const maxQuotes = 50
+
 // untilQuote is what stands before a quotation that ends the message.
 func (p *parser) untilQuote() (before string, at int, found bool) {
+	tried := 0
 	for i, r := range p.text[p.at:] {
+		if tried == maxQuotes {
+			break
+		}
 		if class(r) != double || i == 0 || !strings.ContainsRune(" \n", rune(p.text[p.at+i-1])) {
 			continue
 		}
+		tried++
 		if _, end, ok := quotation(p.text[p.at+i:]); ok && p.at+i+end == len(p.text) {
 			return p.said(strings.TrimSpace(p.text[p.at : p.at+i])), p.at + i, true
 		}
