@@ -378,6 +378,34 @@ func TestAfterADigestTheCardsStillBecomeTrue(t *testing.T) {
 	})
 }
 
+func TestCallsThatAreStillToBeMadeAreToldByTheDigest(t *testing.T) {
+	inBotOffice(t, func(o *office) {
+		all := names("g", 300)
+		o.shown(all...)
+		o.raiseAt("a", store.RankLoud, all...)
+		o.update(func(tx store.Tx) error {
+			for _, name := range all { // the cards are true, but nobody was called
+				p, err := tx.PostOf(o.groups[name].ID, "a")
+				if err != nil {
+					return err
+				}
+				p.Begin(time.Now())
+				p.Delivered(2, "", true, time.Now())
+				if err := tx.SavePost(&p); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		o.deliverer.Wake("a")
+		o.after(time.Hour)
+		require.Len(t, o.channel.messages(), 1, "the same digest would come again and again")
+		require.Equal(t, "digest", o.channel.messages()[0].Kind)
+		p := o.post("g7")
+		require.Equal(t, []any{store.Shown, 2, 2}, []any{p.State, p.Shown, p.Called})
+	})
+}
+
 // edits counts the edits that were delivered.
 func (o *office) edits() int {
 	n := 0
