@@ -3,6 +3,7 @@ package auth_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -75,6 +76,13 @@ func TestATokenIsUsedToItsEndWhileTheSignInIsDown(t *testing.T) {
 			require.Equal(t, "token-1", good(t, s, ""), "an hour's token outlives a short outage of the sign-in")
 			synctest.Wait()
 		}
+		time.Sleep(2 * time.Second) // the last attempt has had its second try
+		asked := e.asked()
+		for range 100 {
+			good(t, s, "")
+			synctest.Wait()
+		}
+		require.Equal(t, asked, e.asked(), "and a sign-in that is down is not hammered meanwhile")
 		time.Sleep(2 * time.Minute)
 		require.Equal(t, teams.Unavailable, failing(t, s).Reason)
 	})
@@ -225,6 +233,32 @@ func TestWhyThereIsNoToken(t *testing.T) {
 			})
 		})
 	}
+}
+
+// flood is an answer that goes on for long.
+type flood struct{ read, left int }
+
+func (f *flood) Read(p []byte) (int, error) {
+	n := min(len(p), f.left)
+	if n == 0 {
+		return 0, io.EOF
+	}
+	f.read, f.left = f.read+n, f.left-n
+	return n, nil
+}
+func (*flood) Close() error { return nil }
+
+func TestAnAnswerIsNotReadToItsEndIfThatIsFar(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		body := &flood{left: 64 << 20}
+		e := &entra{answer: func(int) (*http.Response, error) {
+			answer := answering(400, "")
+			answer.Body = body
+			return answer, nil
+		}}
+		require.Equal(t, teams.Auth, failing(t, source(t, config(e))).Reason)
+		require.LessOrEqual(t, body.read, 1<<20, "whoever answers must not fill the memory")
+	})
 }
 
 func TestOneHiccupOfTheSignInCostsNothing(t *testing.T) {
