@@ -38,6 +38,9 @@ func (p *parser) matchers(verb string) ([]string, error) {
 			return nil, &Problem{Verb: verb, What: quoted(wrote) + " is too large a pattern: it repeats too much.", Example: example(verb)}
 		}
 		matcher, err := parseMatcher(line, "")
+		if err == nil { // it is stored as it is written here
+			_, err = parseMatcher(matcher.String(), "")
+		}
 		if err != nil {
 			return nil, &Problem{Verb: verb, What: quoted(wrote) + " is no matcher: " + shorten(oneLine(p.said(err.Error())), 120) + ".", Example: example(verb)}
 		}

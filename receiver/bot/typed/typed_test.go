@@ -262,6 +262,7 @@ func TestWhatIsNotUnderstoodGetsAnAnswerThatHelps(t *testing.T) {
 		{"neither an id nor a matcher", "silence disks 2h", command.Silence, "neither", `silence alertname="DiskFull" 2h`},
 		{"everything", "silence all 2h", command.Silence, "neither", `silence alertname="DiskFull" 2h`},
 		{"a value with a space", "silence alertname=Disk full 2h", command.Silence, "“full”", `silence alertname="Disk full" 2h`},
+		{"a label without a name", `alerts ""=1`, Alerts, "is no matcher", `alerts severity="critical"`},
 		{"a regular expression that is none", `alerts a=~"("`, Alerts, "is no matcher", `alerts severity="critical"`},
 		{"a pattern that would take all memory", "alerts a=~(" + strings.Repeat(".", 300) + "){1000}", Alerts, "too large a pattern", `alerts severity="critical"`},
 		{"the same, with escaped quotation marks", `alerts a=~"(\"` + strings.Repeat(".", 300) + `){1000}"`, Alerts, "too large a pattern", `alerts severity="critical"`},
