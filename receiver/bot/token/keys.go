@@ -1,7 +1,6 @@
 package token
 
 import (
-	"bytes"
 	"context"
 	"crypto/rsa"
 	"crypto/x509"
@@ -321,7 +320,7 @@ func certificateOf(encoded string, public *rsa.PublicKey) *x509.Certificate {
 	if err != nil {
 		return nil
 	}
-	certificate, err := x509.ParseCertificate(bytes.TrimSpace(raw))
+	certificate, err := x509.ParseCertificate(raw)
 	if err != nil {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package token_test
 
 import (
+	"encoding/base64"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -202,6 +203,24 @@ func TestATokenIsRefusedOnceItIsOver(t *testing.T) {
 	now.advance(65 * time.Minute)
 	_, err = v.Verify(t.Context(), header)
 	require.Equal(t, token.Expired, reasonOf(t, err))
+}
+
+// A certificate is bytes, the last of which can be anything: one in forty keys
+// would not be found if it were read as text.
+func TestACertificateMayEndLikeALine(t *testing.T) {
+	var chain []string
+	for i := 0; ; i++ {
+		require.Less(t, i, 10_000, "no certificate ends like this, so this proves nothing")
+		chain = certificate(ours(), start.Add(-time.Hour), start.Add(time.Hour+time.Duration(i)*time.Second))
+		der, err := base64.StdEncoding.DecodeString(chain[0])
+		require.NoError(t, err)
+		if last := der[len(der)-1]; last == ' ' || last == '\n' || last == '\t' {
+			break
+		}
+	}
+	v := verifier(t, newMicrosoft(published("one", ours()).but(fields{"x5c": chain})), new(clock).Now)
+	_, err := v.Verify(t.Context(), with("Bearer "+signed(header, claims(start), ours())))
+	require.NoError(t, err)
 }
 
 func BenchmarkVerify(b *testing.B) {
