@@ -27,7 +27,7 @@ func TestWhatComesOfAnIntentIsToldOnce(t *testing.T) {
 		}
 		var told []string
 		followed := 0
-		d.settled = func(tx store.Tx, i store.Intent, _ time.Time) (func(), error) {
+		d.tell(func(tx store.Tx, i store.Intent, _ time.Time) (func(), error) {
 			stored, err := tx.Intent(i.ID)
 			require.NoError(t, err)
 			require.Equal(t, i, stored, "the transaction that tells of it is the one that stores it")
@@ -36,9 +36,10 @@ func TestWhatComesOfAnIntentIsToldOnce(t *testing.T) {
 				require.Equal(t, i.State, d.now(i.ID).State, "nobody is woken before it is on disk")
 				followed++
 			}, nil
-		}
+		})
 		d.request(d.ticket("jira", "OPS-1"), Resolve, "")
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		require.Len(t, jira.requests(), 5)
 		require.Equal(t, []string{
 			"requested jira.example answers 503: maintenance", "requested jira.example answers 500: starting", "active ",
@@ -52,17 +53,18 @@ func TestWhatComesOfAnIntentIsToldOnce(t *testing.T) {
 func TestAnIntentIsNotSettledBeforeItsGroupKnows(t *testing.T) {
 	inBubble(t, func(d *desk, jira *tracker) {
 		told := 0
-		d.settled = func(store.Tx, store.Intent, time.Time) (func(), error) {
+		d.tell(func(store.Tx, store.Intent, time.Time) (func(), error) {
 			if told++; told == 1 {
 				return nil, errors.New("the group cannot be read")
 			}
 			return nil, nil
-		}
+		})
 		i := d.request(d.ticket("jira", "OPS-1"), Resolve, "")
 		synctest.Wait()
 		require.Equal(t, 1, told)
 		require.Equal(t, store.IntentRequested, d.now(i.ID).State)
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		require.Equal(t, 2, told)
 		require.Equal(t, store.IntentActive, d.now(i.ID).State)
 		requests := jira.requests()
@@ -75,10 +77,10 @@ func TestARefusalIsToldToo(t *testing.T) {
 	inBubble(t, func(d *desk, jira *tracker) {
 		jira.answer = func(_ int, r *http.Request) (*http.Response, error) { return answering(409, "closed")(r) }
 		var last store.Intent
-		d.settled = func(_ store.Tx, i store.Intent, _ time.Time) (func(), error) {
+		d.tell(func(_ store.Tx, i store.Intent, _ time.Time) (func(), error) {
 			last = i
 			return nil, nil
-		}
+		})
 		i := d.request(d.ticket("jira", "OPS-1"), Comment, "a")
 		synctest.Wait()
 		require.Equal(t, i.ID, last.ID)

@@ -74,7 +74,7 @@ type desk struct {
 	stop     context.CancelFunc
 	ahead    time.Duration // of the wall clock
 	settled  func(store.Tx, store.Intent, time.Time) (func(), error)
-	log      bytes.Buffer  // read it when the worker is at rest
+	log      bytes.Buffer // read it when the worker is at rest
 	stopped  chan struct{}
 }
 
@@ -112,10 +112,13 @@ func (d *desk) start() {
 			return d.actions[source]
 		},
 		Settled: func(tx store.Tx, i store.Intent, now time.Time) (func(), error) {
-			if d.settled == nil {
+			d.mu.Lock()
+			settled := d.settled
+			d.mu.Unlock()
+			if settled == nil {
 				return nil, nil
 			}
-			return d.settled(tx, i, now)
+			return settled(tx, i, now)
 		},
 	})
 	require.NoError(d, err)
@@ -125,6 +128,13 @@ func (d *desk) start() {
 		defer close(d.stopped)
 		_ = d.worker.Run(ctx)
 	}()
+}
+
+// tell has what becomes of intents told.
+func (d *desk) tell(settled func(store.Tx, store.Intent, time.Time) (func(), error)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.settled = settled
 }
 
 func (d *desk) end() {
