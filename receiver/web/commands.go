@@ -217,12 +217,15 @@ func caller(r *http.Request) group.Person {
 }
 
 // from is where a request comes from, for the audit.
-func from(r *http.Request) string {
+func from(r *http.Request) string { return through("api", r) }
+
+// through is the same of a request to the API or a page.
+func through(what string, r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
-		return "api"
+		return what
 	}
-	return "api " + host
+	return what + " " + host
 }
 
 // groupID is the number of the group whose id stands in the path.

@@ -1,7 +1,9 @@
 package web
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -125,31 +127,49 @@ func (s *server) placesOf(tx store.Tx, destination string) ([]place, error) {
 	return nil, engine.ErrUnknownDestination
 }
 
-// subscribe has a destination get what matches. One that there is already is
-// not made again.
+// errMatchers says that what a request names as matchers cannot be read.
+var errMatchers = errors.New("the matchers cannot be read")
+
+// subscribe has a destination get what matches.
 func (s *server) subscribe(w http.ResponseWriter, r *http.Request) {
 	var asked Subscribe
 	if !read(w, r, &asked, `send {"destination": "sre", "matchers": ["team=\"dba\""]}`) {
-		return
-	}
-	if _, err := route.Subscribe(group.Target{}, asked.Matchers); err != nil {
-		refuse(w, http.StatusBadRequest, "the matchers cannot be read: "+err.Error(), "all of them must hold; without any it gets everything")
 		return
 	}
 	by := person(asked.Who)
 	if by.Name == "" {
 		by.Name = nobody
 	}
+	list, _, err := s.addSubscription(r.Context(), asked.Destination, asked.Matchers, by, from(r))
+	switch {
+	case errors.Is(err, errMatchers):
+		refuse(w, http.StatusBadRequest, err.Error(), "all of them must hold; without any it gets everything")
+	case errors.Is(err, engine.ErrUnknownDestination):
+		s.unknownDestination(w, asked.Destination)
+	case err != nil:
+		s.fail(w, r, err, "subscription")
+	default:
+		answer(w, http.StatusOK, map[string]any{"subscriptions": list})
+	}
+}
+
+// addSubscription has a destination get what matches: one subscription for
+// each of its addresses, in list. One that there is already is not made again;
+// made is how many are new. The error is errMatchers,
+// engine.ErrUnknownDestination or the store's.
+func (s *server) addSubscription(ctx context.Context, destination string, matchers []string, by group.Person, from string) (list []Subscription, made int, err error) {
+	if _, err := route.Subscribe(group.Target{}, matchers); err != nil {
+		return nil, 0, fmt.Errorf("%w: %w", errMatchers, err)
+	}
 	now := s.Engine.Now()
-	list := []Subscription{}
-	err := s.Store.Update(r.Context(), func(tx store.Tx) error {
-		list = list[:0]
-		places, err := s.placesOf(tx, asked.Destination)
+	err = s.Store.Update(ctx, func(tx store.Tx) error {
+		list, made = []Subscription{}, 0
+		places, err := s.placesOf(tx, destination)
 		if err != nil {
 			return err
 		}
 		for _, p := range places {
-			row := store.Subscription{Address: p.address, Name: p.name, Matchers: asked.Matchers, By: by, At: now}
+			row := store.Subscription{Address: p.address, Name: p.name, Matchers: matchers, By: by, At: now}
 			known, err := tx.Subscriptions(p.address)
 			if err != nil {
 				return err
@@ -163,8 +183,9 @@ func (s *server) subscribe(w http.ResponseWriter, r *http.Request) {
 				return err
 			}
 			list = append(list, s.subscriptionOf(&row))
+			made++
 			err = tx.AddAudit(&store.Audit{
-				At: now, Who: by.Name, Action: actionSubscribe, Target: alert.ShortID(row.ID), From: from(r), After: whatOf(asked.Destination, row.Matchers),
+				At: now, Who: by.Name, Action: actionSubscribe, Target: alert.ShortID(row.ID), From: from, After: whatOf(destination, row.Matchers),
 			})
 			if err != nil {
 				return err
@@ -172,24 +193,23 @@ func (s *server) subscribe(w http.ResponseWriter, r *http.Request) {
 		}
 		return nil
 	})
-	switch {
-	case errors.Is(err, engine.ErrUnknownDestination):
-		s.unknownDestination(w, asked.Destination)
-	case err != nil:
-		s.fail(w, r, err, "subscription")
-	default:
-		answer(w, http.StatusOK, map[string]any{"subscriptions": list})
-	}
+	return list, made, err
 }
 
-// unsubscribe removes a subscription. What is open stays where it was told.
+// unsubscribe removes a subscription.
 func (s *server) unsubscribe(w http.ResponseWriter, r *http.Request) {
 	id, ok := alert.FromShortID(r.PathValue("id"))
 	if !ok {
 		refuse(w, http.StatusBadRequest, "this is not the id of a subscription", "take it from /api/v1/subscriptions")
 		return
 	}
-	err := s.Store.Update(r.Context(), func(tx store.Tx) error {
+	s.done(w, r, s.removeSubscription(r.Context(), id, caller(r), from(r)), "subscription")
+}
+
+// removeSubscription removes a subscription; store.ErrNotFound. What is open
+// stays where it was told.
+func (s *server) removeSubscription(ctx context.Context, id int64, by group.Person, from string) error {
+	return s.Store.Update(ctx, func(tx store.Tx) error {
 		rows, err := tx.Subscriptions("")
 		if err != nil {
 			return err
@@ -202,11 +222,10 @@ func (s *server) unsubscribe(w http.ResponseWriter, r *http.Request) {
 			return err
 		}
 		return tx.AddAudit(&store.Audit{
-			At: s.Engine.Now(), Who: caller(r).Name, Action: actionUnsubscribe, Target: alert.ShortID(id),
-			From: from(r), Before: whatOf(s.destinationAt(rows[i].Address), rows[i].Matchers),
+			At: s.Engine.Now(), Who: by.Name, Action: actionUnsubscribe, Target: alert.ShortID(id),
+			From: from, Before: whatOf(s.destinationAt(rows[i].Address), rows[i].Matchers),
 		})
 	})
-	s.done(w, r, err, "subscription")
 }
 
 // whatOf says who gets what, for the audit.
