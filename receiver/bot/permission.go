@@ -2,6 +2,8 @@ package bot
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -131,21 +133,47 @@ func (b *Bot) mayDo(ctx context.Context, t talker, posts []store.Post) string {
 	return words
 }
 
+// errUnchecked says that Teams does not tell who is where.
+var errUnchecked = errors.New("Teams does not say whether somebody is in a conversation")
+
 // sees says whether the talker may read an alert that is posted at some
-// addresses. An error counts as no.
-func (b *Bot) sees(ctx context.Context, t talker, posts []store.Post) bool {
+// addresses. errUnchecked: nobody knows.
+func (b *Bot) sees(ctx context.Context, t talker, posts []store.Post) (bool, error) {
+	var unknown error
 	for _, address := range addressesOf(t, posts) {
 		conversation := conversationOf(address)
 		if conversation == "" {
 			continue
 		}
-		if in, err := b.isMember(ctx, t, conversation); err != nil {
-			b.log.Warn("Teams does not say whether somebody is in a conversation", "err", err)
-		} else if in {
-			return true
+		in, err := b.isMember(ctx, t, conversation)
+		if in {
+			return true, nil
+		}
+		if err != nil {
+			unknown = fmt.Errorf("%w: %w", errUnchecked, err)
 		}
 	}
-	return false
+	return false, unknown
+}
+
+// mayAnywhere says why the talker may not act on alerts at any destination; "":
+// they may at one.
+func (b *Bot) mayAnywhere(ctx context.Context, t talker) string {
+	words, asked := strangerWords, 0
+	for _, d := range b.Destinations() {
+		for _, address := range d.Addresses {
+			if asked++; asked > maxAsked {
+				return words
+			}
+			switch b.mayAt(ctx, t, address) {
+			case "":
+				return ""
+			case uncheckedWords:
+				words = uncheckedWords
+			}
+		}
+	}
+	return words
 }
 
 // addressesOf are the addresses of posts, that of the talker first.

@@ -14,7 +14,6 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/bot/typed"
 	"github.com/teamsrelay/teamsrelay/receiver/card"
 	"github.com/teamsrelay/teamsrelay/receiver/command"
-	"github.com/teamsrelay/teamsrelay/receiver/group"
 	"github.com/teamsrelay/teamsrelay/receiver/press"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
 )
@@ -220,8 +219,9 @@ func (b *Bot) failure(err error) string {
 		return spanWords
 	case errors.Is(err, command.ErrMatchers):
 		return "Nothing was done: " + shorten(strings.TrimPrefix(err.Error(), command.ErrMatchers.Error()+": "), 200) + "."
-	case errors.Is(err, group.ErrOver):
-		return "Nothing was done: the alert is over."
+	case errors.Is(err, errUnchecked):
+		b.log.Warn("Somebody could not be answered", "err", err)
+		return uncheckedWords
 	}
 	b.log.Error("What somebody wants done could not be done", "err", err)
 	return storeWords

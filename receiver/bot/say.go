@@ -114,7 +114,10 @@ func (b *Bot) find(ctx context.Context, t talker, id int64) (found target, ok bo
 	if errors.Is(err, store.ErrNotFound) {
 		return target{}, false, nil
 	}
-	return found, err == nil && b.sees(ctx, t, found.posts), err
+	if err == nil {
+		ok, err = b.sees(ctx, t, found.posts)
+	}
+	return found, ok, err
 }
 
 // inThread is the alert under whose card the talker writes.
@@ -145,7 +148,7 @@ func (b *Bot) about(ctx context.Context, t talker, c typed.Command) (ids []int64
 	id, err := b.inThread(ctx, t)
 	switch {
 	case err != nil:
-		return nil, b.failure(err)
+		return nil, md(b.failure(err))
 	case id != 0:
 		return []int64{id}, ""
 	}
@@ -183,7 +186,7 @@ func (b *Bot) actOn(ctx context.Context, t talker, cmd command.Command, to typed
 	found, ok, err := b.find(ctx, t, cmd.Group)
 	switch {
 	case err != nil:
-		return b.failure(err)
+		return idOf(cmd.Group) + ": " + md(b.failure(err))
 	case !ok:
 		b.refusedAudit(ctx, t, cmd.Verb, alert.ShortID(cmd.Group), "no such alert that they see")
 		return noAlert(cmd.Group)
@@ -359,9 +362,14 @@ func (b *Bot) silenceMatching(ctx context.Context, t talker, c typed.Command) st
 
 // mayMatching says why the talker may not silence by matchers; "": they may.
 // They may act here, and on every alert that the matchers silence now. What
-// the matchers will silence later, nobody can know.
+// the matchers will silence later nobody can know, so who only has a chat with
+// the bot has to be somebody who may act where alerts are sent.
 func (b *Bot) mayMatching(ctx context.Context, t talker, sets ...[]string) string {
-	if words := b.mayAt(ctx, t, t.address); words != "" {
+	words := b.mayAt(ctx, t, t.address)
+	if words == "" && !b.isDestination(t.address) {
+		words = b.mayAnywhere(ctx, t)
+	}
+	if words != "" {
 		return words
 	}
 	var matching []group.Group

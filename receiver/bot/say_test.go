@@ -158,6 +158,26 @@ func TestNobodySilencesByMatchersWhatTheyMayNotActOn(t *testing.T) {
 	require.Contains(t, d.type_(mallory, "a:mallory", "silences"), "Nothing is silenced here.")
 	require.Contains(t, d.type_(mallory, "a:mallory", "expire mznt"), "There is no silence **mznt** here.")
 	require.Contains(t, d.type_(bob, sre, "expire mznt"), "Silence **mznt** has ended.")
+
+	// Nothing of that name is open now, and it would keep what comes quiet.
+	require.Contains(t, d.type_(mallory, "a:mallory", "silence alertname=Later 90d"), "only members of a conversation")
+	require.Contains(t, d.type_(mallory, nobodys, "silence alertname=Later 90d"), "only members of a conversation")
+	require.Contains(t, d.type_(alice, chat, "silence alertname=Later 1h"), "Silenced until")
+}
+
+// A Teams that does not answer makes nobody a member, and no alert disappear.
+func TestWhileNobodyKnowsWhoIsWhereThatIsSaid(t *testing.T) {
+	d := newDesk(t)
+	g := d.alert("Disk", ops)
+	d.down = true
+	alone, err := d.bot.talker(t.Context(), d.typing(alice, chat, ""))
+	require.NoError(t, err)
+	for _, verb := range []string{"ack", "show"} {
+		words := d.bot.obey(t.Context(), alone, typed.Command{Verb: verb, IDs: []int64{g.ID}})
+		require.Contains(t, words, "Teams does not say at this moment", verb)
+	}
+	require.Nil(t, d.get(g.ID).Ack)
+	require.Empty(t, d.audit(), "nobody was refused: they may try again")
 }
 
 // Alerts and silences have numbers of their own, so one id can be of both.
@@ -320,11 +340,11 @@ func TestWhatStrangersWroteIsOnlyShown(t *testing.T) {
 	for _, text := range []string{"alerts", "silences", "ack " + g.ShortID(), "subscriptions", "alerts x=`<at>", evil, "create " + evil, "assign " + g.ShortID() + " " + evil} {
 		answer := d.type_(eve, sre, text)
 		_, answer, _ = strings.Cut(answer, ": ")
+		require.NotContains(t, answer, "<at>", text)
 		for i, part := range strings.Split(answer, "`") {
 			if i%2 == 1 { // code, which shows itself
 				continue
 			}
-			require.NotContains(t, part, "<at>", "%s: %s", text, answer)
 			require.NotContains(t, part, "[pay here]", "%s: %s", text, answer)
 			require.NotContains(t, part, "**x**", "%s: %s", text, answer)
 			require.NotContains(t, part, "**Eve**", "%s: %s", text, answer)

@@ -36,8 +36,11 @@ func shorten(text string, most int) string {
 	return string([]rune(text)[:most-1]) + "…"
 }
 
-// code is a text as code. It holds no backtick: ours, or cut out.
-func code(text string) string { return "`" + strings.ReplaceAll(oneLine(text), "`", "'") + "`" }
+// code is a text as code. It holds no backtick: ours, or cut out. Behind "<"
+// stands an invisible word joiner, because Teams looks for mentions everywhere.
+func code(text string) string {
+	return "`" + strings.NewReplacer("`", "'", "<", "<\u2060").Replace(oneLine(text)) + "`"
+}
 
 // idOf is an id as it stands in an answer.
 func idOf(n int64) string { return "**" + alert.ShortID(n) + "**" }
