@@ -225,7 +225,7 @@ func (p *parser) aboutIDs(ids []int64) (Command, error) {
 		}
 		return p.limited(rest)
 	}
-	return Command{}, notUnderstood(word.text)
+	return Command{}, &Problem{Verb: verb, What: "The command " + verb + " is about no alert: it stands first, and no id before it.", Example: example(verb)}
 }
 
 // withText takes what is left as a comment: "ack fgq8 on it".

@@ -278,7 +278,7 @@ func TestWhatIsNotUnderstoodGetsAnAnswerThatHelps(t *testing.T) {
 		{"more matchers than anybody reads", "alerts " + strings.Repeat("a=b ", MaxMatchers+1), Alerts, "too many", `alerts severity="critical"`},
 		{"a matcher that is too long", "alerts a=" + strings.Repeat("x", MaxMatcher), Alerts, "too long", `alerts severity="critical"`},
 		{"an id and a word that is no command", "fgq8 ackk", command.Ack, "Did you mean ack?", "ack fgq8"},
-		{"an id and a command that takes none", "fgq8 subscriptions", Subscriptions, "", "subscriptions"},
+		{"an id and a command that takes none", "fgq8 subscriptions", Subscriptions, "is about no alert", "subscriptions"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c, err := Parse(Message{Text: test.text}, now)
