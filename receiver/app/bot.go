@@ -98,16 +98,14 @@ func (a *App) relay(c *config.Config, s *speaker) (engine.Config, error) {
 	if s == nil {
 		return c.Engine(nil)
 	}
-	out, err := c.Engine(func(conversation string, channel bool) deliver.Address {
-		return a.address(s, conversation, channel)
-	})
+	out, err := c.Engine(func(d config.Destination) deliver.Address { return a.address(s, d) })
 	out.Conversation = func(id string) (engine.Destination, bool) {
 		conversation, ok := strings.CutPrefix(id, botframework.AddressID(""))
 		if !ok {
 			return engine.Destination{}, false
 		}
 		d := engine.Destination{Name: botframework.DestinationOf(conversation)}
-		address := a.address(s, conversation, false)
+		address := a.address(s, config.Destination{Chat: conversation})
 		address.Destination = d.Name
 		d.Addresses = []deliver.Address{address}
 		return d, true
@@ -116,8 +114,9 @@ func (a *App) relay(c *config.Config, s *speaker) (engine.Config, error) {
 }
 
 // address is how the bot sends to a conversation.
-func (a *App) address(s *speaker, conversation string, channel bool) deliver.Address {
-	find := func(ctx context.Context) (botframework.Place, error) { return a.place(ctx, conversation, channel) }
+func (a *App) address(s *speaker, d config.Destination) deliver.Address {
+	conversation := d.Conversation()
+	find := func(ctx context.Context) (botframework.Place, error) { return a.place(ctx, conversation, d.Channel) }
 	sender := s.client.At(find, func(ctx context.Context, p botframework.Place) { a.moved(ctx, conversation, p) })
 	windows := make([]deliver.Window, len(botframework.SendWindows))
 	for i, w := range botframework.SendWindows {
@@ -130,18 +129,19 @@ func (a *App) address(s *speaker, conversation string, channel bool) deliver.Add
 		Look: func(messageID string) card.Look {
 			place, err := find(context.Background())
 			if err != nil {
-				return card.Look{Stays: true, Threads: channel}
+				return card.Look{Stays: true, Threads: d.Channel.ID != ""}
 			}
 			return card.Look{Stays: true, Link: botframework.Link(place, messageID), Threads: place.Kind == botframework.Channel}
 		},
 	}
 }
 
-// place is what is known of a conversation. Nothing is known of one that has
-// sent nothing yet: then it is looked for at the cloud's own service.
-func (a *App) place(ctx context.Context, conversation string, channel bool) (botframework.Place, error) {
+// place is what is known of a conversation. Of a channel that has sent nothing
+// yet another one of its team may say which service it is at; otherwise that is
+// the cloud's own.
+func (a *App) place(ctx context.Context, conversation string, channel config.Channel) (botframework.Place, error) {
 	p := botframework.Place{Conversation: conversation}
-	if channel {
+	if channel.ID != "" {
 		p.Kind = botframework.Channel
 	}
 	err := a.store.View(ctx, func(tx store.Tx) error {
@@ -150,13 +150,28 @@ func (a *App) place(ctx context.Context, conversation string, channel bool) (bot
 			c, err = tx.Conversation(c.MovedTo)
 		}
 		if errors.Is(err, store.ErrNotFound) {
-			return nil
+			return neighbour(tx, channel, &p)
 		}
 		p.Conversation, p.ServiceURL, p.Kind = c.ID, c.ServiceURL, c.Kind
 		p.Tenant, p.BotID, p.Group, p.User = c.Tenant, c.BotID, c.TeamGroup, c.UserID
 		return err
 	})
 	return p, err
+}
+
+// neighbour fills a channel's place from another channel of its team.
+func neighbour(tx store.Tx, channel config.Channel, p *botframework.Place) error {
+	if channel.Team == "" {
+		return nil
+	}
+	all, err := tx.Conversations("")
+	for _, c := range all {
+		if c.TeamID == channel.Team || c.TeamGroup == channel.Team {
+			p.ServiceURL, p.Tenant, p.BotID, p.Group = c.ServiceURL, c.Tenant, c.BotID, c.TeamGroup
+			break
+		}
+	}
+	return err
 }
 
 // moved keeps where Teams says that a conversation is now.
@@ -250,7 +265,6 @@ func (a *App) newBot(s *speaker, registerer prometheus.Registerer) (*bot.Bot, fu
 			return nil, nil, err
 		}
 		o.Verifier = verifier
-		work.Go(func() { verifier.Run(ctx) })
 	}
 	made, err := bot.New(o)
 	if err != nil {

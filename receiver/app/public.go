@@ -44,13 +44,13 @@ func (p *public) set(wanted bool) error {
 	case wanted == (p.open != nil):
 		return nil
 	case p.address == "":
-		p.log.Warn("The configuration has sources of events from outside, and --public.listen-address is empty: they can only post to the main listener")
+		p.log.Warn("The configuration has a bot or sources of events from outside, and --public.listen-address is empty: Teams cannot reach the bot, and sources can only post to the main listener")
 		return nil
 	case !wanted:
 		grace, cancel := context.WithTimeout(context.Background(), publicGrace)
 		defer cancel()
 		if err := p.open.Shutdown(grace); err != nil {
-			p.log.Warn("Events were cut off; their senders will try again", "err", err)
+			p.log.Warn("Requests from outside were cut off; their senders will try again", "err", err)
 			_ = p.open.Close()
 		}
 		p.open = nil
@@ -59,7 +59,7 @@ func (p *public) set(wanted bool) error {
 	}
 	listener, err := net.Listen("tcp", p.address)
 	if err != nil {
-		return fmt.Errorf("%w; --public.listen-address must be HOST:PORT on this machine, and nothing else may listen there; events with a token need it, and --public.listen-address= turns it off", err)
+		return fmt.Errorf("%w; --public.listen-address must be HOST:PORT on this machine, and nothing else may listen there; the bot and events with a token need it, and --public.listen-address= turns it off", err)
 	}
 	listener = netutil.LimitListener(listener, maxPublic)
 	p.open, p.at = p.server(), listener.Addr()

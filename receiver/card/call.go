@@ -89,29 +89,14 @@ func (t *teller) concern(c *CallStory, did string) {
 	c.For = append(c.For, personOf(who))
 }
 
-// after is what happened after revision called, oldest first. A line of the
-// story that is no deed does not say to which telling it belongs; but each
-// telling has one such line at most, and a reminder none, so of these no more
-// can be new than there were tellings.
+// after is what happened after revision called, oldest first.
 func (t *teller) after(called int) []group.History {
-	g := &t.in.Group
-	tellings, deed := g.Rev-called, 0
-	if t.in.Reminder {
-		tellings--
+	history := t.in.Group.History
+	from := len(history)
+	for from > 0 && max(history[from-1].Told, history[from-1].Rev) > called {
+		from--
 	}
-	var news []group.History
-	for _, h := range slices.Backward(g.History) {
-		if h.Rev == 0 || h.Rev != deed {
-			deed = h.Rev
-			tellings--
-		}
-		if tellings < 0 || h.Rev > 0 && h.Rev <= called {
-			break
-		}
-		news = append(news, h)
-	}
-	slices.Reverse(news)
-	return news
+	return history[from:]
 }
 
 // called is what a short message says of a change; !told: nothing. Comments

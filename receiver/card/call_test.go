@@ -67,6 +67,7 @@ func TestAShortMessageSaysWhatReachesSomebody(t *testing.T) {
 		{"that it is over, where a route says so aloud", func() Input {
 			in := over(hot)
 			in.Group.Rev++
+			in.Group.History[len(in.Group.History)-1].Told = in.Group.Rev
 			return in
 		}(), 1, []string{"Resolved after 11 min · 2 alerts."}},
 		{"all that nobody was called for", told(withComment(withOwner(hot)), group.SeverityRises, 1), 1, []string{

@@ -37,7 +37,7 @@ func (d *deeds) do(change group.Change, who group.Person, text string) *group.Ma
 	g.Rev++
 	d.in.Now = d.in.Now.Add(time.Minute)
 	at := d.in.Now
-	g.History = append(g.History, group.History{At: at, Change: change, Count: 1, Who: who.Name, Text: text, Rev: g.Rev, Here: true})
+	g.History = append(g.History, group.History{At: at, Change: change, Count: 1, Who: who.Name, Text: text, Rev: g.Rev, Told: g.Rev, Here: true})
 	g.ToldAt = at
 	return &group.Mark{ID: g.Facts, By: who, At: at}
 }
@@ -87,7 +87,7 @@ func left(in Input) Input {
 		}
 	}
 	in.Group.Phase = group.Unheard
-	in.Group.History = append(in.Group.History, group.History{At: in.Now, Change: group.Vanishes, Count: 1})
+	in.Group.History = append(in.Group.History, group.History{At: in.Now, Change: group.Vanishes, Count: 1, Told: in.Group.Rev})
 	return in
 }
 
@@ -182,7 +182,7 @@ func callSamples(now time.Time) []Sample {
 		State: group.WishFailed, Reason: "it answered 400: start time must be before end time"}
 	worse := copied(withAck(hot))
 	worse.Group.Rev++
-	worse.Group.History = append(worse.Group.History, group.History{At: now, Change: group.SeverityRises, Count: 1})
+	worse.Group.History = append(worse.Group.History, group.History{At: now, Change: group.SeverityRises, Count: 1, Told: worse.Group.Rev})
 	reminder := reminded(withOwner(hot))
 	reminder.Group.Rev++
 	reminder.Group.Reminded = reminder.Group.Rev

@@ -65,9 +65,9 @@ func TestTheBotsAddresses(t *testing.T) {
 	made, problems := config.Load("testdata/bot-good.yml", env())
 	require.Empty(t, problems.Error())
 	windows := []deliver.Window{{N: 7, Per: time.Second}}
-	out, err := made.Engine(func(conversation string, _ bool) deliver.Address {
+	out, err := made.Engine(func(d config.Destination) deliver.Address {
 		return deliver.Address{
-			ID: "bot:" + conversation, Pace: windows, Limit: card.BotLimit, Editable: true,
+			ID: "bot:" + d.Conversation(), Pace: windows, Limit: card.BotLimit, Editable: true,
 			Send: func(context.Context, card.Message) teams.Outcome { return teams.Outcome{} },
 		}
 	})

@@ -15,10 +15,9 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/teams/workflow"
 )
 
-// Bot is how the receiver sends as a bot: it makes the address of a
-// conversation, by Microsoft's id of it. What the file says of the destination
-// comes on top.
-type Bot func(conversation string, channel bool) deliver.Address
+// Bot is how the receiver sends as a bot: it makes the address of a destination
+// that is a conversation. Name, age, pace and who may act come on top.
+type Bot func(Destination) deliver.Address
 
 // Engine puts together what the engine works with: routes, cards, and a sender
 // for every destination. A nil bot is for who cannot be called by Teams, as the
@@ -71,11 +70,11 @@ func (c *Config) Engine(bot Bot) (engine.Config, error) {
 
 // address is where a destination leads.
 func (d Destination) address(bot Bot) (deliver.Address, error) {
-	if conversation := d.Conversation(); conversation != "" {
+	if d.Conversation() != "" {
 		if bot == nil {
 			return deliver.Address{}, errors.New("channels and chats need the receiver, because Teams has to reach it: run teamsrelay serve with this file, and hand it the alerts with relay_url")
 		}
-		a := bot(conversation, d.Channel.ID != "")
+		a := bot(d)
 		a.Destination, a.MaxAge, a.ReadOnly = d.Name, d.MaxAge, d.Actions.Nobody()
 		if len(d.Pace) > 0 {
 			a.Pace = d.Pace

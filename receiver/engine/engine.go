@@ -105,6 +105,7 @@ type Engine struct {
 	// compiled subscriptions of the store, by their number: they never change.
 	subscriptions sync.Map
 	current       atomic.Pointer[compiled]
+	silenced      atomic.Pointer[compiledSilences]
 
 	// active are the posted alerts that fire. It is guarded by its own lock.
 	active *active
@@ -354,12 +355,6 @@ func (e *Engine) Report(ctx context.Context, a alert.Alert) error { return e.rul
 // Reported are the alerts that were reported and fire, also by a process that
 // is gone.
 func (e *Engine) Reported() []alert.Alert { return e.ruler.Reported() }
-
-// Request has something done in the system that an alert came from, as the
-// actions of its source say: see intent.Worker.
-func (e *Engine) Request(ctx context.Context, groupID int64, verb, who, text string) (store.Intent, error) {
-	return e.intents.Request(ctx, groupID, verb, who, text)
-}
 
 // ResolveTimeout is the configured one.
 func (e *Engine) ResolveTimeout() time.Duration { return e.current.Load().ResolveTimeout }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/teamsrelay/teamsrelay/receiver/alert"
@@ -71,6 +72,9 @@ func (e *Engine) silence(tx store.Tx, cmd command.Command, g group.Group, now ti
 
 // expire ends silences: one, or all that an episode has.
 func (e *Engine) expire(tx store.Tx, cmd command.Command, g group.Group, now time.Time, done *after) (command.Result, error) {
+	if g.ID == 0 && cmd.SilenceID == 0 {
+		return command.Result{}, command.ErrUnknown
+	}
 	open, err := tx.OpenSilences(now)
 	if err != nil {
 		return command.Result{}, err
@@ -197,9 +201,35 @@ func (e *Engine) silences(tx store.Tx, now time.Time, done *after) (*silence.Act
 		if err != nil {
 			return nil, err
 		}
-		done.silences, done.silencesRead = silence.Compile(rows), true
+		done.silences, done.silencesRead = e.compiled(rows), true
 	}
 	return done.silences, nil
+}
+
+// compiledSilences are the latest that were compiled, and what they were made of.
+type compiledSilences struct {
+	of     string
+	active *silence.Active
+}
+
+// compiled makes silences ready to be asked. To compile those of a thousand
+// alerts takes milliseconds, and they are mostly the same in one transaction as
+// in the one before.
+func (e *Engine) compiled(rows []store.Silence) *silence.Active {
+	if len(rows) == 0 {
+		return nil
+	}
+	var of strings.Builder
+	for i := range rows {
+		s := &rows[i]
+		fmt.Fprintf(&of, "%d %s %d %d;", s.ID, s.State, s.EndsAt.UnixNano(), len(s.TheirIDs))
+	}
+	if known := e.silenced.Load(); known != nil && known.of == of.String() {
+		return known.active
+	}
+	made := &compiledSilences{of: of.String(), active: silence.Compile(rows)}
+	e.silenced.Store(made)
+	return made.active
 }
 
 // silencing is what a group asks of the silences; nil: there are none.
@@ -238,7 +268,7 @@ func (e *Engine) hush(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		silenced := silencing(silence.Compile(rows))
+		silenced := silencing(e.compiled(rows))
 		return tx.OpenGroups(func(g group.Group) error {
 			if g.Hushed(silenced) != g.ToldSilence {
 				ids = append(ids, g.ID)

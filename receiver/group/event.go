@@ -120,7 +120,7 @@ func (g *Group) record(e *Event, deed Change, now time.Time) {
 	case Reworded:
 		return
 	}
-	g.addHistory(History{At: now, Change: deed, Count: 1, Who: cut(e.Who, maxTitle), Text: cut(e.Text, maxDeedRunes), Rev: g.Rev + 1})
+	g.addHistory(History{At: now, Change: deed, Count: 1, Who: cut(e.Who, maxTitle), Text: cut(e.Text, maxDeedRunes), Rev: g.Rev + 1, Told: g.Rev + 1})
 	texts := 0
 	for i := len(g.History) - 1; i >= 0; i-- {
 		if g.History[i].Text == "" {

@@ -175,6 +175,9 @@ type History struct {
 	Text string `json:"x,omitempty"`
 	// Rev is the telling that a deed belongs to; 0 for what is no deed.
 	Rev int `json:"r,omitempty"`
+	// Told is the telling that the line came with, whatever it is; 0 in a
+	// story that began before lines were numbered.
+	Told int `json:"o,omitempty"`
 	// Here: it was done in Teams or through the API, not by an event.
 	Here bool `json:"h,omitempty"`
 }

@@ -254,7 +254,7 @@ func (g *Group) tell(change Change, count int, now time.Time) []Due {
 // remember adds a line to the story. Reminders are no part of it.
 func (g *Group) remember(change Change, count int, now time.Time) {
 	if change != Reminds {
-		h := History{At: now, Change: change, Count: count, Who: g.Actor}
+		h := History{At: now, Change: change, Count: count, Who: g.Actor, Told: g.Rev}
 		if change == Silenced {
 			h.Who = cut(g.Silence.By.Name, maxTitle)
 		}

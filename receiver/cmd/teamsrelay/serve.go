@@ -23,7 +23,7 @@ A configuration with mistakes is not served; at a reload the old one goes on.
 SIGTERM and Ctrl-C stop it; what was taken is on disk and is told after the
 next start.`)
 	file := cmd.Flag("config.file", "The configuration.").Default("teamsrelay.yml").String()
-	outside := cmd.Flag("public.listen-address", "Where event sources that have a token, a password or a signature may also post, for those who come from outside; empty for nowhere. Open only when the configuration has such sources; put TLS in front of it.").Default(":3978").String()
+	outside := cmd.Flag("public.listen-address", "Where Teams reaches the bot (/api/messages), and where event sources that have a token, a password or a signature may also post; empty for nowhere. Open only when the configuration has a bot or such sources; put TLS in front of it.").Default(":3978").String()
 	flags := kingpinflag.AddFlags(cmd, "127.0.0.1:9097")
 	cmd.Action(func(*kingpin.ParseContext) error {
 		reload := make(chan struct{}, 1)
