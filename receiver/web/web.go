@@ -119,6 +119,8 @@ func New(o Options) (Handlers, error) {
 	mux.Handle("GET /debug/pprof/profile", s.admin(pprof.Profile))
 	mux.Handle("GET /{$}", landing)
 
+	s.pages(mux)
+
 	mux.HandleFunc("GET /api/v1/alerts", s.alerts)
 	mux.HandleFunc("GET /api/v1/alerts/{id}", s.alert)
 	mux.Handle("POST /api/v1/alerts/{id}/{verb}", s.admin(s.act))
@@ -184,7 +186,7 @@ func landingPage(version string) (http.Handler, error) {
 		Links: []toolkit.LandingLinks{
 			{Address: "api/v1/alerts", Text: "Alerts", Description: "what fires now"},
 			{Address: "api/v1/silences", Text: "Silences", Description: "what is kept quiet, by whom and until when"},
-			{Address: "api/v1/subscriptions", Text: "Subscriptions", Description: "who gets what beside the routes"},
+			{Address: "subscriptions", Text: "Subscriptions", Description: "who gets what beside the routes"},
 			{Address: "api/v1/audit", Text: "Audit", Description: "who did what"},
 			{Address: "api/v1/destinations", Text: "Destinations", Description: "whether they can be reached"},
 			{Address: "api/v1/deliveries", Text: "Deliveries", Description: "every attempt"},

@@ -1,0 +1,184 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/teamsrelay/teamsrelay/receiver/alert"
+	"github.com/teamsrelay/teamsrelay/receiver/group"
+	"github.com/teamsrelay/teamsrelay/receiver/store"
+	"github.com/teamsrelay/teamsrelay/receiver/teams/botframework"
+)
+
+// otherName is a name that the browser of these tests finds on this machine.
+// Over loopback it is not what the receiver calls loopback, and to the browser
+// it is plain http: it does not say where a form is from by Sec-Fetch-Site.
+const otherName = "relay.example"
+
+// browser opens url in a headless Chromium, or skips the test without one.
+func browser(t *testing.T, url string) context.Context {
+	t.Helper()
+	var path string
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"} {
+		if found, err := exec.LookPath(name); err == nil {
+			path = found
+			break
+		}
+	}
+	if path == "" {
+		t.Skip("neither chromium nor google-chrome is in PATH, so nobody looks at the page")
+	}
+	options := []chromedp.ExecAllocatorOption{
+		chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.Flag("host-resolver-rules", "MAP "+otherName+" 127.0.0.1"),
+	}
+	if os.Geteuid() == 0 {
+		options = append(options, chromedp.NoSandbox) // Chromium has no sandbox for root
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute) // a busy machine is nobody's mistake
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx, chromedp.WithAllocatorOptions(options...))
+	t.Cleanup(cancel)
+	require.NoError(t, chromedp.Do(ctx, chromedp.Navigate(url)))
+	return ctx
+}
+
+func do(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Void]) {
+	t.Helper()
+	require.NoError(t, chromedp.Do(ctx, steps...))
+}
+
+func evaluate[T any](t *testing.T, ctx context.Context, expression string) T {
+	t.Helper()
+	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	require.NoError(t, err, expression)
+	return v
+}
+
+// keys presses keys one after the other.
+func keys(text string) chromedp.Action[chromedp.Void] { return chromedp.KeyEvent(text) }
+
+// scheme has the browser prefer light or dark.
+func scheme(name string) chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		_, err := cdp.Call(ctx, target, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: name}},
+		})
+		return err
+	})
+}
+
+const focused = `(({tagName, name, textContent}) => tagName.toLowerCase() + " " + (name || textContent.trim()))(document.activeElement)`
+
+func TestAKeyboardIsEnoughForThePage(t *testing.T) {
+	s := newSite(t)
+	l := httptest.NewServer(s.handler)
+	t.Cleanup(l.Close)
+	ctx := browser(t, l.URL+"/subscriptions")
+
+	var order []string
+	for range 7 {
+		do(t, ctx, keys("\t"))
+		order = append(order, evaluate[string](t, ctx, focused))
+	}
+	require.Equal(t, []string{"a teamsrelay", "a Subscriptions", "a Add one", "select destination", "textarea matchers", "input who", "button Add"}, order)
+	require.NotEqual(t, "none", evaluate[string](t, ctx, `getComputedStyle(document.activeElement).outlineStyle`), "nobody sees where they are")
+
+	do(t, ctx, chromedp.Focus("#destination"), keys("dba"), keys("\t"), keys("team=\"dba\"\rsite=\"fra1\""), keys("\t"), keys("Alice"), keys("\t"), keys("\r"),
+		chromedp.WaitVisible(".notice"))
+	id := alert.ShortID(1)
+	require.Equal(t, []string{`team="dba"`, `site="fra1"`}, s.subscribed()[0].Matchers)
+	require.Equal(t, "Alice", s.subscribed()[0].By.Name)
+	do(t, ctx, chromedp.Reload(), chromedp.WaitVisible(".notice"))
+	require.Len(t, s.lines(""), 1, "loading the page again sends nothing again")
+
+	do(t, ctx, chromedp.Focus("summary"), keys("\r"), keys("\t"))
+	require.Equal(t, "input who", evaluate[string](t, ctx, focused))
+	do(t, ctx, keys("Bob"), keys("\r"), chromedp.WaitNotPresent("summary"))
+	require.Empty(t, s.subscribed())
+	require.Contains(t, evaluate[string](t, ctx, `document.querySelector(".notice").innerText`), "Removed: "+id)
+	require.Equal(t, "Bob", s.lines("")[0].Who)
+}
+
+func TestABrowserElsewhereGivesTheAdminToken(t *testing.T) {
+	s := newSite(t)
+	l := httptest.NewServer(s.handler)
+	t.Cleanup(l.Close)
+	at, err := url.Parse(l.URL)
+	require.NoError(t, err)
+	ctx := browser(t, "http://"+otherName+":"+at.Port()+"/subscriptions")
+	require.False(t, evaluate[bool](t, ctx, `isSecureContext`), "this is to be what a browser trusts least")
+
+	do(t, ctx, chromedp.SetValue("#destination", "ops"), chromedp.SendKeys("#matchers", "team=\"a\"\nand <b>more</b>"),
+		chromedp.SendKeys("#add [name=admin_token]", token), chromedp.Click("#add button"), chromedp.WaitVisible("#matchers-problem"))
+	require.Contains(t, evaluate[string](t, ctx, `document.querySelector("#matchers-problem").innerText`), "is no matcher")
+	require.Equal(t, "team=\"a\"\nand <b>more</b>", evaluate[string](t, ctx, `document.querySelector("#matchers").value`))
+	require.Equal(t, "ops", evaluate[string](t, ctx, `document.querySelector("#destination").value`))
+	require.Equal(t, "matchers", evaluate[string](t, ctx, `document.activeElement.id`), "whoever cannot see it is led there")
+	require.Empty(t, evaluate[string](t, ctx, `document.querySelector("[name=admin_token]").value`))
+
+	do(t, ctx, chromedp.SetValue("#matchers", `team="a"`), chromedp.SendKeys("#add [name=admin_token]", "another"),
+		chromedp.Click("#add button"), chromedp.WaitVisible("#add > form > .problem"))
+	require.Empty(t, s.subscribed())
+	do(t, ctx, chromedp.SendKeys("#add [name=admin_token]", token), chromedp.Click("#add button"), chromedp.WaitVisible(".notice"))
+	require.Len(t, s.subscribed(), 1)
+	require.NotContains(t, evaluate[string](t, ctx, `location.href + document.cookie + document.documentElement.outerHTML`), token)
+
+	do(t, ctx, chromedp.Click("summary"), chromedp.SendKeys("details [name=admin_token]", token), chromedp.Click(".danger"), chromedp.WaitNotPresent("summary"))
+	require.Empty(t, s.subscribed())
+}
+
+// TestThePageFitsAPhone writes what it saw to $PICTURES when that is set.
+func TestThePageFitsAPhone(t *testing.T) {
+	s := newSite(t)
+	require.NoError(t, s.store.Update(t.Context(), func(tx store.Tx) error {
+		c := store.Conversation{ID: "19:sre@thread.tacv2", Kind: store.Channel, Name: "Störungen", TeamName: "Site reliability engineering of the whole company", Installed: true}
+		for _, row := range []store.Subscription{
+			{Address: "gone", Name: "night shift", Matchers: []string{`severity="critical"`}},
+			{Address: botframework.AddressID(c.ID), Name: "Störungen", Matchers: []string{`severity=~"critical|warning"`, `team="storage"`, `instance=~"a-very-long-name-of-a-machine-that-does-not-fit-on-one-line-of-a-phone.*"`}},
+			{Address: botframework.AddressID("a:bob"), Name: "Bob"},
+		} {
+			row.By, row.At = group.Person{Name: "Alice"}, s.engine.Now()
+			if err := tx.SaveSubscription(&row); err != nil {
+				return err
+			}
+		}
+		return tx.SaveConversation(&c)
+	}))
+	l := httptest.NewServer(s.handler)
+	t.Cleanup(l.Close)
+	ctx := browser(t, l.URL+"/subscriptions")
+	seen := map[string]bool{}
+	for _, width := range []int64{320, 390, 1200} {
+		for _, colours := range []string{"light", "dark"} {
+			do(t, ctx, chromedp.EmulateViewport(width, 800), scheme(colours), chromedp.Navigate(l.URL+"/subscriptions?removed="+alert.ShortID(9)))
+			if width == 390 {
+				do(t, ctx, chromedp.Click("summary"), chromedp.WaitVisible(".danger"))
+			}
+			require.LessOrEqual(t, evaluate[float64](t, ctx, `document.documentElement.scrollWidth`), float64(width), "nobody scrolls sideways")
+			require.Empty(t, evaluate[[]string](t, ctx, `[...document.querySelectorAll("button, summary, select, textarea, input:not([type=hidden])")]
+				.filter((e) => e.offsetParent && e.getBoundingClientRect().height < 40).map((e) => e.outerHTML)`), "a finger hits it")
+			require.Empty(t, evaluate[[]string](t, ctx, `[...document.querySelectorAll("select, textarea, input:not([type=hidden])")]
+				.filter((e) => !e.labels.length).map((e) => e.outerHTML)`), "every input says what it is for")
+			require.Equal(t, []string{l.URL}, evaluate[[]string](t, ctx, `[...new Set(performance.getEntriesByType("resource").map((e) => new URL(e.name).origin))]`), "nothing comes from anywhere else")
+			seen[evaluate[string](t, ctx, `getComputedStyle(document.body).backgroundColor`)] = true
+			if folder := os.Getenv("PICTURES"); folder != "" {
+				png, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+				require.NoError(t, err)
+				require.NoError(t, os.WriteFile(filepath.Join(folder, fmt.Sprintf("subscriptions-%d-%s.png", width, colours)), png, 0o644))
+			}
+		}
+	}
+	require.Len(t, seen, 2, "light and dark")
+}
