@@ -55,7 +55,7 @@ fuzz: ## every fuzz target for FUZZTIME each
 .PHONY: bench
 bench: build ## the numbers of the README, on this machine
 	@$(GO) run ./receiver/cmd/relaybench
-	@$(GO) test -run '^$$' -bench . -benchmem ./receiver/rules/... ./receiver/ingest/... ./receiver/route ./receiver/chart ./receiver/card ./receiver/deliver ./receiver/store/sqlite ./plugins/...
+	@$(GO) test -run '^$$' -bench . -benchmem ./receiver/rules/... ./receiver/ingest/... ./receiver/route ./receiver/chart ./receiver/card ./receiver/deliver ./receiver/store/sqlite ./receiver/bot/... ./receiver/silence ./plugins/...
 
 .PHONY: cross
 cross: ## build for linux, windows and darwin
