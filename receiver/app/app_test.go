@@ -30,6 +30,7 @@ type site struct {
 	config string
 	log    *lockedBuffer
 	reload chan struct{}
+	public string // --public.listen-address
 }
 
 func newSite(t *testing.T) *site {
@@ -68,7 +69,7 @@ func (s *site) options(addresses ...string) Options {
 	return Options{
 		ConfigFile: filepath.Join(s.dir, "relay.yml"), Reload: s.reload,
 		Web:    &toolkit.FlagConfig{WebListenAddresses: &addresses, WebSystemdSocket: &socket, WebConfigFile: &web},
-		Logger: slog.New(slog.NewTextHandler(s.log, nil)),
+		Logger: slog.New(slog.NewTextHandler(s.log, nil)), PublicAddress: s.public,
 	}
 }
 
@@ -256,6 +257,11 @@ func TestWhatCannotStartSaysWhyAndLeavesNothingOpen(t *testing.T) {
 			},
 			says: []string{"--web.config.file", "web.yml"},
 		},
+		"a bot without tokens that others can reach": {
+			config:  func(c string) string { return c + "microsoft: {insecure_local: true, app_id: local}\n" },
+			options: func(_ *site, o *Options) { o.PublicAddress = ":0" },
+			says:    []string{"insecure_local", "--public.listen-address=127.0.0.1"},
+		},
 		"sockets of systemd": {
 			options: func(_ *site, o *Options) { socket := true; o.Web.WebSystemdSocket = &socket },
 			says:    []string{"--web.listen-address"},
@@ -294,4 +300,30 @@ func TestTwoReceiversDoNotShareAStore(t *testing.T) {
 	require.ErrorContains(t, err, "another teamsrelay process uses it", "both would tell the same alert")
 	require.NoError(t, stop())
 	s.run()
+}
+
+// Without tokens anybody who can reach the public listener may command the
+// bot: only who works on this machine may.
+func TestOnlyThisMachineIsThisMachine(t *testing.T) {
+	for address, want := range map[string]bool{
+		"127.0.0.1:3978": true, "127.8.9.1:0": true, "[::1]:3978": true, "localhost:3978": true, "": true, // not open
+		":3978": false, "0.0.0.0:3978": false, "[::]:3978": false, "192.168.1.7:3978": false, "10.0.0.1:1": false,
+		"relay.example:3978": false, "localhost.example:3978": false, "127.0.0.1.example:3978": false, "127.0.0.1": false,
+	} {
+		require.Equal(t, want, isLoopback(address), address)
+	}
+}
+
+// The file is changed while the receiver runs: it must not open to everybody
+// what it refused at the start.
+func TestAReloadDoesNotOpenTheBotToEverybody(t *testing.T) {
+	s := newSite(t)
+	s.public = "0.0.0.0:0"
+	url, _ := s.run()
+	s.write("relay.yml", s.config+"microsoft: {insecure_local: true, app_id: local}\n")
+	status, body := s.post(url+"/-/reload", "")
+	require.NotEqual(t, http.StatusOK, status)
+	require.Contains(t, body, "insecure_local")
+	_, body = s.post(url+"/alertmanager", firing("DiskFull"))
+	require.Contains(t, s.waitFor(1)[0].Webhook, "ops", "the old configuration goes on: "+body)
 }
