@@ -104,24 +104,9 @@ var (
 	ErrText   = errors.New("the text is missing or too long")
 )
 
-// Request stores what somebody wants done about an alert, and returns after
-// the commit. store.ErrNotFound: there is no such group.
-func (w *Worker) Request(ctx context.Context, groupID int64, verb, who, text string) (made store.Intent, err error) {
-	now, release := w.Clock.Hold()
-	defer release()
-	err = w.Store.Update(ctx, func(tx store.Tx) (err error) {
-		made, err = w.Add(tx, now, groupID, verb, who, text)
-		return err
-	})
-	if err != nil {
-		return store.Intent{}, err
-	}
-	w.Wake()
-	return made, nil
-}
-
-// Add is Request inside a transaction of the caller, who holds the clock until
-// the commit and calls Wake after it.
+// Add stores what somebody wants done about an alert, in a transaction of the
+// caller, who holds the clock until the commit and calls Wake after it.
+// store.ErrNotFound: there is no such group.
 func (w *Worker) Add(tx store.Tx, now time.Time, groupID int64, verb, who, text string) (store.Intent, error) {
 	text = strings.ToValidUTF8(text, "\uFFFD")
 	switch {

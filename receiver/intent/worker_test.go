@@ -154,9 +154,21 @@ func (d *desk) ticket(source, key string) int64 {
 	return g.ID
 }
 
+// want is what the engine does when somebody presses a button.
+func (d *desk) want(groupID int64, verb, text string) (made store.Intent, err error) {
+	now, release := d.worker.Clock.Hold()
+	defer release()
+	err = d.store.Update(context.Background(), func(tx store.Tx) (err error) {
+		made, err = d.worker.Add(tx, now, groupID, verb, "Alice", text)
+		return err
+	})
+	d.worker.Wake()
+	return made, err
+}
+
 func (d *desk) request(groupID int64, verb, text string) store.Intent {
 	d.Helper()
-	i, err := d.worker.Request(context.Background(), groupID, verb, "Alice", text)
+	i, err := d.want(groupID, verb, text)
 	require.NoError(d, err)
 	require.Equal(d, store.IntentRequested, i.State)
 	return i
@@ -190,14 +202,13 @@ func TestWhatIsWantedIsDoneAtOnce(t *testing.T) {
 func TestWhatCannotBeRequestedIsSaid(t *testing.T) {
 	inBubble(t, func(d *desk, jira *tracker) {
 		jiras, others := d.ticket("jira", "OPS-1"), d.ticket("prometheus", "x")
-		ctx := context.Background()
-		_, err := d.worker.Request(ctx, 4711, Resolve, "Alice", "")
+		_, err := d.want(4711, Resolve, "")
 		require.ErrorIs(t, err, store.ErrNotFound)
-		_, err = d.worker.Request(ctx, jiras, "delete", "Alice", "")
+		_, err = d.want(jiras, "delete", "")
 		require.ErrorIs(t, err, ErrVerb)
-		_, err = d.worker.Request(ctx, others, Resolve, "Alice", "")
+		_, err = d.want(others, Resolve, "")
 		require.ErrorIs(t, err, ErrAction)
-		_, err = d.worker.Request(ctx, jiras, Comment, "Alice", " ")
+		_, err = d.want(jiras, Comment, " ")
 		require.ErrorIs(t, err, ErrText)
 		synctest.Wait()
 		require.Empty(t, jira.requests())
