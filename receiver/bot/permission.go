@@ -63,7 +63,13 @@ func (b *Bot) listed(ctx context.Context, t talker, users []string) (bool, error
 		return false, nil
 	}
 	m, in, err := b.member(ctx, t.here, t.id())
-	return in && (is(m.ObjectID) || is(m.UPN) || is(m.Email)), err
+	if err != nil || !in || is(m.ObjectID) {
+		return in, err
+	}
+	// An administrator elsewhere gives people any address that they like, ours
+	// too, and Teams hands it on where a channel or chat is shared with them.
+	stranger := m.TenantID != "" && len(b.Tenants) > 0 && !slices.Contains(b.Tenants, strings.ToLower(m.TenantID))
+	return !stranger && (is(m.UPN) || is(m.Email)), nil
 }
 
 // destinationAt is the destination that an address belongs to: the first one,
@@ -116,11 +122,32 @@ func (b *Bot) mayAt(ctx context.Context, t talker, address string) string {
 	return ""
 }
 
+// mayPress says why the talker may not press on the card of an alert here; "":
+// they may.
+func (b *Bot) mayPress(ctx context.Context, t talker, id int64) (words string, err error) {
+	if words = b.mayAt(ctx, t, t.address); words != "" || b.isDestination(t.address) {
+		return words, nil
+	}
+	posts, err := b.posts(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	return b.mayDo(ctx, t, posts), nil
+}
+
 // mayDo says why the talker may not act on an alert that is posted at some
 // addresses; "": they may, because they may at one of them. The one where they
 // talk says why not.
+//
+// Anybody can subscribe a conversation of their own to anything. That lets them
+// read, and act on what everybody may act on; but where a destination of the
+// configuration says who may, those who may are among its people, and nobody
+// makes themselves one of them.
 func (b *Bot) mayDo(ctx context.Context, t talker, posts []store.Post) string {
 	words := strangerWords
+	if slices.ContainsFunc(posts, func(p store.Post) bool { return b.destinationAt(p.Address).Actions.restricted() }) {
+		posts = slices.DeleteFunc(slices.Clone(posts), func(p store.Post) bool { return !b.isDestination(p.Address) })
+	}
 	for i, address := range addressesOf(t, posts) {
 		refused := b.mayAt(ctx, t, address)
 		if refused == "" {

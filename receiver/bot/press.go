@@ -82,8 +82,11 @@ func (b *Bot) pressed(ctx context.Context, t talker) (card.Message, string) {
 	if err == nil {
 		err = b.CheckPress(ctx, t.address, data)
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, press.ErrForged):
 		return b.refuse(ctx, t, data, foreignWords)
+	case err != nil: // it may be right
+		return card.Message{}, b.failure(err)
 	}
 	if !slices.Contains(command.Verbs, data.Verb) { // signed, but by a version that knew more
 		return b.refuse(ctx, t, data, unknownWords)
@@ -96,7 +99,9 @@ func (b *Bot) pressed(ctx context.Context, t talker) (card.Message, string) {
 	}
 	asking, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
-	if words := b.mayAt(asking, t, t.address); words != "" {
+	if words, err := b.mayPress(asking, t, data.Group); err != nil {
+		return card.Message{}, b.failure(err)
+	} else if words != "" {
 		return b.refuse(ctx, t, data, words)
 	}
 	var written inputs
@@ -104,6 +109,9 @@ func (b *Bot) pressed(ctx context.Context, t talker) (card.Message, string) {
 	cmd, words := b.commandOf(asking, t, data, written)
 	if words != "" {
 		return card.Message{}, words
+	}
+	if words := b.mayExpire(asking, t, cmd); words != "" {
+		return b.refuse(ctx, t, data, words)
 	}
 	result, err := b.Do(ctx, cmd)
 	switch {

@@ -195,6 +195,10 @@ func (b *Bot) actOn(ctx context.Context, t talker, cmd command.Command, to typed
 		b.refusedAudit(ctx, t, cmd.Verb, alert.ShortID(cmd.Group), words)
 		return named(&found.group) + ": " + md(words)
 	}
+	if words := b.mayExpire(ctx, t, cmd); words != "" {
+		b.refusedAudit(ctx, t, cmd.Verb, alert.ShortID(cmd.Group), words)
+		return named(&found.group) + ": " + md(words)
+	}
 	if cmd.Verb == command.Assign {
 		var words string
 		if cmd.To, words = b.to(ctx, t, to, found.posts); words != "" {
@@ -338,6 +342,41 @@ func (b *Bot) mayEnd(ctx context.Context, t talker, s *store.Silence) string {
 		}
 	}
 	return b.mayMatching(ctx, t, s.Sets...)
+}
+
+// mayExpire says why the talker, who may act on an alert, may not end what
+// silences it; "": they may, or want something else. It may be the silence of
+// many alerts, of which this is one.
+func (b *Bot) mayExpire(ctx context.Context, t talker, cmd command.Command) string {
+	if cmd.Verb != command.Expire || cmd.Group == 0 {
+		return ""
+	}
+	var g group.Group
+	var open []store.Silence
+	err := b.Store.View(ctx, func(tx store.Tx) (err error) {
+		if g, err = tx.Group(cmd.Group); err != nil {
+			return err
+		}
+		open, err = tx.OpenSilences(b.Now())
+		return err
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return forgotWords
+	}
+	if err != nil {
+		return b.failure(err)
+	}
+	for i := range open {
+		s := &open[i]
+		meant := s.ID == cmd.SilenceID || cmd.SilenceID == 0 && g.Silence != nil && g.Silence.ID == s.ID
+		if !meant || s.GroupID == g.ID {
+			continue
+		}
+		if words := b.mayEnd(ctx, t, s); words != "" {
+			return words
+		}
+	}
+	return ""
 }
 
 // silenceMatching makes a silence by matchers.

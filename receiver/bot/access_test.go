@@ -1,0 +1,94 @@
+package bot
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/teamsrelay/teamsrelay/receiver/bot/activity"
+	"github.com/teamsrelay/teamsrelay/receiver/teams/botframework"
+)
+
+// Who may act is what the administrator wrote. Everybody can have the bot in a
+// chat of their own and subscribe it to everything: if that let them act,
+// `actions` kept nobody from anything.
+func TestNobodySubscribesThemselvesIntoActing(t *testing.T) {
+	anna := activity.Account{ID: "29:twin", Name: "Anna Smith", ObjectID: "id-twin"}
+	for _, test := range []struct {
+		name, posted, own string
+		who               activity.Account
+		words             string
+	}{
+		{"a stranger, past a list of users", listed, "a:mallory", mallory, unlistedWords},
+		{"a member who is not listed", listed, "a:anna", anna, unlistedWords},
+		{"a channel that nobody configured", listed, nobodys, mallory, unlistedWords},
+		{"anybody, where alerts are only read", readonly, chat, alice, readOnlyWords},
+		{"who is listed may in their own chat too", listed, "a:bob", bob, ""},
+		{"where all members may, readers may", sre, "a:mallory", mallory, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			d := newDesk(t)
+			d.members[test.own] = []botframework.Member{{ID: test.who.ID, ObjectID: test.who.ObjectID, Name: test.who.Name}}
+			require.Contains(t, d.type_(test.who, test.own, "subscribe"), "is sent here from now on")
+			g := d.alert("Disk", test.posted)
+
+			_, words := d.press(d.pressing(test.who, test.own, "Disk", d.button(test.own, g, "ack", 0, "")))
+			require.Equal(t, test.words, words)
+			require.Equal(t, test.words == "", d.get(g.ID).Ack != nil)
+
+			answer := d.type_(test.who, test.own, "resolve "+g.ShortID())
+			require.Equal(t, test.words == "", d.get(g.ID).Closed != nil, answer)
+			if test.words != "" {
+				require.Contains(t, answer, md(test.words))
+				require.Contains(t, d.audit()[1], "refused:ack")
+				require.Contains(t, d.audit()[2], "refused:resolve")
+			}
+		})
+	}
+}
+
+// The administrator of another tenant gives people any address that they like,
+// and a shared channel brings those people into our conversations.
+func TestAnAddressCountsOnlyInOurTenants(t *testing.T) {
+	eve := activity.Account{ID: "29:eve", Name: "Alice", ObjectID: "id-eve"}
+	for _, test := range []struct {
+		name, tenant, words string
+	}{
+		{"of another tenant", "tenant-evil", unlistedWords},
+		{"of one of ours, whatever its case", "TENANT-a", ""},
+		{"where Teams does not say", "", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			d := newDesk(t)
+			d.bot.Tenants = []string{"tenant-a"}
+			d.members[listed] = []botframework.Member{{ID: eve.ID, ObjectID: eve.ObjectID, Email: "alice@contoso.com", UPN: "alice@evil.example", TenantID: test.tenant}}
+			g := d.alert("Disk", listed)
+			_, words := d.press(d.pressing(eve, listed, "Disk", d.button(listed, g, "ack", 0, "")))
+			require.Equal(t, test.words, words)
+		})
+	}
+}
+
+// One alert is not all that a silence by matchers is about: who may act on it
+// must not make the others loud.
+func TestNobodyEndsThroughOneAlertTheSilenceOfOthers(t *testing.T) {
+	d := newDesk(t)
+	disk := d.alert("Disk", sre, "site=fra1")
+	d.alert("Net", ops, "site=fra1")
+	require.Contains(t, d.type_(alice, sre, "silence site=fra1 2h"), "Silenced until")
+	d.type_(alice, sre, "ack "+disk.ShortID()) // the episode finds the silence with its next news
+	require.NotNil(t, d.get(disk.ID).Silence)
+	anna := activity.Account{ID: "29:twin", Name: "Anna Smith", ObjectID: "id-twin"}
+	const words = "this is also about 1 alert on which you may not act"
+
+	require.Contains(t, d.type_(anna, sre, "expire alert "+disk.ShortID()), words)
+	of := d.get(disk.ID).Silence.ID
+	_, said := d.press(d.pressing(anna, sre, "Disk", d.button(sre, disk, "expire", of, "")))
+	require.Contains(t, said, words)
+	require.Contains(t, d.audit()[2], "Anna Smith (id-twin) refused:expire")
+	require.Contains(t, d.audit()[3], "Anna Smith (id-twin) refused:expire")
+	require.NotNil(t, d.get(disk.ID).Silence)
+
+	_, said = d.press(d.pressing(bob, sre, "Disk", d.button(sre, disk, "expire", of, "")))
+	require.Empty(t, said, "Bob may act on both")
+}
