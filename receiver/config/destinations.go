@@ -18,7 +18,7 @@ var plainName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
 var ingestPath = regexp.MustCompile(`^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$`)
 
 // ownPaths are the beginnings of paths that are ours already (design §6).
-var ownPaths = []string{"alertmanager", "api", "events", "metrics", "debug", "-", "destinations", "deliveries", "dead-letters"}
+var ownPaths = []string{"alertmanager", "api", "events", "metrics", "debug", "-", "destinations", "deliveries", "dead-letters", "subscriptions"}
 
 func (d *document) destinations(sections []destinationSection, paths map[string]string, bot Microsoft) []Destination {
 	if len(sections) == 0 && !d.Faulty("destinations") {
