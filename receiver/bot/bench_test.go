@@ -76,7 +76,7 @@ func BenchmarkPress(b *testing.B) {
 		body := pressBody(d, i, message, with(d.button(sre, g, verb, 0, ""), "comment=on my way"))
 		began := time.Now()
 		w := httptest.NewRecorder()
-		d.bot.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/api/messages", strings.NewReader(body)))
+		d.bot.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "http://localhost/api/messages", strings.NewReader(body)))
 		took = append(took, time.Since(began))
 		if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), cardAnswer) {
 			b.Fatalf("press %d: %d %s", i, w.Code, w.Body)

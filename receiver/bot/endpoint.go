@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"runtime/debug"
 	"slices"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/teamsrelay/teamsrelay/receiver/bot/activity"
 	"github.com/teamsrelay/teamsrelay/receiver/bot/token"
+	"github.com/teamsrelay/teamsrelay/receiver/outbound"
 )
 
 const (
@@ -93,10 +95,8 @@ func (b *Bot) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var sender token.Token
 	var err error
 	if b.Local {
-		// Without tokens a page in somebody's browser could command us.
-		err = b.crossOrigin.Check(r)
-		if err != nil {
-			b.reject(w, r, http.StatusForbidden, "browser", err)
+		if err = b.local(r); err != nil {
+			b.reject(w, r, http.StatusForbidden, "not_local", err)
 			return
 		}
 	} else {
@@ -128,6 +128,26 @@ func (b *Bot) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	b.dispatch(w, r, a, start)
+}
+
+// local says why a request without a token is not of this machine. The
+// listener is on loopback, but a proxy or tunnel on this machine can bring the
+// world there, and so can a page in somebody's browser: straight away, or by a
+// name of its own that it points at loopback, which then stands in Host.
+func (b *Bot) local(r *http.Request) error {
+	host := r.Host
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	if !outbound.IsLoopback(strings.Trim(host, "[]")) {
+		return errors.New("without tokens (insecure_local) only requests to localhost or a loopback address are taken")
+	}
+	for _, header := range []string{"Forwarded", "X-Forwarded-For", "X-Real-Ip"} {
+		if r.Header.Get(header) != "" {
+			return errors.New("without tokens (insecure_local) nothing is taken that comes through a proxy")
+		}
+	}
+	return b.crossOrigin.Check(r)
 }
 
 // forbidden says why an activity that is from Microsoft is none for us: it is

@@ -157,18 +157,31 @@ func TestWhatMeansNothingIsAnswered200(t *testing.T) {
 }
 
 // Local mode is for trials on one machine: anybody there may be anybody, but
-// not a page that somebody has open in a browser.
+// nobody elsewhere, and not a page that somebody has open in a browser.
 func TestLocalModeTakesWhatHasNoToken(t *testing.T) {
 	k := newKit(t, func(o *bot.Options) { o.Local, o.Verifier, o.Tenants = true, nil, nil })
 	local := func() *http.Request {
 		body := activityIn(personal, fields{"text": "help", "recipient": fields{"id": "00000000-0000-0000-0000-00000000000011"}})
-		return httptest.NewRequest(http.MethodPost, "/api/messages", strings.NewReader(body.json()))
+		return httptest.NewRequest(http.MethodPost, "http://127.0.0.1:3978/api/messages", strings.NewReader(body.json()))
 	}
-	require.Equal(t, 200, k.serve(local()).Code)
-	foreign := local()
-	foreign.Header.Set("Sec-Fetch-Site", "cross-site")
-	require.Equal(t, 403, k.serve(foreign).Code)
-	require.Equal(t, 1, k.metric("teamsrelay_bot_refused_total", "browser"))
+	for _, host := range []string{"127.0.0.1:3978", "localhost:3978", "[::1]:3978", "localhost"} {
+		near := local()
+		near.Host = host
+		require.Equal(t, 200, k.serve(near).Code, host)
+	}
+	for name, change := range map[string]func(*http.Request){
+		"a page of another site":                   func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") },
+		"a page whose name was pointed at us":      func(r *http.Request) { r.Host = "rebound.example:3978" },
+		"a name that begins like ours":             func(r *http.Request) { r.Host = "127.0.0.1.nip.io" },
+		"a proxy on this machine":                  func(r *http.Request) { r.Header.Set("X-Forwarded-For", "203.0.113.7") },
+		"a tunnel that names the host it came for": func(r *http.Request) { r.Host = "abc.devtunnels.ms" },
+		"no host":                                  func(r *http.Request) { r.Host = "" },
+	} {
+		far := local()
+		change(far)
+		require.Equal(t, 403, k.serve(far).Code, name)
+	}
+	require.Equal(t, 6, k.metric("teamsrelay_bot_refused_total", "not_local"))
 }
 
 // Without tokens, tenants or application everybody could command the bot: it

@@ -11,7 +11,7 @@ import (
 // reasons are why a request is refused, beside those of the token.
 var reasons = []string{
 	"method",     // not POST
-	"browser",    // local mode: from a page of another site
+	"not_local",  // local mode: from elsewhere, or from a page in a browser
 	"too_large",  // over activity.MaxBody
 	"broken_off", // the body
 	"activity",   // it cannot be read

@@ -353,7 +353,7 @@ func pressAtOnce(t testing.TB, d *desk, alerts, presses int) {
 	for _, body := range bodies {
 		all.Go(func() {
 			w := httptest.NewRecorder()
-			d.bot.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/api/messages", strings.NewReader(body)))
+			d.bot.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "http://localhost/api/messages", strings.NewReader(body)))
 			if w.Code != http.StatusOK {
 				t.Errorf("a press is answered %d", w.Code)
 			}
