@@ -48,16 +48,19 @@ type Delivery struct {
 	At          time.Time `json:"at"`
 	Destination string    `json:"destination"`
 	State       string    `json:"state"`
-	Title       string    `json:"title"`
-	Attempt     int       `json:"attempt"`
-	Digest      int       `json:"digest,omitempty"`
-	Status      int       `json:"status,omitempty"`
-	Reason      string    `json:"reason"`
-	Message     string    `json:"message"`
-	MessageID   string    `json:"message_id"`
-	TookMS      float64   `json:"took_ms"`
-	Alert       string    `json:"alert,omitempty"`
-	Group       int64     `json:"group,omitempty"`
+	// Kind says what was sent: card (a new message), edit (of that message),
+	// call (a short message that belongs to it) or digest.
+	Kind      string  `json:"kind"`
+	Title     string  `json:"title"`
+	Attempt   int     `json:"attempt"`
+	Digest    int     `json:"digest,omitempty"`
+	Status    int     `json:"status,omitempty"`
+	Reason    string  `json:"reason"`
+	Message   string  `json:"message"`
+	MessageID string  `json:"message_id"`
+	TookMS    float64 `json:"took_ms"`
+	Alert     string  `json:"alert,omitempty"`
+	Group     int64   `json:"group,omitempty"`
 }
 
 // DeadLetter is a post that was given up, in GET /api/v1/dead-letters.
@@ -128,7 +131,7 @@ func (s *server) delivery(w http.ResponseWriter, r *http.Request) {
 
 func deliveryOf(d *store.Delivery) Delivery {
 	out := Delivery{
-		ID: d.ID, At: d.At, Destination: d.Destination, State: d.State, Title: d.Title, Attempt: d.Attempt,
+		ID: d.ID, At: d.At, Destination: d.Destination, State: d.State, Kind: d.Kind, Title: d.Title, Attempt: d.Attempt,
 		Digest: d.Digest, Status: d.Status, Reason: d.Reason, Message: d.Message, MessageID: d.MessageID,
 		TookMS: float64(d.Took.Microseconds()) / 1000, Group: d.GroupID,
 	}

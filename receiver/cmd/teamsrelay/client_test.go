@@ -110,11 +110,13 @@ func TestCommandsSayWhatARunningReceiverDid(t *testing.T) {
 
 	got = say(t, "deliveries", "--destination=ops")
 	require.Equal(t, 3, strings.Count(got.out, "\n"), "a header and two attempts:\n%s", got.out)
+	require.Regexp(t, `(?m)^1 .* ops +card +accepted `, got.out, "who asks why nobody was notified sees whether it was a new card or an edit")
 	got = say(t, "deliveries", "list", "--state=dead", "--since=1h", "--output=json")
 	require.Equal(t, 1, strings.Count(got.out, `"state": "dead"`))
 	require.NotContains(t, got.out, "accepted")
 	got = say(t, "deliveries", "show", "2")
 	require.Contains(t, got.out, "HTTP 404")
+	require.Contains(t, got.out, "kind         card")
 	require.Contains(t, got.out, "not_found: ")
 	require.Contains(t, say(t, "deliveries", "show", "4711").err, "there is no delivery 4711")
 }

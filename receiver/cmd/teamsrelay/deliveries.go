@@ -22,7 +22,11 @@ func addDeliveries(k *kingpin.Application, p *program) {
 
 States: sending (under way), delivered, accepted (a webhook took it and says no
 more), retry (tried again later), dead (given up, see dead-letters),
-interrupted (teamsrelay was killed meanwhile, so it was sent again).`)
+interrupted (teamsrelay was killed meanwhile, so it was sent again).
+
+Kinds: card (a new message), edit (of a card that is there; nobody is notified),
+call (a short message under it or after it, so that people are), digest (one
+message that tells of many alerts).`)
 	relay, format := addClient(list), addOutput(list)
 	destination := list.Flag("destination", "Only to this destination.").String()
 	state := list.Flag("state", "Only in this state.").Enum("sending", "delivered", "accepted", "retry", "dead", "interrupted")
@@ -43,13 +47,13 @@ interrupted (teamsrelay was killed meanwhile, so it was sent again).`)
 		if err := relay.call(p.ctx, http.MethodGet, "/api/v1/deliveries", query, &answer); err != nil {
 			return err
 		}
-		return format.print(p.out, "deliveries", answer.Deliveries, "ID\tAT\tDESTINATION\tSTATE\tATTEMPT\tREASON\tTOOK\tALERT\tTITLE", func(line func(...any)) {
+		return format.print(p.out, "deliveries", answer.Deliveries, "ID\tAT\tDESTINATION\tKIND\tSTATE\tATTEMPT\tREASON\tTOOK\tALERT\tTITLE", func(line func(...any)) {
 			for _, d := range answer.Deliveries {
 				title := d.Title
 				if d.Digest > 0 {
 					title = fmt.Sprintf("digest of %d", d.Digest)
 				}
-				line(d.ID, moment(d.At), d.Destination, d.State, d.Attempt, orDash(d.Reason),
+				line(d.ID, moment(d.At), d.Destination, orDash(d.Kind), d.State, d.Attempt, orDash(d.Reason),
 					fmt.Sprintf("%.1f ms", d.TookMS), orDash(d.Alert), title)
 			}
 		})
@@ -63,8 +67,8 @@ interrupted (teamsrelay was killed meanwhile, so it was sent again).`)
 		if err := relayOfShow.call(p.ctx, http.MethodGet, fmt.Sprintf("/api/v1/deliveries/%d", *id), nil, &d); err != nil {
 			return err
 		}
-		fmt.Fprintf(p.out, "Delivery %d of %s\n  destination  %s\n  what         %s\n  alert        %s\n  state        %s (attempt %d)\n",
-			d.ID, moment(d.At), d.Destination, d.Title, orDash(d.Alert), d.State, d.Attempt)
+		fmt.Fprintf(p.out, "Delivery %d of %s\n  destination  %s\n  what         %s\n  kind         %s\n  alert        %s\n  state        %s (attempt %d)\n",
+			d.ID, moment(d.At), d.Destination, d.Title, orDash(d.Kind), orDash(d.Alert), d.State, d.Attempt)
 		if d.Digest > 0 {
 			fmt.Fprintf(p.out, "  digest       told %d posts at once\n", d.Digest)
 		}
