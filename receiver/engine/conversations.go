@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -23,10 +24,17 @@ import (
 // be pressed for as long as its episode is kept.
 const keyAge = 90 * 24 * time.Hour
 
+// keysAgain is how long an unknown key has nobody read the keys anew: who sends
+// nonsense must not keep the store busy.
+const keysAgain = time.Minute
+
 // keys are those that sign buttons, newest first.
 type keys struct {
-	mu  sync.Mutex
-	all []press.Key
+	mu     sync.Mutex
+	all    []press.Key
+	readAt time.Time
+
+	reading sync.Mutex // held while an unknown key has them read
 }
 
 // readKeys reads the keys, and makes one where there is none that is young.
@@ -53,7 +61,7 @@ func (e *Engine) readKeys(ctx context.Context) error {
 	}
 	e.keys.mu.Lock()
 	defer e.keys.mu.Unlock()
-	e.keys.all = all
+	e.keys.all, e.keys.readAt = all, now
 	return nil
 }
 
@@ -64,18 +72,40 @@ func (e *Engine) newestKey() press.Key {
 }
 
 // CheckPress says whether what stands behind a button was made by us for an
-// address. A key that is not known may be another replica's: they are read
-// again.
+// address: press.ErrForged. A key that is not known may be another replica's:
+// they are read again. Other errors are the store's: nobody knows.
 func (e *Engine) CheckPress(ctx context.Context, address string, d press.Data) error {
-	e.keys.mu.Lock()
-	all := e.keys.all
-	e.keys.mu.Unlock()
-	for i := range all {
-		if all[i].ID == d.Key {
-			return press.Check(all, address, d)
+	all, known, _ := e.keysWith(d.Key)
+	if !known {
+		var err error
+		if all, err = e.keysAnew(ctx, d.Key); err != nil {
+			return err
 		}
 	}
-	return press.ErrForged
+	return press.Check(all, address, d)
+}
+
+// keysWith are the keys, and whether one of them has that id.
+func (e *Engine) keysWith(id string) (all []press.Key, known bool, readAt time.Time) {
+	e.keys.mu.Lock()
+	defer e.keys.mu.Unlock()
+	known = slices.ContainsFunc(e.keys.all, func(k press.Key) bool { return k.ID == id })
+	return e.keys.all, known, e.keys.readAt
+}
+
+// keysAnew reads the keys for one that is not known, unless that was just done.
+func (e *Engine) keysAnew(ctx context.Context, id string) ([]press.Key, error) {
+	e.keys.reading.Lock()
+	defer e.keys.reading.Unlock()
+	all, known, readAt := e.keysWith(id)
+	if age := e.Now().Sub(readAt); known || age >= 0 && age < keysAgain {
+		return all, nil
+	}
+	if err := e.readKeys(ctx); err != nil {
+		return nil, err
+	}
+	all, _, _ = e.keysWith(id)
+	return all, nil
 }
 
 // answerable gives the cards at an address buttons.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"sync"
@@ -335,6 +336,41 @@ func TestButtonsAreSignedForTheirAddress(t *testing.T) {
 		require.NotEqual(t, key, r.engine.newestKey().ID)
 		data.Group = 7
 		require.NoError(t, r.engine.CheckPress(context.Background(), "bot:ops", data), "buttons of an older card are dead")
+	})
+}
+
+// Another replica may have made the key of a card that is pressed here. Who
+// sends keys that nobody made has the store asked once a minute.
+func TestAKeyThatAnotherReplicaMadeIsFound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.startChannels(toOps, "ops")
+		defer r.stop()
+		theirs := press.Key{ID: "theirs", Secret: bytes.Repeat([]byte{7}, 32)}
+		data := theirs.Sign("bot:ops", press.Data{Verb: command.Ack, Group: 7})
+		check := func() error { return r.engine.CheckPress(context.Background(), "bot:ops", data) }
+		require.NoError(t, r.store.Update(context.Background(), func(tx store.Tx) error {
+			return tx.AddKey(store.Key{ID: "theirs", Secret: theirs.Secret, MadeAt: r.now()})
+		}))
+		require.ErrorIs(t, check(), press.ErrForged, "the keys were read just now")
+		time.Sleep(keysAgain)
+
+		require.NoError(t, check())
+		before := r.store.updates.Load()
+		for range 1000 {
+			forged := data
+			forged.Key = "nobodys"
+			require.ErrorIs(t, r.engine.CheckPress(context.Background(), "bot:ops", forged), press.ErrForged)
+		}
+		require.Less(t, r.store.updates.Load()-before, int64(10), "each unknown key has the store asked")
+		require.NoError(t, check(), "what was found is kept")
+
+		time.Sleep(keysAgain)
+		r.store.refuse.Store(true)
+		err := r.engine.CheckPress(context.Background(), "bot:ops", press.Data{Key: "unknown"})
+		r.store.refuse.Store(false)
+		require.ErrorIs(t, err, store.ErrUnavailable)
+		require.NotErrorIs(t, err, press.ErrForged, "nobody knows, and nobody is to be told that their button is forged")
 	})
 }
 
