@@ -67,19 +67,13 @@ func (e *Engine) remember(ctx context.Context, c *compiled) error {
 				if m.State != group.Firing {
 					continue
 				}
-				entry, ok := next.alerts[m.Fingerprint]
-				if !ok {
-					entry = &activeAlert{fp: m.Fingerprint, until: now.Add(c.ResolveTimeout)}
-					if m.EndsAt.After(entry.until) { // its source said so, and may not say it again
-						entry.until = m.EndsAt
-					}
-					if old, ok := t.alerts[m.Fingerprint]; ok {
-						entry.until = old.until
-					}
-					next.add(entry)
-					next.inhibit.Add(m.Fingerprint, m.Labels)
+				until := now.Add(c.ResolveTimeout)
+				if old, ok := t.alerts[m.Fingerprint]; ok {
+					until = old.until
+				} else if m.EndsAt.After(until) { // its source said so, and may not say it again
+					until = m.EndsAt
 				}
-				entry.origins = append(entry.origins, g.Origin)
+				next.adoptOne(m, g.Origin, until)
 			}
 			return nil
 		})
@@ -89,6 +83,43 @@ func (e *Engine) remember(ctx context.Context, c *compiled) error {
 	}
 	t.alerts, t.ends, t.inhibit, t.seed = next.alerts, next.ends, next.inhibit, next.seed
 	return nil
+}
+
+// adoptOne takes note of an alert of a group that fires, which ends at until
+// unless that is known better.
+func (t *active) adoptOne(m *group.Member, origin string, until time.Time) {
+	entry, ok := t.alerts[m.Fingerprint]
+	if !ok {
+		entry = &activeAlert{fp: m.Fingerprint, until: until}
+		t.add(entry)
+		t.inhibit.Add(m.Fingerprint, m.Labels)
+	}
+	if !slices.Contains(entry.origins, origin) {
+		// A copy: news that is on its way holds the old ones.
+		entry.origins = append(slices.Clone(entry.origins), origin)
+	}
+}
+
+// adopt takes note of what fires in a group that was reopened: the table may
+// have been filled while that was over. until is when an alert ends that is not
+// sent again, and of which no later end is known.
+func (t *active) adopt(g *group.Group, until time.Time) {
+	if g.Spec.Ready {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i := range g.Alerts {
+		m := &g.Alerts[i]
+		if m.State != group.Firing {
+			continue
+		}
+		end := until
+		if m.EndsAt.After(end) {
+			end = m.EndsAt
+		}
+		t.adoptOne(m, g.Origin, end)
+	}
 }
 
 // inhibitBy takes new inhibition rules that need not know what fires.

@@ -102,7 +102,7 @@ type Engine struct {
 	moved  chan struct{} // destinations may have moved to other addresses
 	polls  chan struct{} // other sources are to be polled
 	hushed chan struct{} // a silence was made or has ended
-	// compiled subscriptions of the store, by their number: they never change.
+	// compiledSubscription by the store's number.
 	subscriptions sync.Map
 	current       atomic.Pointer[compiled]
 	silenced      atomic.Pointer[compiledSilences]
@@ -252,6 +252,7 @@ func compile(c Config) *compiled {
 // Run works until ctx ends, and then until what is under way is recorded.
 func (e *Engine) Run(ctx context.Context) error {
 	e.move()
+	ring(e.hushed) // a silence may have been made or ended by who was killed before all cards knew
 	var work sync.WaitGroup
 	for _, part := range []func(context.Context){e.runTimers, e.runExpiry, e.runPrune, e.runReaddress, e.runReconcile, e.runPolls, e.runHush} {
 		work.Go(func() { part(ctx) })

@@ -66,7 +66,7 @@ func (e *Engine) ReplayAll(ctx context.Context) (int, error) {
 				return err
 			}
 			for i := range letters {
-				if _, there := e.current.Load().addresses[letters[i].Address]; !there {
+				if _, there := e.address(letters[i].Address); !there {
 					continue
 				}
 				if err := e.tryAgain(tx, letters[i].Address); err != nil {

@@ -147,7 +147,11 @@ func (e *Engine) deed(tx store.Tx, cmd command.Command, g group.Group, now time.
 			return command.Result{}, err
 		}
 	}
-	return e.did(tx, cmd, g, next, command.Result{Done: true, Asked: asked != nil}, now, done)
+	result, err := e.did(tx, cmd, g, next, command.Result{Done: true, Asked: asked != nil}, now, done)
+	if cmd.Verb == command.Reopen && err == nil {
+		done.reopened = append(done.reopened, result.Group)
+	}
+	return result, err
 }
 
 // isLatest says whether no later episode of the group has begun.

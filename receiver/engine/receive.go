@@ -280,6 +280,7 @@ type after struct {
 	due       time.Time // the earliest time at which a group wants a tick
 	hushed    bool      // a silence was made or has ended
 	asked     bool      // another system is to be asked
+	reopened  []group.Group
 
 	silences        *silence.Active
 	silencesRead    bool
@@ -290,6 +291,9 @@ type after struct {
 func (e *Engine) follow(done after) {
 	e.deliver.Wake(done.addresses...)
 	e.timers.set(done.due)
+	for i := range done.reopened {
+		e.active.adopt(&done.reopened[i], e.Now().Add(e.ResolveTimeout()))
+	}
 	if done.hushed {
 		ring(e.hushed)
 	}
@@ -329,11 +333,15 @@ func (e *Engine) advance(tx store.Tx, g group.Group, before int64, now time.Time
 	if err := e.subscribe(tx, c, &g, done); err != nil {
 		return g, err
 	}
-	g, due := group.Advance(g, group.Tick{
+	tick := group.Tick{
 		Muted:     c.Routes.Muted(g.Spec, now),
 		Inhibited: e.active.inhibited,
 		Silenced:  silencing(silences),
-	}, now)
+	}
+	if g.Spec.Source == sourceTest { // somebody waits for it
+		tick.Silenced = nil
+	}
+	g, due := group.Advance(g, tick, now)
 	if err := tx.SaveGroup(&g); err != nil {
 		return g, err
 	}

@@ -222,7 +222,9 @@ func (e *Engine) compiled(rows []store.Silence) *silence.Active {
 	var of strings.Builder
 	for i := range rows {
 		s := &rows[i]
-		fmt.Fprintf(&of, "%d %s %d %d;", s.ID, s.State, s.EndsAt.UnixNano(), len(s.TheirIDs))
+		// A number is given twice if the commit with the first one failed, which
+		// began at another time.
+		fmt.Fprintf(&of, "%d %s %d %d %d;", s.ID, s.State, s.StartsAt.UnixNano(), s.EndsAt.UnixNano(), len(s.TheirIDs))
 	}
 	if known := e.silenced.Load(); known != nil && known.of == of.String() {
 		return known.active
@@ -270,7 +272,7 @@ func (e *Engine) hush(ctx context.Context) error {
 		}
 		silenced := silencing(e.compiled(rows))
 		return tx.OpenGroups(func(g group.Group) error {
-			if g.Hushed(silenced) != g.ToldSilence {
+			if g.HushChanges(silenced) {
 				ids = append(ids, g.ID)
 			}
 			return nil

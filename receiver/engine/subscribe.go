@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+
 	"github.com/teamsrelay/teamsrelay/receiver/deliver"
 	"github.com/teamsrelay/teamsrelay/receiver/group"
 	"github.com/teamsrelay/teamsrelay/receiver/route"
@@ -28,16 +30,11 @@ func (e *Engine) subscribers(c *compiled, rows []store.Subscription) []route.Sub
 	all := make([]route.Subscription, 0, len(rows))
 	for i := range rows {
 		row := &rows[i]
-		known, ok := e.subscriptions.Load(row.ID)
-		if !ok {
-			s, err := route.Subscribe(group.Target{}, row.Matchers)
-			if err != nil { // it was checked when it was made; who made it must not get everything
-				e.log.Error("A subscription cannot be read and is left out", "subscription", row.ID, "err", err)
-				continue
-			}
-			known, _ = e.subscriptions.LoadOrStore(row.ID, s)
+		s, err := e.compiledSubscription(row)
+		if err != nil { // it was checked when it was made; who made it must not get everything
+			e.log.Error("A subscription cannot be read and is left out", "subscription", row.ID, "err", err)
+			continue
 		}
-		s := known.(route.Subscription)
 		target, ok := c.targetAt(row.Address)
 		if !ok {
 			continue // nothing can be sent there: the bot is not configured any more
@@ -46,6 +43,29 @@ func (e *Engine) subscribers(c *compiled, rows []store.Subscription) []route.Sub
 		all = append(all, s)
 	}
 	return all
+}
+
+// compiledSubscription is a subscription of the store, ready to be asked, with
+// the matchers that it was made of.
+type compiledSubscription struct {
+	of []string
+	route.Subscription
+}
+
+// compiledSubscription compiles a subscription that is new. Its number alone
+// does not say which it is: one that was read before its commit failed gives
+// its number to the next.
+func (e *Engine) compiledSubscription(row *store.Subscription) (route.Subscription, error) {
+	if known, ok := e.subscriptions.Load(row.ID); ok {
+		if known := known.(compiledSubscription); slices.Equal(known.of, row.Matchers) {
+			return known.Subscription, nil
+		}
+	}
+	s, err := route.Subscribe(group.Target{}, row.Matchers)
+	if err == nil {
+		e.subscriptions.Store(row.ID, compiledSubscription{row.Matchers, s})
+	}
+	return s, err
 }
 
 // targetAt is the destination that an address belongs to: one of the file, or

@@ -189,10 +189,10 @@ func TestAStoryRemembersWhoDidWhatAndWhenItBegan(t *testing.T) {
 		{at: 3, status: alert.Resolved, change: AllResolved, message: true, phase: Over},
 	})
 	require.Equal(t, []History{
-		{At: minute(0), Change: FirstFiring, Count: 1, Who: "Alice"},
-		{At: minute(1), Change: Assigned, Count: 1, Who: "Alice", Rev: 2},
-		{At: minute(2), Change: Commented, Count: 1, Who: "Alice", Text: "on it", Rev: 3},
-		{At: minute(3), Change: AllResolved, Count: 1, Who: "Alice"},
+		{At: minute(0), Change: FirstFiring, Count: 1, Who: "Alice", Told: 1},
+		{At: minute(1), Change: Assigned, Count: 1, Who: "Alice", Rev: 2, Told: 2},
+		{At: minute(2), Change: Commented, Count: 1, Who: "Alice", Text: "on it", Rev: 3, Told: 3},
+		{At: minute(3), Change: AllResolved, Count: 1, Who: "Alice", Told: 4},
 	}, g.History)
 	require.Equal(t, minute(0), g.Alerts[0].StartsAt, "the card would say that the ticket is as old as its last event")
 }

@@ -177,6 +177,10 @@ func (g *Group) did(f Fact, now time.Time) {
 	switch f.Deed {
 	case AllResolved: // it is a telling of its own, which writes the line
 		g.Actor = cut(f.By.Name, maxTitle)
+		if !g.ToldAt.IsZero() && g.endTold() { // the end of some was told, and nothing was known of the others
+			g.addHistory(History{At: now, Change: AllResolved, Who: g.Actor, Told: g.Rev + 1})
+			g.raise(Reworded)
+		}
 		return
 	case Granted:
 		g.raise(Reworded)
@@ -227,7 +231,11 @@ func (g *Group) wish(w Wish) bool {
 // that happens to it is loud. The silence that ends first counts.
 func (g *Group) hush(silenced func(*Member) (Silence, bool)) {
 	g.Silence = nil
-	if silenced == nil || g.Phase == Over {
+	if g.Phase == Over {
+		return
+	}
+	if silenced == nil {
+		g.unhushed()
 		return
 	}
 	var first *Silence
@@ -238,24 +246,47 @@ func (g *Group) hush(silenced func(*Member) (Silence, bool)) {
 		}
 		s, ok := silenced(m)
 		if !ok {
+			g.unhushed()
 			return
 		}
 		if first == nil || s.Until.Before(first.Until) {
 			first = &s
 		}
 	}
-	g.Silence = first
+	if g.Silence = first; first == nil {
+		g.unhushed()
+	}
 }
 
-// Hushed is the number of the silence that keeps all that fires quiet; 0: none
-// does.
-func (g *Group) Hushed(silenced func(*Member) (Silence, bool)) int64 {
+// wasSilenced says that all that came and went is silenced.
+func (g *Group) wasSilenced(silenced func(*Member) (Silence, bool)) bool {
+	return silenced != nil && !slices.ContainsFunc(g.Alerts, func(m Member) bool {
+		_, ok := silenced(&m)
+		return !ok && !m.Inhibited
+	})
+}
+
+// unhushed has cards that say that the group is silenced say so no more. Where
+// something fires that is news; where nobody knows whether it does it is not.
+func (g *Group) unhushed() {
+	if g.Phase == Unheard && g.ToldSilence != 0 {
+		g.raise(Reworded)
+	}
+}
+
+// HushChanges says that other silences keep all that fires quiet than when the
+// group last looked, or until another time: then it wants a Tick. A group that
+// nobody was told of waits for the end of the silence that it knows, and has to
+// hear that it is another.
+func (g *Group) HushChanges(silenced func(*Member) (Silence, bool)) bool {
 	look := *g
 	look.hush(silenced)
-	if look.Silence == nil {
-		return 0
+	switch was, is := g.Silence, look.Silence; {
+	case was == nil || is == nil:
+		return was != is || !g.ToldAt.IsZero() && is == nil && g.ToldSilence != 0
+	default:
+		return was.ID != is.ID || !was.Until.Equal(is.Until)
 	}
-	return look.Silence.ID
 }
 
 // stillClosed says that news of a group that was ended by hand brings nothing

@@ -46,8 +46,8 @@ func Advance(g Group, t Tick, now time.Time) (Group, []Due) {
 		change, count = Reminds, 0
 	}
 	switch {
-	case change != Nothing && t.Muted && next.Phase == Over && next.ToldAt.IsZero():
-		// Nobody ever knew, and the route did not want them to.
+	case change != Nothing && next.Phase == Over && next.ToldAt.IsZero() && (t.Muted || next.wasSilenced(t.Silenced)):
+		// Nobody ever knew, and the route or a silence did not want them to.
 		next.DueAt = time.Time{}
 		return next, nil
 	case change != Nothing && next.Silence != nil && next.ToldAt.IsZero():
@@ -133,7 +133,7 @@ func (g *Group) change() (Change, int) {
 		return SeverityRises, joined + back
 	case joined > 0 && toldWorst == alert.SeverityCritical && worst == alert.SeverityCritical:
 		return JoinsCritical, joined
-	case firing == 0 && g.ToldAt.IsZero() && g.Deed != Nothing:
+	case firing == 0 && g.ToldAt.IsZero() && g.Deed != Nothing && g.Deed != Reworded:
 		return g.Deed, 1 // of what was over when it was first heard of
 	case firing == 0 && g.ToldAt.IsZero() && cameAndWent > 0:
 		return AllResolved, cameAndWent
