@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -128,22 +129,23 @@ func (e *Engine) deed(tx store.Tx, cmd command.Command, g group.Group, now time.
 			return refused(g, cmd.Verb, group.ErrOver), nil
 		}
 	}
+	next, err := group.Do(g, fact, now)
+	if err == nil && cmd.Verb == command.Resolve && asking(&g, cmd.Verb) != nil {
+		err = group.ErrAlready
+	}
+	if err != nil { // then nobody is asked either
+		return refused(g, cmd.Verb, err), nil
+	}
 	asked, err := e.ask(tx, cmd, g, now)
 	if err != nil {
 		return command.Result{}, err
 	}
-	if asked != nil && cmd.Verb == command.Resolve {
-		if g.Phase == group.Over {
-			return refused(g, cmd.Verb, group.ErrAlready), nil
+	if asked != nil {
+		from := next
+		if cmd.Verb == command.Resolve { // it is over once it is over there
+			from = g
 		}
-		fact = group.Fact{Deed: group.Asked, By: cmd.By, Wish: *asked}
-	}
-	next, err := group.Do(g, fact, now)
-	if err != nil {
-		return refused(g, cmd.Verb, err), nil
-	}
-	if asked != nil && cmd.Verb != command.Resolve {
-		if next, err = group.Do(next, group.Fact{Deed: group.Asked, By: cmd.By, Wish: *asked}, now); err != nil {
+		if next, err = group.Do(from, group.Fact{Deed: group.Asked, By: cmd.By, Wish: *asked}, now); err != nil {
 			return command.Result{}, err
 		}
 	}
@@ -168,6 +170,16 @@ func isLatest(tx store.Tx, g *group.Group) (bool, error) {
 	return false, nil
 }
 
+// asking is what a system was asked to do and has not answered yet; nil: it was
+// not asked.
+func asking(g *group.Group, verb string) *group.Wish {
+	i := slices.IndexFunc(g.Wishes, func(w group.Wish) bool { return w.Verb == verb && w.State == group.WishAsked })
+	if i < 0 {
+		return nil
+	}
+	return &g.Wishes[i]
+}
+
 // ask has the system that an alert came from do the same, if its source says
 // how; nil: there is nobody to ask.
 func (e *Engine) ask(tx store.Tx, cmd command.Command, g group.Group, now time.Time) (*group.Wish, error) {
@@ -177,9 +189,6 @@ func (e *Engine) ask(tx store.Tx, cmd command.Command, g group.Group, now time.T
 	case command.Assign:
 		text = cmd.To.Name
 	default:
-		return nil, nil
-	}
-	if g.Phase == group.Over && cmd.Verb != command.Comment {
 		return nil, nil
 	}
 	made, err := e.intents.Add(tx, now, g.ID, cmd.Verb, cmd.By.Name, text)
@@ -221,6 +230,9 @@ func why(g *group.Group, verb string, err error) string {
 		return "Nobody has acknowledged it."
 	case errors.Is(err, group.ErrAlready) && verb == command.Assign:
 		return "It is assigned to " + g.Owner.To.Name + " already."
+	case errors.Is(err, group.ErrAlready) && verb == command.Resolve && g.Phase != group.Over && asking(g, verb) != nil:
+		w := asking(g, verb)
+		return w.System + " was asked to resolve it already, by " + w.By.Name + "."
 	case errors.Is(err, group.ErrAlready) && verb == command.Resolve && g.Closed != nil:
 		return "It is resolved already, by " + g.Closed.By.Name + "."
 	case errors.Is(err, group.ErrAlready) && verb == command.Resolve:
