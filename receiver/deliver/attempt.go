@@ -24,7 +24,8 @@ type attempt struct {
 	leasedUntil time.Time
 
 	// What came of it.
-	rev     int // the revision that was sent
+	rev     int  // the revision that was sent
+	over    bool // it says that the episode is over
 	outcome teams.Outcome
 	sent    bool // Teams may have seen it
 	ended   time.Time
@@ -47,7 +48,7 @@ func (d *Deliverer) perform(ctx context.Context, a *attempt) {
 		a.end(d.now(), teams.Outcome{Kind: teams.Retry, Reason: teams.Interrupted, Message: fmt.Sprintf("the group could not be read: %v", err)})
 		return
 	}
-	a.rev = g.Rev
+	a.rev, a.over = g.Rev, g.Phase == group.Over
 	d.send(ctx, a, d.render(a, g))
 }
 

@@ -40,7 +40,11 @@ func (t *turn) finish(a *attempt) error {
 		}
 		if a.outcome.Gone && a.delivery.Kind != store.KindCard {
 			t.well()
-			p.Gone(reason, a.outcome.Message, t.now)
+			if a.over && a.delivery.Kind == store.KindEdit && a.post.SendingRank == store.RankStale && p.Rank == store.RankStale {
+				p.GoneUnmissed(a.rev, t.now)
+			} else {
+				p.Gone(reason, a.outcome.Message, t.now)
+			}
 			t.logRetry(log, t.now)
 			break
 		}

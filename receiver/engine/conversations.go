@@ -156,7 +156,8 @@ func (e *Engine) rendered(ctx context.Context, address string, g group.Group, bu
 }
 
 // Revive is for an address that can be reached again: the app is back, or the
-// person has unblocked it. What is still open is told; what is over is not.
+// person has unblocked it. What is still open is told; what is over is not, but
+// cards that are there learn of it.
 func (e *Engine) Revive(ctx context.Context, address string) error {
 	now, release := e.clock.Hold()
 	defer release()
@@ -176,7 +177,9 @@ func (e *Engine) Revive(ctx context.Context, address string) error {
 			return err
 		}
 		for i := range letters {
-			letters[i].Replay(now)
+			if err := replayOpen(tx, &letters[i], now); err != nil {
+				return err
+			}
 			if err := tx.SavePost(&letters[i]); err != nil {
 				return err
 			}
@@ -187,6 +190,22 @@ func (e *Engine) Revive(ctx context.Context, address string) error {
 		e.deliver.Wake(address)
 	}
 	return err
+}
+
+// replayOpen makes a dead letter due again. Where its episode is over, the card
+// that is there becomes true, and nobody is called to it.
+func replayOpen(tx store.Tx, p *store.Post, now time.Time) error {
+	if p.MessageID != "" {
+		switch g, err := tx.Group(p.GroupID); {
+		case err == nil && g.Phase == group.Over:
+			p.Correct(now)
+			return nil
+		case err != nil && !errors.Is(err, store.ErrNotFound):
+			return err
+		}
+	}
+	p.Replay(now)
+	return nil
 }
 
 // maxMade is how long the title of an alert made by hand may be, in characters.

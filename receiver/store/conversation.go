@@ -164,7 +164,8 @@ type BotTx interface {
 	AddKey(k Key) error
 
 	// DeadLettersAt returns the dead letters of an address whose episode is
-	// not over, oldest first.
+	// not over, or whose card is there and says something else than is so,
+	// oldest first.
 	DeadLettersAt(address string) ([]Post, error)
 	// PostByMessage returns the post of an address that is shown by a message;
 	// ErrNotFound.

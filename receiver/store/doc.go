@@ -37,7 +37,9 @@
 //	a call               -       = rev    stays
 //	a digest             -       = rev    stays; without one Shown = rev, as at a webhook
 //	Gone                 -       -        forgotten: what is sent next is a new card
+//	GoneUnmissed         = rev   = rev    forgotten, and nobody is sent another
 //
 // The post is due as long as Want > Shown or Call > Called. After a digest the
-// card of its own is left to become true at RankStale, below all others.
+// card of its own is left to become true at RankStale, below all others; so is
+// one of an episode that was over when its address came back (Correct).
 package store

@@ -219,3 +219,22 @@ func (p *Post) Replay(now time.Time) {
 	p.State, p.NotBefore, p.Since, p.Attempts = Due, now, now, 0
 	p.UpdatedAt = now
 }
+
+// Correct is Replay for a card that is there, of an episode that is over: it
+// becomes true without a call, when nothing else waits.
+func (p *Post) Correct(now time.Time) {
+	if p.State != Dead {
+		return
+	}
+	p.Replay(now)
+	p.Called = max(p.Called, p.Call)
+	p.Loud, p.Rank = false, RankStale
+}
+
+// GoneUnmissed records that the message is not there any more of a card that
+// only had to say that its episode is over: there is nothing left to be made
+// true.
+func (p *Post) GoneUnmissed(rev int, now time.Time) {
+	p.MessageID = ""
+	p.Digested(rev, now)
+}

@@ -98,6 +98,14 @@ func TestEveryTransitionFromEveryState(t *testing.T) {
 			func(p *store.Post) { p.GiveUp("expired", "too old", now) },
 			[7]store.State{"-", store.Dead, store.Dead, "-", "-", store.Dead, "-"},
 		},
+		"gone, and nobody misses it": {
+			func(p *store.Post) { p.MessageID = "m1"; p.GoneUnmissed(3, now) },
+			[7]store.State{"-", "-", store.Accepted, "-", "-", "-", "-"},
+		},
+		"corrected": {
+			func(p *store.Post) { p.Correct(now) },
+			[7]store.State{"-", store.Due, store.Sending, store.Shown, store.Accepted, store.Waiting, store.Due},
+		},
 		"replay": {
 			func(p *store.Post) { p.Replay(now) },
 			[7]store.State{"", store.Due, store.Sending, store.Shown, store.Accepted, store.Waiting, store.Due},

@@ -179,7 +179,7 @@ func (t *tx) AddKey(k store.Key) error {
 // DeadLettersAt implements store.BotTx.
 func (t *tx) DeadLettersAt(address string) ([]store.Post, error) {
 	return t.posts(`SELECT `+postColumns+` FROM posts INDEXED BY posts_dead_address WHERE dead_letter AND address = ?
-		AND EXISTS (SELECT 1 FROM groups WHERE groups.id = posts.group_id AND phase <> 'over') ORDER BY id`, address)
+		AND (message_id <> '' OR EXISTS (SELECT 1 FROM groups WHERE groups.id = posts.group_id AND phase <> 'over')) ORDER BY id`, address)
 }
 
 // PostByMessage implements store.BotTx.

@@ -264,9 +264,12 @@ func testMessages(k *kit) {
 		dead("2", "a", group.Over)
 		dead("3", "b", group.Open)
 		second := dead("4", "a", group.Unheard)
+		there := dead("5", "a", group.Over)
+		there.MessageID = "1700000000000" // it goes on saying that it fires
+		there = k.savePost(there)
 		k.savePost(aPost(k.saveGroup(anEpisode("due", "o", 1)), "a"))
 		k.lasting(func(tx store.Tx) {
-			require.Equal(k, []store.Post{first, second}, must[[]store.Post](k)(tx.DeadLettersAt("a")))
+			require.Equal(k, []store.Post{first, second, there}, must[[]store.Post](k)(tx.DeadLettersAt("a")))
 			require.Empty(k, must[[]store.Post](k)(tx.DeadLettersAt("c")))
 		})
 	})
