@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Options are what the app of a receiver has of its own.
@@ -60,6 +61,11 @@ func (o Options) Check() error {
 	return errors.Join(append(errs, m.tooLong())...)
 }
 
+// epoch is the first day that a zip can name. It stands in every package, so
+// that it does not matter when one is made; without a time the month would be
+// 0, which some programs refuse to unpack.
+var epoch = time.Date(1980, time.January, 1, 0, 0, 0, 0, time.UTC)
+
 // Make makes the package. The same options always make the same bytes.
 func Make(o Options) ([]byte, error) {
 	if err := o.Check(); err != nil {
@@ -75,8 +81,7 @@ func Make(o Options) ([]byte, error) {
 		name string
 		data []byte
 	}{{manifestFile, append(text, '\n')}, {colorFile, colorIcon()}, {outlineFile, outlineIcon()}} {
-		// A header without a time, so that it does not matter when this is.
-		f, err := w.CreateHeader(&zip.FileHeader{Name: file.name, Method: zip.Deflate})
+		f, err := w.CreateHeader(&zip.FileHeader{Name: file.name, Method: zip.Deflate, Modified: epoch})
 		if err != nil {
 			return nil, err
 		}

@@ -39,6 +39,7 @@ func contents(t *testing.T, o Options) map[string][]byte {
 	require.NoError(t, err)
 	files := map[string][]byte{}
 	for _, file := range r.File {
+		require.Equal(t, epoch, file.Modified.UTC(), "a date with a month 0 is none: some programs refuse to unpack it")
 		f, err := file.Open()
 		require.NoError(t, err)
 		files[file.Name], err = io.ReadAll(f)

@@ -16,6 +16,9 @@ type link struct {
 // message, and into YAML without quotes.
 var linkedID = regexp.MustCompile(`^[A-Za-z0-9:@._-]{1,200}$`)
 
+// threadID is what Teams calls a channel or a chat.
+var threadID = regexp.MustCompile(`^19:[A-Za-z0-9._-]{1,150}@(thread\.(tacv2|v2|skype)|unq\.gbl\.spaces)$`)
+
 // parseLink reads "Get link to channel" and "Copy link" of a chat or message:
 //
 //	https://teams.microsoft.com/l/channel/19%3A…%40thread.tacv2/General?groupId=…&tenantId=…
@@ -63,11 +66,18 @@ func (l link) instead() string {
 	return "write channel: {channel_id: " + l.channel + "}, which that link leads to"
 }
 
-// linkInstead says what to write for a link that stands where a mapping
-// belongs.
+// linkInstead says what to write for a link, or the id alone, that stands where
+// a mapping belongs.
 func linkInstead(text string) string {
 	if l, ok := parseLink(text); ok {
 		return l.instead()
 	}
-	return ""
+	switch id := strings.TrimSpace(text); {
+	case !threadID.MatchString(id):
+		return ""
+	case isChat(id):
+		return "write chat: {chat_id: " + id + "}"
+	default:
+		return "write channel: {channel_id: " + id + "}"
+	}
 }
