@@ -1,11 +1,18 @@
 package bot
 
 import (
+	"context"
+	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/teamsrelay/teamsrelay/receiver/bot/activity"
+	"github.com/teamsrelay/teamsrelay/receiver/bot/typed"
+	"github.com/teamsrelay/teamsrelay/receiver/press"
+	"github.com/teamsrelay/teamsrelay/receiver/store"
 	"github.com/teamsrelay/teamsrelay/receiver/teams/botframework"
 )
 
@@ -91,4 +98,90 @@ func TestNobodyEndsThroughOneAlertTheSilenceOfOthers(t *testing.T) {
 
 	_, said = d.press(d.pressing(bob, sre, "Disk", d.button(sre, disk, "expire", of, "")))
 	require.Empty(t, said, "Bob may act on both")
+}
+
+// The audit stays for a year. Somebody who is refused and goes on, by a program
+// say, must neither fill it nor the disk.
+func TestRefusalsDoNotFillTheAudit(t *testing.T) {
+	d := newDesk(t)
+	long := "silence " + strings.Repeat("site="+strings.Repeat("x", 400)+" ", 10) + "1h"
+	for range 100 {
+		d.bot.obeyed(t, d.typing(mallory, "a:mallory", long))
+	}
+	rows := d.rows()
+	require.Len(t, rows, maxAudited)
+	for _, row := range rows {
+		require.Less(t, len(row.Target), 500)
+	}
+	d.bot.obeyed(t, d.typing(activity.Account{ID: "29:other", Name: "Other", ObjectID: "id-other"}, "a:other", long))
+	require.Len(t, d.rows(), maxAudited+1, "what one does hides nobody else")
+
+	d.now = d.now.Add(time.Minute)
+	d.bot.obeyed(t, d.typing(mallory, "a:mallory", long))
+	require.Contains(t, d.rows()[0].After, "(70 refusals before this one are not written down")
+}
+
+func TestWhoIsRefusedIsRememberedForAMinuteOnly(t *testing.T) {
+	var r refused
+	now := time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
+	for i := range 3 * maxRefused {
+		if i == maxRefused {
+			_, ok := r.next("one too many", now)
+			require.False(t, ok)
+		}
+		if i%maxRefused == 0 {
+			now = now.Add(time.Minute)
+		}
+		_, ok := r.next(strconv.Itoa(i), now)
+		require.True(t, ok)
+	}
+	require.LessOrEqual(t, len(r.of), maxRefused)
+}
+
+// Whoever comes without an object id is somebody all the same, and another one
+// than the next.
+func TestTheAuditNamesEverybody(t *testing.T) {
+	d := newDesk(t)
+	g := d.alert("Disk", sre)
+	guest := activity.Account{ID: "29:guest", Name: "Alice"}
+	_, words := d.press(d.pressing(guest, sre, "Disk", d.button(sre, g, "ack", 0, "")))
+	require.Empty(t, words)
+	require.Equal(t, "29:guest", d.rows()[0].ObjectID)
+	require.Equal(t, "29:guest", d.get(g.ID).Ack.By.ID)
+}
+
+// People write what they like into a card.
+func TestWhatCannotBeSeenIsNotKept(t *testing.T) {
+	d := newDesk(t)
+	g := d.alert("Disk", sre)
+	data := with(d.button(sre, g, "comment", 0, ""), "comment=harm\u202eless\x1b[2J\ttext\nnext")
+	_, words := d.press(d.pressing(alice, sre, "Disk", data))
+	require.Empty(t, words)
+	require.Equal(t, []string{"harmless[2J\ttext\nnext"}, comments(d.get(g.ID)))
+}
+
+func TestNoButtonIsForgedWhileTheStoreDoesNotSay(t *testing.T) {
+	d := newDesk(t)
+	g := d.alert("Disk", sre)
+	d.bot.CheckPress = func(context.Context, string, press.Data) error { return store.ErrUnavailable }
+	_, words := d.press(d.pressing(alice, sre, "Disk", d.button(sre, g, "ack", 0, "")))
+	require.Equal(t, storeWords, words)
+	require.Empty(t, d.audit())
+}
+
+// obeyed works what somebody types without answering them.
+func (b *Bot) obeyed(t *testing.T, a activity.Activity) {
+	t.Helper()
+	who, err := b.talker(t.Context(), a)
+	require.NoError(t, err)
+	c, err := typed.Parse(typed.Message{Text: a.Text}, b.clock())
+	require.NoError(t, err)
+	b.obey(t.Context(), who, c)
+}
+
+// rows is the audit, newest first.
+func (d *desk) rows() (rows []store.Audit) {
+	d.t.Helper()
+	d.view(func(tx store.Tx) (err error) { rows, err = tx.Audit(store.AuditFilter{}); return err })
+	return rows
 }

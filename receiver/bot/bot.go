@@ -111,8 +111,10 @@ type Bot struct {
 	// What goes on after the answer: words and events, and presses.
 	talks, presses *work
 	crossOrigin    *http.CrossOriginProtection
-	refusals       refusals
-	members        members // who is known to be in which conversation
+	refusals       refusals // requests
+	unknowns       refusals // answers about who is where, by Teams
+	refused        refused  // people
+	members        members  // who is known to be in which conversation
 }
 
 // New makes a bot. It can be used at once.

@@ -175,7 +175,7 @@ func TestLocalModeTakesWhatHasNoToken(t *testing.T) {
 		"a name that begins like ours":             func(r *http.Request) { r.Host = "127.0.0.1.nip.io" },
 		"a proxy on this machine":                  func(r *http.Request) { r.Header.Set("X-Forwarded-For", "203.0.113.7") },
 		"a tunnel that names the host it came for": func(r *http.Request) { r.Host = "abc.devtunnels.ms" },
-		"no host":                                  func(r *http.Request) { r.Host = "" },
+		"no host": func(r *http.Request) { r.Host = "" },
 	} {
 		far := local()
 		change(far)
@@ -412,7 +412,7 @@ func TestRealActivitiesAreAnswered(t *testing.T) {
 			require.NoError(t, err)
 			var raw struct{ Conversation struct{ ID string } }
 			require.NoError(t, json.Unmarshal(body, &raw))
-			w := k.serve(httptest.NewRequest(http.MethodPost, "/api/messages", strings.NewReader(string(body))))
+			w := k.serve(httptest.NewRequest(http.MethodPost, "http://localhost/api/messages", strings.NewReader(string(body))))
 			if raw.Conversation.ID == "" {
 				require.Equal(t, 400, w.Code)
 				require.Empty(t, k.conversations())

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/teamsrelay/teamsrelay/receiver/store"
 	"github.com/teamsrelay/teamsrelay/receiver/teams/botframework"
@@ -114,7 +117,7 @@ func (b *Bot) mayAt(ctx context.Context, t talker, address string) string {
 	}
 	switch {
 	case err != nil:
-		b.log.Warn("Teams does not say whether somebody may act", "destination", d.Name, "err", err)
+		b.unsure("Teams does not say whether somebody may act at "+d.Name, err)
 		return uncheckedWords
 	case !may:
 		return words
@@ -219,14 +222,80 @@ func addressesOf(t talker, posts []store.Post) []string {
 	return all
 }
 
-// refusedAudit writes into the audit that somebody was not allowed to do something.
+// unsure logs that Teams does not say who is where. While it is down, each
+// command meets that once for every conversation.
+func (b *Bot) unsure(what string, err error) {
+	if unlogged, ok := b.unknowns.next(b.Now()); ok {
+		b.log.Warn(what, "err", err, "unlogged", unlogged)
+	}
+}
+
+// refusedAudit writes into the audit that somebody was not allowed to do
+// something. Of somebody who does not stop it writes as much as anybody reads.
 func (b *Bot) refusedAudit(ctx context.Context, t talker, verb, target, words string) {
+	unwritten, ok := b.refused.next(t.id(), b.Now())
+	if !ok {
+		return
+	}
+	if unwritten > 0 {
+		words += fmt.Sprintf(" (%d refusals before this one are not written down: there were more than %d in a minute)", unwritten, maxAudited)
+	}
 	err := b.Store.Update(ctx, func(tx store.Tx) error {
 		return tx.AddAudit(&store.Audit{
-			At: b.Now(), Who: t.person.Name, ObjectID: t.person.ID, Action: "refused:" + verb, Target: target, From: t.from(), After: words,
+			At: b.Now(), Who: t.person.Name, ObjectID: t.person.ID, Action: "refused:" + verb, Target: shorten(target, maxReason), From: t.from(), After: words,
 		})
 	})
 	if err != nil {
-		b.log.Error("A refusal could not be written into the audit", "who", t.person.ID, "action", verb, "target", target, "err", err)
+		b.log.Error("A refusal could not be written into the audit", "who", t.person.ID, "action", verb, "target", shorten(target, maxReason), "err", err)
 	}
+}
+
+const (
+	// maxAudited is how many refusals of one person in a minute the audit has.
+	// Nobody reads and presses faster; programs do, and the audit is kept for a
+	// year.
+	maxAudited = 30
+	// maxRefused is of how many people that is remembered.
+	maxRefused = 10_000
+)
+
+// refused counts the refusals of people.
+type refused struct {
+	mu sync.Mutex
+	of map[string]*refusedOne
+}
+
+type refusedOne struct {
+	since              time.Time
+	written, unwritten int
+}
+
+// next says whether a refusal is written down, and how many before it were not.
+func (r *refused) next(person string, now time.Time) (unwritten int, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.of == nil {
+		r.of = map[string]*refusedOne{}
+	}
+	one := r.of[person]
+	if one == nil {
+		if len(r.of) >= maxRefused {
+			maps.DeleteFunc(r.of, func(_ string, o *refusedOne) bool { return now.Sub(o.since) >= time.Minute })
+		}
+		if len(r.of) >= maxRefused {
+			return 0, false
+		}
+		one = &refusedOne{since: now}
+		r.of[person] = one
+	}
+	if age := now.Sub(one.since); age >= time.Minute || age < 0 {
+		one.since, one.written = now, 0
+	}
+	if one.written >= maxAudited {
+		one.unwritten++
+		return 0, false
+	}
+	one.written++
+	unwritten, one.unwritten = one.unwritten, 0
+	return unwritten, true
 }

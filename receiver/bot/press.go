@@ -67,7 +67,7 @@ type input string
 func (i *input) UnmarshalJSON(raw []byte) error {
 	var text string
 	if json.Unmarshal(raw, &text) == nil {
-		*i = input(strings.TrimSpace(strings.ToValidUTF8(text, "\uFFFD")))
+		*i = input(strings.TrimSpace(activity.Seen(strings.ToValidUTF8(text, "\uFFFD"))))
 	}
 	return nil
 }

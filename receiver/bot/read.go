@@ -53,7 +53,7 @@ func (b *Bot) visible(ctx context.Context, t talker) []string {
 			b.guard(func() {
 				is, err := b.isMember(ctx, t, conversationOf(address))
 				if err != nil {
-					b.log.Warn("Teams does not say whether somebody is in a conversation; its alerts are left out", "err", err)
+					b.unsure("Teams does not say whether somebody is in a conversation; its alerts are left out", err)
 				}
 				in[i] = is
 			})
@@ -311,7 +311,11 @@ func (b *Bot) to(ctx context.Context, t talker, who typed.Who, posts []store.Pos
 		if err != nil || !in { // a mention is enough to know the name
 			return group.Person{Name: who.Name}, ""
 		}
-		return personOf(m, group.Person{Name: who.Name}), ""
+		p = personOf(m, group.Person{}) // as Teams calls them, whatever stands in the mention
+		if p.Name == "" {
+			p.Name = who.Name
+		}
+		return p, ""
 	}
 	places := []store.Conversation{t.here}
 	if t.alone() { // whom the alert concerns is where it is posted

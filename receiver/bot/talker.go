@@ -44,6 +44,9 @@ func (b *Bot) talker(ctx context.Context, a activity.Activity) (talker, error) {
 	if t.person.Name == "" {
 		t.person.Name = "Somebody"
 	}
+	if t.person.ID == "" { // not everybody has one of Entra's: what Teams calls them names them, too
+		t.person.ID = a.From.ID
+	}
 	return t, nil
 }
 
@@ -51,7 +54,7 @@ func (b *Bot) talker(ctx context.Context, a activity.Activity) (talker, error) {
 // not say of them is as it was.
 func personOf(m botframework.Member, known group.Person) group.Person {
 	if known.Name == "" {
-		known.Name = m.Name
+		known.Name = activity.OneLine(m.Name)
 	}
 	if known.ID == "" {
 		known.ID = m.ObjectID

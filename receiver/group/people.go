@@ -10,7 +10,9 @@ import (
 // or is to take care of something.
 type Person struct {
 	Name string `json:"n,omitempty"` // for people
-	ID   string `json:"i,omitempty"` // the Entra object id; "" where nobody knows it
+	// ID is the Entra object id; of somebody who has none, what Teams calls them
+	// ("29:…"). "" where nobody knows it.
+	ID string `json:"i,omitempty"`
 }
 
 // Same says whether two persons are one.

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -375,11 +376,35 @@ func mentions(entities []entity) ([]Mention, error) {
 
 // short is a name, cut at maxName.
 func short(name scalar) string {
-	s := strings.ToValidUTF8(strings.TrimSpace(string(name)), "")
+	s := OneLine(string(name))
 	if utf8.RuneCountInString(s) <= maxName {
 		return s
 	}
 	return string([]rune(s)[:maxName-1]) + "…"
+}
+
+// OneLine is a text that somebody wrote, on one line and without what cannot be
+// seen: people choose their names, and one that turns the direction of what is
+// written around it, or moves a terminal's cursor, must not tell a story of its
+// own on a card or in the audit.
+func OneLine(text string) string {
+	return strings.Join(strings.Fields(Seen(text)), " ")
+}
+
+// Seen is a text without what cannot be seen, except for line breaks, tabs, and
+// what stands inside of words and of emoji.
+func Seen(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\r' || r == '\t' || unicode.IsSpace(r):
+			return r
+		case r == '\u200c' || r == '\u200d' || r >= '\U000E0020' && r <= '\U000E007F':
+			return r
+		case unicode.IsControl(r) || unicode.Is(unicode.Cf, r):
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(text, ""))
 }
 
 // clip keeps the path of a field short: its parts can come from a map.

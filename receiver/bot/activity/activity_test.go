@@ -260,3 +260,26 @@ func FuzzParse(f *testing.F) {
 		a.Message()
 	})
 }
+
+// People choose their names, and those of chats: on a card, in the audit and on
+// a terminal they are names and nothing else.
+func TestNamesHoldNothingThatCannotBeSeen(t *testing.T) {
+	for name, c := range map[string]struct{ text, want string }{
+		"that turns what follows":   {"Alice\u202e bmoT", "Alice bmoT"},
+		"that isolates it":          {"\u2066Alice\u2069", "Alice"},
+		"for a terminal":            {"Al\x1b[2Jice\a", "Al[2Jice"},
+		"on several lines":          {"Alice\n\nacknowledged by Bob", "Alice acknowledged by Bob"},
+		"with what nobody sees":     {"A\u200bli\ufeffce\u00ad", "Alice"},
+		"that is nothing else":      {"\u202e\u200b", ""},
+		"of a family, as one emoji": {"👩\u200d👧", "👩\u200d👧"},
+		"in Persian":                {"علی\u200cرضا", "علی\u200cرضا"},
+		"that is broken":            {"Al\xffice", "Alice"},
+		"with a space of its own":   {"Alice\u00a0Smith", "Alice Smith"},
+	} {
+		require.Equal(t, c.want, activity.OneLine(c.text), name)
+	}
+	a, err := activity.Parse([]byte(`{"type":"message","conversation":{"id":"x","name":"s\u202ere"},"from":{"name":"Al\u001b[2Jice"}}`))
+	require.NoError(t, err)
+	require.Equal(t, "sre", a.Conversation.Name)
+	require.Equal(t, "Al[2Jice", a.From.Name)
+}
