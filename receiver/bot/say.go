@@ -152,6 +152,9 @@ func (b *Bot) about(ctx context.Context, t talker, c typed.Command) (ids []int64
 	case id != 0:
 		return []int64{id}, ""
 	}
+	if c.Verb == command.Expire {
+		return nil, paragraphs("Which silence? "+code("silences")+" lists them with their ids. The id of an alert ends the silence that is about it.", helpAbout(c.Verb))
+	}
 	return nil, paragraphs("Which alert? Its id stands in the last line of its card, and "+code("alerts")+" lists them.", helpAbout(c.Verb))
 }
 

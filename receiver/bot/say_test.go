@@ -84,6 +84,7 @@ func TestUnderItsCardAnAlertNeedsNoID(t *testing.T) {
 	require.Contains(t, d.say(a), "Disk: acknowledged.")
 	require.NotNil(t, d.get(g.ID).Ack)
 	require.Contains(t, d.type_(alice, sre, "ack"), "Which alert?")
+	require.Contains(t, d.type_(alice, sre, "expire"), "Which silence? `silences` lists them")
 	a = d.typing(alice, sre, "silence 2h")
 	a.Conversation.Thread = "Disk"
 	require.Contains(t, d.say(a), "Disk: silenced until 12:15 UTC")

@@ -2,7 +2,6 @@ package bot
 
 import (
 	"context"
-	"strings"
 
 	"github.com/teamsrelay/teamsrelay/receiver/bot/activity"
 	"github.com/teamsrelay/teamsrelay/receiver/group"
@@ -13,10 +12,11 @@ import (
 
 // talker is who pressed or typed something, and where.
 type talker struct {
-	activity activity.Activity
-	here     store.Conversation
-	address  string // of the conversation
-	person   group.Person
+	activity    activity.Activity
+	here        store.Conversation
+	address     string // of the conversation
+	destination string // what the address is called
+	person      group.Person
 }
 
 // talker finds out who an activity is from. Its sender is as Microsoft says:
@@ -28,7 +28,7 @@ func (b *Bot) talker(ctx context.Context, a activity.Activity) (talker, error) {
 	}
 	b.describe(&c, a) // a press is worked before what it tells of its conversation is stored
 	t := talker{
-		activity: a, here: c, address: botframework.AddressID(c.ID),
+		activity: a, here: c, address: botframework.AddressID(c.ID), destination: b.destinationAt(botframework.AddressID(c.ID)).Name,
 		person: group.Person{Name: a.From.Name, ID: a.From.ObjectID},
 	}
 	if t.person.Name == "" && c.Kind == store.Personal {
@@ -62,13 +62,22 @@ func personOf(m botframework.Member, known group.Person) group.Person {
 	return known
 }
 
-// from says where, for the audit: "channel sre".
+// from says where, for the audit: "channel sre", "channel General (sre)". Many
+// channels are called General, and what some are called Teams has not told: the
+// name of the destination tells them apart.
 func (t talker) from() string {
-	switch name := oneLine(t.here.Name); t.here.Kind {
+	name := oneLine(t.here.Name)
+	switch {
+	case name == "":
+		name = t.destination
+	case name != t.destination:
+		name += " (" + t.destination + ")"
+	}
+	switch t.here.Kind {
 	case store.Channel:
-		return strings.TrimSpace("channel " + name)
+		return "channel " + name
 	case store.GroupChat:
-		return strings.TrimSpace("chat " + name)
+		return "chat " + name
 	default:
 		return "chat of " + t.person.Name
 	}
