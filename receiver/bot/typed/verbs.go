@@ -34,7 +34,7 @@ var Usages = []Usage{
 	{command.Reopen, "reopen ID", "takes that back", "reopen " + exampleID, "re-open unresolve reopened"},
 	{command.Silence, "silence ID TIME [COMMENT]", "keeps it quiet; matchers may stand for ID", "silence " + exampleID + ` 2h "new disks are coming"`, "mute snooze silenced quiet hush"},
 	{Silences, "silences", "lists the silences", "silences", "mutes snoozes"},
-	{command.Expire, "expire ID", "ends a silence", "expire " + exampleID, "unsilence unmute unsnooze expired"},
+	{command.Expire, "expire ID", "ends a silence, or that of an alert", "expire " + exampleID, "unsilence unmute unsnooze expired"},
 	{Create, `create "TITLE" "TEXT"`, "makes an alert by hand", `create "Printer on fire" "Second floor, do not enter"`, "new raise open declare"},
 	{Subscribe, "subscribe [MATCHERS]", "sends what matches here as well", `subscribe team="storage"`, "follow sub"},
 	{Unsubscribe, "unsubscribe [ID]", "ends that; without ID all of it", "unsubscribe", "unfollow unsub"},
