@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -110,6 +111,7 @@ type Bot struct {
 	metrics metrics
 	// What goes on after the answer: words and events, and presses.
 	talks, presses *work
+	waiting        atomic.Int64 // bytes of what waits or is worked
 	crossOrigin    *http.CrossOriginProtection
 	refusals       refusals // requests
 	unknowns       refusals // answers about who is where, by Teams

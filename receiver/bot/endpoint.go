@@ -41,6 +41,9 @@ const (
 	maxTalks, maxTalksWaiting     = 32, 1000
 	maxPresses, maxPressesWaiting = 64, 20_000
 	maxTalksOfOne                 = 100
+	// maxWaiting is what all of them may take together, in bytes. Most have a
+	// few thousand, but a client can make them a hundred times as large.
+	maxWaiting = 128 << 20
 )
 
 // What people read on a press that was not worked, or not yet.
@@ -211,7 +214,7 @@ func (b *Bot) dispatch(w http.ResponseWriter, r *http.Request, a activity.Activi
 // answered 200, but words that were typed are not stored: if the program is
 // killed before they are worked, nobody answers them.
 func (b *Bot) take(w http.ResponseWriter, r *http.Request, a activity.Activity) {
-	if !b.talks.reserve(a.Conversation.ID) {
+	if !b.reserve(b.talks, a.Conversation.ID, a) {
 		b.again(w, r, "busy", errors.New("too many activities wait to be worked"))
 		return
 	}
@@ -219,7 +222,7 @@ func (b *Bot) take(w http.ResponseWriter, r *http.Request, a activity.Activity) 
 	n, err := b.keep(ctx, a)
 	cancel()
 	if err != nil {
-		b.talks.release()
+		b.release(b.talks, a)
 		b.log.Error("What Teams told of a conversation could not be stored; it will be sent again", "type", a.Type, "err", err)
 		b.again(w, r, "store", errors.New("the activity could not be stored"))
 		return
@@ -227,14 +230,30 @@ func (b *Bot) take(w http.ResponseWriter, r *http.Request, a activity.Activity) 
 	w.WriteHeader(http.StatusOK)
 	if n.repeated {
 		b.metrics.repeated.Inc()
-		b.talks.release()
+		b.release(b.talks, a)
 		return
 	}
 	b.talks.do(a.Conversation.ID, func(ctx context.Context) {
+		defer b.waiting.Add(-int64(a.Size))
 		ctx, cancel := context.WithTimeout(ctx, workWithin)
 		defer cancel()
 		b.follow(ctx, a, n)
 	})
+}
+
+// reserve takes a place for an activity, and room in memory, or says that there
+// is none. Both are given back by release, or when it was worked.
+func (b *Bot) reserve(w *work, conversation string, a activity.Activity) bool {
+	if b.waiting.Add(int64(a.Size)) > maxWaiting || !w.reserve(conversation) {
+		b.waiting.Add(-int64(a.Size))
+		return false
+	}
+	return true
+}
+
+func (b *Bot) release(w *work, a activity.Activity) {
+	b.waiting.Add(-int64(a.Size))
+	w.release()
 }
 
 // follow does what an activity asks for, once it was answered.
@@ -271,13 +290,14 @@ func (b *Bot) invoke(w http.ResponseWriter, r *http.Request, a activity.Activity
 		b.respond(w, Say(unknownWords))
 		return
 	}
-	if !b.presses.reserve("") {
+	if !b.reserve(b.presses, "", a) {
 		b.metrics.refuse("busy")
 		b.respond(w, Say(busyWords))
 		return
 	}
 	answers := make(chan InvokeResponse, 1)
 	b.presses.do("", func(ctx context.Context) {
+		defer b.waiting.Add(-int64(a.Size))
 		ctx, cancel := context.WithTimeout(ctx, workWithin)
 		defer cancel()
 		answer := Say(failedWords)

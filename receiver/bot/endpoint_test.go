@@ -367,6 +367,33 @@ func TestWhatThereIsNoRoomForComesAgain(t *testing.T) {
 	})
 }
 
+// Few large presses must not take more memory than many small ones.
+func TestWhatWaitsTakesABoundedAmountOfMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hold := make(chan struct{})
+		k := newKit(t, func(o *bot.Options) {
+			o.CheckPress = func(context.Context, string, press.Data) error {
+				<-hold
+				return press.ErrForged
+			}
+		})
+		large := pressed("1")
+		large["padding"] = strings.Repeat("x", 250<<10)
+		send := func() string { return wordsOf(t, k.serve(request(large.json(), claims()))) }
+		taken := 0
+		for strings.Contains(send(), "goes on") {
+			taken++
+			require.Less(t, taken, 1000, "what waits is bounded, in bytes too")
+		}
+		require.Contains(t, send(), "too much is going on")
+		require.Equal(t, 2, k.metric("teamsrelay_bot_refused_total", "busy"))
+		close(hold)
+		synctest.Wait()
+		require.Contains(t, send(), "not made for this conversation", "there is room again")
+		k.end()
+	})
+}
+
 // A mistake of ours that a strange activity finds must not end the program
 // that carries everybody's alerts.
 func TestAMistakeOfOursEndsOnePressAndNothingElse(t *testing.T) {

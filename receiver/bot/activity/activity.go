@@ -69,6 +69,7 @@ type Activity struct {
 	Channel Channel
 	// Tenants are those that the activity says it comes from, each once.
 	Tenants []string
+	Size    int // of the body, in bytes: about what the activity takes in memory
 }
 
 // Account is a person or a bot.
@@ -254,6 +255,7 @@ func Parse(body []byte) (Activity, error) {
 		return Activity{}, shapeOf(err)
 	}
 	a := Activity{
+		Size: len(body),
 		Type: string(w.Type), Name: string(w.Name), Action: string(w.Action),
 		ID: string(w.ID), ReplyToID: string(w.ReplyToID),
 		ServiceURL: string(w.ServiceURL), ChannelID: string(w.ChannelID),

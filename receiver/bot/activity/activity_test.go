@@ -32,7 +32,9 @@ func TestAMessageInAChannelIsRead(t *testing.T) {
 			{"type": "clientInfo", "text": {"anything": 1}, "mentioned": 7}],
 		"channelData": {"tenant": {"id": "t1"}, "team": {"id": "19:team", "aadGroupId": "g", "name": "Ops"}, "channel": {"id": "19:x@thread.tacv2", "name": "sre", "type": "shared"}},
 		"somethingNew": {"x": [1]}}`)
+	require.Positive(t, a.Size)
 	require.Equal(t, activity.Activity{
+		Size: a.Size,
 		Type: "message", ID: "1767326111492", ChannelID: "msteams", ServiceURL: "https://smba.trafficmanager.net/emea/",
 		From: activity.Account{ID: "29:alice", Name: "Alice", ObjectID: "a-a"}, Recipient: activity.Account{ID: "28:app", Name: "relay"},
 		Conversation: activity.Conversation{ID: "19:x@thread.tacv2", Thread: "1767326091220", Kind: "channel", Group: true, Name: "sre"},
