@@ -146,7 +146,7 @@ func TestWhatThePageCannotDoIsSaidWhereItWasTyped(t *testing.T) {
 		}}, 403, "Press the button again"},
 		"from elsewhere without the admin token":        {"/subscriptions", withToken(""), []func(*http.Request){elsewhere}, 403, "needs the admin token"},
 		"from elsewhere with another token":             {"/subscriptions", withToken("guessed-" + token), []func(*http.Request){elsewhere}, 403, "is not the admin token"},
-		"with the token in the query":                   {"/subscriptions?admin_token=" + token, withToken(""), []func(*http.Request){elsewhere}, 403, "needs the admin token"},
+		"with the token in the query":                   {"/subscriptions?admin_token=" + token, url.Values{"destination": {"dba"}, "matchers": {typed}}, []func(*http.Request){elsewhere}, 403, "needs the admin token"},
 		"through a proxy on this machine":               {"/subscriptions", withToken(""), []func(*http.Request){func(r *http.Request) { r.Header.Set("X-Forwarded-For", "192.0.2.1") }}, 403, "needs the admin token"},
 		"by a name that was pointed at loopback":        {"/subscriptions", withToken(""), []func(*http.Request){func(r *http.Request) { r.Host = "evil.example:9097" }}, 403, "needs the admin token"},
 		"more than anybody types":                       {"/subscriptions", url.Values{"destination": {"dba"}, "matchers": {strings.Repeat("x", maxForm)}}, nil, 413, "more than 64 KiB"},
