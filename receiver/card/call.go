@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/teamsrelay/teamsrelay/receiver/command"
 	"github.com/teamsrelay/teamsrelay/receiver/group"
 )
 
@@ -51,7 +52,8 @@ func (t *teller) call(s *Story, called int) *CallStory {
 		}
 		switch {
 		case h.Change == group.Commented:
-			c.Comments = append(c.Comments, Comment{At: t.wall.time(h.At), Who: shorten(oneLine(h.Who), maxWho), Text: shorten(remark(h), maxSummary)})
+			// Whole: the card shows its beginning, and nothing else shows the rest.
+			c.Comments = append(c.Comments, Comment{At: t.wall.time(h.At), Who: shorten(oneLine(h.Who), maxWho), Text: shorten(remark(h), command.MaxText)})
 		default:
 			c.Says = append(slices.DeleteFunc(c.Says, func(o Said) bool { return o.String() == said.String() }), said)
 		}

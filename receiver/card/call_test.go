@@ -113,6 +113,24 @@ func TestAShortMessageIsShort(t *testing.T) {
 	require.LessOrEqual(t, len([]rune(message.Summary)), maxPreview)
 }
 
+// A comment may have 2,000 characters, and the card shows only how it begins:
+// who pressed Comment… would have written the rest for nobody.
+func TestAShortMessageHasAllOfAComment(t *testing.T) {
+	long := strings.Repeat("fan ", 498) + "the end"
+	in := withDeeds(hotRoom(now), func(d *deeds, _ *group.Group) { d.do(group.Commented, sampleBob, long) })
+	in.Look = ExampleLook()
+	require.Contains(t, linesOf(t, shippedSet(t).Call(in, 1, BotLimit)), long)
+}
+
+// Whoever takes an alert is not told that they gave it to themselves.
+func TestWhoTakesAnAlertIsNamedOnce(t *testing.T) {
+	in := withDeeds(hotRoom(now), func(d *deeds, _ *group.Group) { d.do(group.Assigned, sampleBob, sampleBob.Name) })
+	in.Look = ExampleLook()
+	card := string(shippedSet(t).Render("alert", in, BotLimit).Card)
+	require.Contains(t, card, "assigned to Bob Nguyễn")
+	require.NotContains(t, card, "assigned to Bob Nguyễn by Bob")
+}
+
 func TestUsersMayWordShortMessagesThemselves(t *testing.T) {
 	set, problems := New([]Source{{"mine.tmpl", `{{ define "call" }}` + block(`{{ range .Call.Says }}{"type": "TextBlock", "text": "NEWS {{ . }}"}{{ end }}`) + `{{ end }}`}})
 	require.Empty(t, problems)

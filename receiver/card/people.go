@@ -292,7 +292,10 @@ func (t *teller) news() string {
 
 // by adds to the word for a change who brought it about.
 func by(word string, h group.History) string {
-	if h.Who == "" || h.Change == group.Failed { // of which who is not whose doing it is
+	switch {
+	case h.Who == "" || h.Change == group.Failed: // of which who is not whose doing it is
+		return word
+	case assignee(h) == shorten(oneLine(h.Who), maxWho): // who takes it is who did it
 		return word
 	}
 	return word + " by " + shorten(oneLine(h.Who), maxWho)
