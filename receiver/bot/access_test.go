@@ -2,6 +2,7 @@ package bot
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"strings"
 	"testing"
@@ -98,6 +99,50 @@ func TestNobodyEndsThroughOneAlertTheSilenceOfOthers(t *testing.T) {
 
 	_, said = d.press(d.pressing(bob, sre, "Disk", d.button(sre, disk, "expire", of, "")))
 	require.Empty(t, said, "Bob may act on both")
+}
+
+// In a storm most alerts are not among the latest few thousand.
+func TestAStormHidesNoAlertFromWhoMayNotSilenceIt(t *testing.T) {
+	d := newDesk(t)
+	d.alert("Net", ops, "site=fra1")
+	one := d.alert("Disk", sre, "site=fra1")
+	require.NoError(t, d.store.Update(t.Context(), func(tx store.Tx) error {
+		posts, err := tx.ListPosts(store.PostFilter{GroupID: one.ID})
+		if err != nil {
+			return err
+		}
+		for i := range 5000 {
+			g, post := one, posts[0]
+			g.ID, g.Key, g.Origin = 0, fmt.Sprint("storm ", i), fmt.Sprint("storm ", i)
+			if err := tx.SaveGroup(&g); err != nil {
+				return err
+			}
+			post.ID, post.GroupID, post.MessageID = 0, g.ID, fmt.Sprint("m", i)
+			if err := tx.SavePost(&post); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	anna := activity.Account{ID: "29:twin", Name: "Anna Smith", ObjectID: "id-twin"}
+	require.Contains(t, d.type_(anna, sre, "silence site=fra1 2h"), "this is also about 1 alert on which you may not act")
+	require.Contains(t, d.type_(bob, sre, "silence site=fra1 2h"), "Silenced until")
+}
+
+// Somebody is removed while Teams is asked about them: the answer is from
+// before, and must not let them act for minutes.
+func TestAnAnswerFromBeforeAChangeIsNotKept(t *testing.T) {
+	var m members
+	now := time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
+	key := memberKey{"c", "29:bob"}
+	_, _, changes := m.get(key, now)
+	m.forget("c", "")
+	m.put(key, membership{in: true, until: now.Add(time.Hour)}, now, changes)
+	_, ok, changes := m.get(key, now)
+	require.False(t, ok)
+	m.put(key, membership{in: true, until: now.Add(time.Hour)}, now, changes)
+	_, ok, _ = m.get(key, now)
+	require.True(t, ok)
 }
 
 // The audit stays for a year. Somebody who is refused and goes on, by a program

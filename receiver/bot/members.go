@@ -23,6 +23,9 @@ const (
 type members struct {
 	mu    sync.Mutex
 	known map[memberKey]membership
+	// changes counts what was forgotten: an answer to what was asked before
+	// that may be out of date.
+	changes int
 }
 
 type memberKey struct{ conversation, person string }
@@ -34,16 +37,20 @@ type membership struct {
 	until  time.Time
 }
 
-func (m *members) get(key memberKey, now time.Time) (membership, bool) {
+func (m *members) get(key memberKey, now time.Time) (known membership, ok bool, changes int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	known, ok := m.known[key]
-	return known, ok && now.Before(known.until)
+	known, ok = m.known[key]
+	return known, ok && now.Before(known.until), m.changes
 }
 
-func (m *members) put(key memberKey, known membership, now time.Time) {
+// put keeps an answer to what was asked when there were so many changes.
+func (m *members) put(key memberKey, known membership, now time.Time, changes int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if changes != m.changes {
+		return
+	}
 	if m.known == nil {
 		m.known = map[memberKey]membership{}
 	}
@@ -67,6 +74,7 @@ func (m *members) put(key memberKey, known membership, now time.Time) {
 func (m *members) forget(conversation, team string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.changes++
 	for key, known := range m.known {
 		if key.conversation == conversation || team != "" && known.team == team {
 			delete(m.known, key)
@@ -86,10 +94,11 @@ func (b *Bot) member(ctx context.Context, c store.Conversation, person string) (
 	}
 	now := b.Now()
 	key := memberKey{c.ID, person}
-	if known, ok := b.members.get(key, now); ok {
+	known, ok, changes := b.members.get(key, now)
+	if ok {
 		return known.member, known.in, nil
 	}
-	known := membership{in: true, team: c.TeamID, until: now.Add(memberFor)}
+	known = membership{in: true, team: c.TeamID, until: now.Add(memberFor)}
 	var err error
 	known.member, err = b.Client.Member(ctx, placeOf(c), person)
 	if errors.Is(err, botframework.ErrNotMember) {
@@ -97,7 +106,7 @@ func (b *Bot) member(ctx context.Context, c store.Conversation, person string) (
 	} else if err != nil {
 		return botframework.Member{}, false, err
 	}
-	b.members.put(key, known, now)
+	b.members.put(key, known, now, changes)
 	return known.member, known.in, nil
 }
 

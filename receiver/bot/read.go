@@ -20,11 +20,8 @@ import (
 const (
 	maxListed = 15   // lines of a list
 	maxLooked = 1000 // open alerts that are looked at for one
-	// maxMatched is how many open alerts are looked at to know which of them a
-	// silence by matchers is about: in a storm it is wanted most.
-	maxMatched = 5000
-	maxShown   = 5 // cards that one message shows
-	askAtOnce  = 4
+	maxShown  = 5    // cards that one message shows
+	askAtOnce = 4
 )
 
 // visible are the addresses whose alerts a list shows. In a channel or chat it
@@ -89,6 +86,27 @@ func (b *Bot) open(ctx context.Context, addresses, matchers []string, most int) 
 			b.OpenedAt.Compare(a.OpenedAt))
 	})
 	return found, more, err
+}
+
+// matching are the open alerts that satisfy one of the sets of matchers: all of
+// them, because nobody may be silenced unseen in a storm.
+func (b *Bot) matching(ctx context.Context, sets [][]string) (ids []int64, err error) {
+	all := make([]labels.Matchers, len(sets))
+	for i, set := range sets {
+		if all[i], err = route.ParseMatchers(set); err != nil {
+			return nil, err
+		}
+	}
+	err = b.Store.View(ctx, func(tx store.Tx) error {
+		ids = nil
+		return tx.OpenGroups(func(g group.Group) error {
+			if slices.ContainsFunc(all, func(set labels.Matchers) bool { return matchesAny(&g, set) }) {
+				ids = append(ids, g.ID)
+			}
+			return ctx.Err()
+		})
+	})
+	return ids, err
 }
 
 // posts are those of an episode.

@@ -414,17 +414,13 @@ func (b *Bot) mayMatching(ctx context.Context, t talker, sets ...[]string) strin
 	if words != "" {
 		return words
 	}
-	var matching []group.Group
-	for _, set := range sets {
-		some, _, err := b.open(ctx, nil, set, maxMatched)
-		if err != nil {
-			return b.failure(err)
-		}
-		matching = append(matching, some...)
+	matching, err := b.matching(ctx, sets)
+	if err != nil {
+		return b.failure(err)
 	}
 	refused := 0
-	for i := range matching {
-		posts, err := b.posts(ctx, matching[i].ID)
+	for _, id := range matching {
+		posts, err := b.posts(ctx, id)
 		if err != nil {
 			return b.failure(err)
 		}

@@ -392,10 +392,10 @@ func TestWhatIsKnownOfMembersStaysBounded(t *testing.T) {
 	var m members
 	now := time.Now()
 	for i := range maxMembers + 100 {
-		m.put(memberKey{"c", fmt.Sprint(i)}, membership{until: now.Add(time.Minute)}, now)
+		m.put(memberKey{"c", fmt.Sprint(i)}, membership{until: now.Add(time.Minute)}, now, 0)
 	}
 	require.Len(t, m.known, maxMembers)
-	m.put(memberKey{"c", "last"}, membership{until: now.Add(time.Hour)}, now.Add(2*time.Minute))
+	m.put(memberKey{"c", "last"}, membership{until: now.Add(time.Hour)}, now.Add(2*time.Minute), 0)
 	require.Len(t, m.known, 1, "what is too old goes first")
 }
 
