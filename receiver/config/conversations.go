@@ -84,10 +84,16 @@ func (d *document) channel(c Channel, at string, local bool) {
 		d.Warn(id, yamlfile.Quote(c.ID)+" is a chat and no channel", "write chat: {chat_id: "+strconv.Quote(c.ID)+"}")
 	case guid.MatchString(c.ID):
 		d.Warn(id, "a GUID is a team and no channel", "write the 19:…@thread.tacv2 that Get link to channel shows, with %3A as : and %40 as @")
+	case isPlaceholder(c.ID):
+		d.Warn(id, placeholderWords, "write the one that Get link to channel shows; put the whole link here and check-config reads it")
 	case !channelID.MatchString(c.ID):
 		d.Warn(id, yamlfile.Quote(c.ID)+" does not look like a channel", "it is the 19:…@thread.tacv2 that Get link to channel shows, with %3A as : and %40 as @")
 	}
-	if c.Team != "" && !local && !d.Faulty(team) && !guid.MatchString(c.Team) && !channelID.MatchString(c.Team) {
+	switch {
+	case c.Team == "" || local || d.Faulty(team):
+	case isPlaceholder(c.Team):
+		d.Warn(team, placeholderWords, "write the groupId of the link that Get link to channel shows")
+	case !guid.MatchString(c.Team) && !channelID.MatchString(c.Team):
 		d.Warn(team, yamlfile.Quote(c.Team)+" does not look like a team", "it is the groupId of the link that Get link to channel shows")
 	}
 }
@@ -103,6 +109,8 @@ func (d *document) chat(id, at string, local bool) {
 		d.Warn(place, "this is Graph's name of a personal chat, and the bot knows it by another one", "let the person write \"subscribe\" to the bot; that needs no id")
 	case channelID.MatchString(id):
 		d.Warn(place, yamlfile.Quote(id)+" is a channel and no chat", "write channel: {channel_id: "+strconv.Quote(id)+"}")
+	case isPlaceholder(id):
+		d.Warn(place, placeholderWords, "write the one that Copy link of the chat shows; put the whole link here and check-config reads it")
 	case !chatID.MatchString(id):
 		d.Warn(place, yamlfile.Quote(id)+" does not look like a chat", "it is the 19:…@thread.v2 of the link that Copy link shows, with %3A as : and %40 as @")
 	}

@@ -139,7 +139,19 @@ func (d *document) doubt(m Microsoft) {
 
 // doubtGUID warns of an id that Microsoft would not have made.
 func (d *document) doubtGUID(m Microsoft, id, at, is string) {
-	if id != "" && !m.InsecureLocal && !guid.MatchString(id) && !d.Faulty(at) {
+	switch {
+	case id == "" || m.InsecureLocal || d.Faulty(at):
+	case !guid.MatchString(id):
 		d.Warn(at, yamlfile.Quote(id)+" does not look like an id of Microsoft's", "write "+is)
+	case isPlaceholder(id):
+		d.Warn(at, placeholderWords, "write "+is)
 	}
 }
+
+// isPlaceholder says whether an id is one of those that stand in
+// sample-configs/bot/teamsrelay.yml until somebody puts in their own.
+func isPlaceholder(id string) bool {
+	return strings.HasPrefix(id, "00000000-0000-4000-8000-") || strings.HasPrefix(id, "19:replace-me")
+}
+
+const placeholderWords = "this is still the id of the sample"

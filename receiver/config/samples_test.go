@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"bytes"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -18,6 +19,9 @@ import (
 )
 
 const samples = "../../sample-configs"
+
+// ownIDs finds the ids that everybody replaces by their own.
+var ownIDs = regexp.MustCompile(`00000000-0000-4000-8000-00000000(\d{4})`)
 
 // TestSamples loads what users copy, in a directory that holds what the
 // samples name: a sample that does not load costs a newcomer the first hour.
@@ -42,6 +46,8 @@ func TestSamples(t *testing.T) {
 		}
 		// /var/lib/teamsrelay is there after an installation only.
 		text = []byte(strings.ReplaceAll(string(text), "/var/lib/teamsrelay", dir))
+		text = ownIDs.ReplaceAll(text, []byte("3d5bd8a0-6c0d-4f5d-9c7a-1f1d7c1a$1"))
+		text = bytes.ReplaceAll(text, []byte("19:replace-me"), []byte("19:own"))
 		made, problems := config.Parse(filepath.Join(dir, filepath.Base(file)), text, config.Env{Lookup: variables})
 		require.Empty(t, problems.Error(), file)
 		name, err := filepath.Rel(samples, file)
@@ -91,6 +97,12 @@ func TestSamples(t *testing.T) {
 		require.Len(t, made.Destinations[1].Actions.Users, 2)
 		require.True(t, made.Destinations[2].Actions.Nobody())
 		require.Len(t, made.Subscriptions, 2)
+	})
+	t.Run("who forgets an id of the bot's sample is told of it", func(t *testing.T) {
+		text, err := os.ReadFile(samples + "/bot/teamsrelay.yml")
+		require.NoError(t, err)
+		_, problems := config.Parse("teamsrelay.yml", text, config.Env{})
+		require.Equal(t, 7, strings.Count(problems.Error(), "this is still the id of the sample"), "tenant, application, two channels with their teams, and a chat:\n%s", problems.Error())
 	})
 	t.Run("the one of the simulated bot posts to the simulated Teams", func(t *testing.T) {
 		made := loaded["bot/local.yml"]
