@@ -145,6 +145,24 @@ func TestAnAnswerFromBeforeAChangeIsNotKept(t *testing.T) {
 	require.True(t, ok)
 }
 
+// Teams answers a bounded number of questions about members. Who keeps assigning
+// must not use up those by which others are let in.
+func TestTeamsIsNotAskedForAllMembersAtEveryAssignment(t *testing.T) {
+	d := newDesk(t)
+	g := d.alert("Disk", sre)
+	id := g.ShortID()
+	for range 10 {
+		d.type_(alice, sre, "assign "+id+" nobody")
+	}
+	require.Equal(t, []string{"all of " + sre}, d.asked)
+	d.members[sre] = append(d.members[sre], botframework.Member{ID: "29:zoe", ObjectID: "id-zoe", Name: "Zoe"})
+	d.bot.membersChanged("19:general@thread.tacv2", "19:team")
+	require.Contains(t, d.type_(alice, sre, "assign "+id+" Zoe"), "assigned to Zoe", "who was just added to the team does not wait")
+	d.members[sre] = append(d.members[sre], botframework.Member{ID: "29:yan", ObjectID: "id-yan", Name: "Yan"})
+	d.now = d.now.Add(rosterFor)
+	require.Contains(t, d.type_(alice, sre, "assign "+id+" Yan"), "assigned to Yan")
+}
+
 // The audit stays for a year. Somebody who is refused and goes on, by a program
 // say, must neither fill it nor the disk.
 func TestRefusalsDoNotFillTheAudit(t *testing.T) {

@@ -17,15 +17,28 @@ const (
 	strangerFor = time.Minute
 	// maxMembers is how many answers are kept, about 300 bytes each.
 	maxMembers = 10_000
+	// rosterFor is how long all members of a conversation are kept, and
+	// maxRosters of how many conversations: a team has up to 25,000 members, and
+	// each assignment to a name reads them. Teams answers 3,600 such questions
+	// an hour, and those about who may act are among them.
+	rosterFor  = time.Minute
+	maxRosters = 4
 )
 
 // members remembers who is in which conversation.
 type members struct {
 	mu    sync.Mutex
 	known map[memberKey]membership
+	whole map[string]roster // all members, by conversation
 	// changes counts what was forgotten: an answer to what was asked before
 	// that may be out of date.
 	changes int
+}
+
+// roster is everybody in a conversation.
+type roster struct {
+	members []botframework.Member
+	until   time.Time
 }
 
 type memberKey struct{ conversation, person string }
@@ -75,11 +88,53 @@ func (m *members) forget(conversation, team string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.changes++
+	clear(m.whole) // a team's channels have the same members
 	for key, known := range m.known {
 		if key.conversation == conversation || team != "" && known.team == team {
 			delete(m.known, key)
 		}
 	}
+}
+
+// roster is get for all members of a conversation.
+func (m *members) roster(conversation string, now time.Time) (all []botframework.Member, ok bool, changes int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	known, ok := m.whole[conversation]
+	return known.members, ok && now.Before(known.until), m.changes
+}
+
+// putRoster is put for all members of a conversation.
+func (m *members) putRoster(conversation string, all []botframework.Member, now time.Time, changes int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if changes != m.changes {
+		return
+	}
+	if m.whole == nil {
+		m.whole = map[string]roster{}
+	}
+	for known := range m.whole { // any
+		if len(m.whole) < maxRosters {
+			break
+		}
+		delete(m.whole, known)
+	}
+	m.whole[conversation] = roster{all, now.Add(rosterFor)}
+}
+
+// membersOf asks who is in a conversation.
+func (b *Bot) membersOf(ctx context.Context, c store.Conversation) ([]botframework.Member, error) {
+	now := b.Now()
+	all, ok, changes := b.members.roster(c.ID, now)
+	if ok {
+		return all, nil
+	}
+	all, err := b.Client.Members(ctx, placeOf(c))
+	if err == nil {
+		b.members.putRoster(c.ID, all, now, changes)
+	}
+	return all, err
 }
 
 // membersChanged is told that somebody came into a conversation or a team, or

@@ -364,7 +364,7 @@ func (b *Bot) assignee(ctx context.Context, t talker, wanted string, places ...s
 	var all []botframework.Member
 	known := map[string]bool{}
 	for _, c := range places {
-		some, err := b.Client.Members(ctx, placeOf(c))
+		some, err := b.membersOf(ctx, c)
 		if err != nil {
 			b.log.Warn("Teams does not say who is in a conversation", "err", err)
 			return p, "Nothing was done: Teams does not say at this moment who is here. Please try again, or mention the person."
