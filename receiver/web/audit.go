@@ -2,8 +2,11 @@ package web
 
 import (
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
+	"github.com/teamsrelay/teamsrelay/receiver/command"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
 )
 
@@ -20,9 +23,19 @@ type Audit struct {
 	After    string    `json:"after"`
 }
 
+// otherActions are what the audit knows beside the verbs; press is a press of
+// which nobody can tell what it was.
+var otherActions = []string{"create", actionSubscribe, actionUnsubscribe, "test", "press"}
+
 func (s *server) audit(w http.ResponseWriter, r *http.Request) {
 	page, ok := s.page(w, r)
 	if !ok {
+		return
+	}
+	// Who looks for what there is not would take the empty list for an answer.
+	verb := strings.TrimPrefix(r.FormValue("action"), "refused:")
+	if known := slices.Concat(command.Verbs, otherActions); r.FormValue("action") != "" && !slices.Contains(known, verb) {
+		refuse(w, http.StatusBadRequest, "the audit has no such action", "use one of "+strings.Join(known, ", ")+", or one of them after refused:")
 		return
 	}
 	filter := store.AuditFilter{

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -20,7 +21,8 @@ func addAudit(k *kingpin.Application, p *program) {
 
 What: ack, unack, silence, expire, assign, resolve, comment, reopen, create,
 subscribe, unsubscribe; with refused: before it, what somebody was not allowed
-to do. Lines are kept for a year.`)
+to do (also refused:test, and refused:press of a button that is none of ours).
+Who: exactly as the list writes it. Lines are kept for a year.`)
 	relay, format := addClient(list), addOutput(list)
 	since := list.Flag("since", "Only of the last while, such as 2h.").Duration()
 	who := list.Flag("who", "Only of this person: a name, or an Entra object id.").String()
@@ -40,6 +42,9 @@ to do. Lines are kept for a year.`)
 		var answer struct{ Audit []web.Audit }
 		if err := relay.call(p.ctx, http.MethodGet, "/api/v1/audit", query, &answer); err != nil {
 			return err
+		}
+		if len(answer.Audit) == 0 && *format.format == "table" {
+			fmt.Fprintln(p.err, "The audit has no such lines.")
 		}
 		return format.print(p.out, "audit", answer.Audit, "AT\tWHO\tWHAT\tTARGET\tFROM\tBEFORE\tAFTER", func(line func(...any)) {
 			for _, l := range answer.Audit {

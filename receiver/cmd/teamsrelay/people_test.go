@@ -43,7 +43,13 @@ func TestSubscriptionsAreMadeAndRemovedFromTheCommandLine(t *testing.T) {
 	got = say(t, "audit", "--what=unsubscribe")
 	require.Regexp(t, `(?m)^AT +WHO +WHAT +TARGET +FROM +BEFORE +AFTER\n.* unsubscribe +`+alert.ShortID(1)+` +api 127\.0\.0\.1 +ops: team="dba" severity=~"critical\|warning" +-\n$`, got.out)
 	require.Equal(t, 4, strings.Count(say(t, "audit", "list", "--since=1h").out, "\n"), "a header and three actions")
-	require.Equal(t, 1, strings.Count(say(t, "audit", "list", "--who=nobody").out, "\n"))
+	got = say(t, "audit", "list", "--who=nobody")
+	require.Equal(t, 1, strings.Count(got.out, "\n"))
+	require.Equal(t, "The audit has no such lines.\n", got.err)
+	got = say(t, "audit", "list", "--what=silenced")
+	require.Equal(t, 1, got.code, "an auditor would take a table without lines for an answer")
+	require.Contains(t, got.err, "the audit has no such action; use one of ack, unack, silence")
+	require.Zero(t, say(t, "audit", "list", "--what=refused:resolve").code)
 }
 
 func orAPI(who string) string {
