@@ -242,7 +242,7 @@ func TestMicrosoftsPlayground(t *testing.T) {
 	found := outside.FindStringSubmatch(relay.said.all())
 	require.NotNil(t, found, relay.said.tail())
 	heard := listen(t)
-	runWith(t, heard, []string{"TEAMSAPPTESTER_BROWSER=none"}, program, "start",
+	runWith(t, heard, []string{"TEAMSAPPTESTER_BROWSER=none", "M365_AGENTS_PLAYGROUND_LOGFILE=" + filepath.Join(t.TempDir(), "playground.log")}, program, "start",
 		"-e", "http://"+found[1]+"/api/messages", "-c", "msteams", "-p", port,
 		"--conversation-id", playgroundChat, "--service-url", service, "--disable-telemetry", "true")
 	eventually(t, 2*patience, "the Playground answers", func() bool {
