@@ -35,9 +35,10 @@ func (s Said) String() string {
 	return s.Before + s.Who.Name + s.After
 }
 
-// maxNews is how many changes, and how many comments, a short message tells:
-// the latest.
-const maxNews = 3
+// maxNews is how many changes a short message tells, and maxWords how many
+// comments: the latest. Those are as many as the story keeps the words of, since
+// nothing else tells them whole.
+const maxNews, maxWords = 3, 10
 
 // call is the short message about what happened after revision called.
 func (t *teller) call(s *Story, called int) *CallStory {
@@ -51,6 +52,7 @@ func (t *teller) call(s *Story, called int) *CallStory {
 			continue
 		}
 		switch {
+		case h.Change == group.Commented && remark(h) == "": // the story has dropped it
 		case h.Change == group.Commented:
 			// Whole: the card shows its beginning, and nothing else shows the rest.
 			c.Comments = append(c.Comments, Comment{At: t.wall.time(h.At), Who: shorten(oneLine(h.Who), maxWho), Text: shorten(remark(h), command.MaxText)})
@@ -69,7 +71,7 @@ func (t *teller) call(s *Story, called int) *CallStory {
 	c.For = slices.DeleteFunc(c.For, func(p Person) bool { // once is enough
 		return slices.ContainsFunc(c.Says, func(s Said) bool { return s.Who != nil && *s.Who == p })
 	})
-	c.Comments = c.Comments[max(0, len(c.Comments)-maxNews):]
+	c.Comments = c.Comments[max(0, len(c.Comments)-maxWords):]
 	c.Preview = callPreview(s, c)
 	return c
 }

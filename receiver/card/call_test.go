@@ -1,6 +1,7 @@
 package card
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -108,9 +109,24 @@ func TestAShortMessageIsShort(t *testing.T) {
 	}
 	in.Look = ExampleLook()
 	message := shippedSet(t).Call(in, 1, BotLimit)
-	require.LessOrEqual(t, len(linesOf(t, message)), 2+2*maxNews)
-	require.Less(t, len(message.Card), 4000)
+	require.LessOrEqual(t, len(linesOf(t, message)), 2+maxNews+2*maxWords)
+	require.Less(t, len(message.Card), 6000)
 	require.LessOrEqual(t, len([]rune(message.Summary)), maxPreview)
+}
+
+// A thread in which a comment is missing tells another story: four who comment
+// within the two seconds between two edits are all quoted.
+func TestAShortMessageQuotesEverybody(t *testing.T) {
+	in := withDeeds(hotRoom(now), func(d *deeds, _ *group.Group) {
+		for n := range 5 {
+			d.do(group.Commented, sampleBob, fmt.Sprint("comment ", n))
+		}
+	})
+	in.Look = ExampleLook()
+	lines := strings.Join(linesOf(t, shippedSet(t).Call(in, 1, BotLimit)), "\n")
+	for n := range 5 {
+		require.Contains(t, lines, fmt.Sprint("comment ", n))
+	}
 }
 
 // A comment may have 2,000 characters, and the card shows only how it begins:
