@@ -63,7 +63,7 @@ func judge(r *http.Response, body []byte, token string) verdict {
 			text = string(body)
 		}
 		if token != "" {
-			text = strings.ReplaceAll(text, token, "…")
+			said.code, text = strings.ReplaceAll(said.code, token, "…"), strings.ReplaceAll(text, token, "…")
 		}
 		wait := outbound.RetryAfter(r.Header, time.Now(), maxRetryAfter)
 		v.Outcome = outcomeOf(status, v.code, excerpt(said.code, text), wait)
