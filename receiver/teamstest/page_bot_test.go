@@ -63,3 +63,22 @@ func TestOnThePagePeopleTalkToTheBot(t *testing.T) {
 	waitFor(t, ctx, ".thread .replies .text", "alerts <script>") // without the renderer Markdown stays as it is
 	require.False(t, evaluate[bool](t, ctx, `"pwned" in window || document.querySelectorAll("#feed script, #feed img:not([src='icon.svg']), #feed a").length > 0`), "what people write is text")
 }
+
+// Teams moves nothing when a card is edited. Who loads the page gets messages
+// in the order of their last change.
+func TestOnThePageAnEditedCardStaysWhereItIs(t *testing.T) {
+	s := teamstest.New(teamstest.Options{Bot: teamstest.Bot{Endpoint: startBot(t).endpoint}})
+	require.NoError(t, s.InstallEverywhere(t.Context()))
+	for _, text := range []string{"first", "second", "third"} {
+		status, _ := connector(t, s, "POST", "/v3/conversations/"+teamstest.Chat+"/activities", map[string]any{"type": "message", "text": text})
+		require.Equal(t, 201, status)
+	}
+	first := s.Posted(teamstest.Chat)[0]
+	status, _ := connector(t, s, "PUT", "/v3/conversations/"+teamstest.Chat+"/activities/"+first.MessageID, map[string]any{"type": "message", "text": "first, edited"})
+	require.Equal(t, 200, status)
+	ctx := browser(t, listen(t, s)+"?channel=On+call")
+	waitFor(t, ctx, ".text", "third")
+	waitFor(t, ctx, ".text", "first, edited")
+	require.Equal(t, []string{"first, edited", "second", "third"},
+		evaluate[[]string](t, ctx, `[...document.querySelectorAll("#feed .text")].map((one) => one.innerText.trim())`))
+}

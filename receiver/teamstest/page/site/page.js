@@ -147,11 +147,19 @@ function put(message) {
   const tag = inThread && message.message_id === message.thread ? "div" : "li";
   const made = drawPost(tag, message, { user: me?.name, isDark, said: words, act: (action, shown) => press(message, action, shown) });
   drawn.set(message.id, { element: made, look: now });
+  made.dataset.order = message.id;
   if (known) known.element.replaceWith(made);
   else if (inThread) putInThread(message, made);
-  else feed.append(made);
+  else inOrder(feed, made);
   while (feed.children.length > KEPT) feed.firstElementChild.remove();
   return made;
+}
+
+// inOrder puts what was posted earlier above what was posted later: messages
+// come in the order of their last change, and an edit moves nothing in Teams.
+function inOrder(list, made) {
+  const later = [...list.children].find((one) => Number(one.dataset.order) > Number(made.dataset.order));
+  list.insertBefore(made, later ?? null);
 }
 
 function putInThread(message, made) {
@@ -160,10 +168,16 @@ function putInThread(message, made) {
   if (!thread) {
     const channel = current;
     thread = drawThread(message.thread, `@${directory.name}`, (text) => say(channel, message.thread, text));
-    feed.append(thread);
+    thread.dataset.order = message.id;
+    inOrder(feed, thread);
   }
-  if (message.message_id === message.thread) thread.prepend(made);
-  else thread.querySelector(".replies").append(made);
+  if (message.message_id !== message.thread) {
+    inOrder(thread.querySelector(".replies"), made);
+    return;
+  }
+  thread.prepend(made);
+  thread.dataset.order = message.id;
+  inOrder(feed, thread);
 }
 
 function toBottom() {
