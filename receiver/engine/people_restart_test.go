@@ -76,6 +76,19 @@ func TestWhatASilenceKeptBackIsToldWhenItIsEndedByHand(t *testing.T) {
 	})
 }
 
+func TestABadRowKeepsNoSilenceFromTheOthers(t *testing.T) {
+	test(t, "which are told that they are silenced", func(r *rig) {
+		r.startChannels(toOps, "ops")
+		defer r.stop()
+		r.forLong(labeled("Hot", "critical"), labeled("Wet", "critical"))
+		r.expect("ops: new Hot", "ops: new Wet")
+		r.store.unreadable.Store(r.groupNamed("Hot").ID)
+		r.silence(`severity="critical"`, time.Hour)
+		r.soon("ops: edit Wet")
+		r.store.unreadable.Store(0)
+	})
+}
+
 // Maintenance is why people silence: a machine that comes and goes meanwhile
 // is not worth a card each time.
 func TestWhatCameAndWentWhileItWasSilencedIsNotTold(t *testing.T) {

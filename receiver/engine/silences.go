@@ -294,10 +294,13 @@ func (e *Engine) hushSome(ctx context.Context, ids []int64) error {
 		done = after{}
 		for _, id := range ids {
 			g, err := tx.Group(id)
-			if err != nil {
+			switch {
+			case errors.Is(err, store.ErrUnavailable):
 				return err
-			}
-			if g.Phase == group.Over {
+			case err != nil: // one bad row must not keep a silence from the others
+				e.log.Error("A group cannot be read and is left out of a silence", "group", id, "err", err)
+				continue
+			case g.Phase == group.Over:
 				continue
 			}
 			g.DueAt = now
