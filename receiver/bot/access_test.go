@@ -12,6 +12,7 @@ import (
 
 	"github.com/teamsrelay/teamsrelay/receiver/bot/activity"
 	"github.com/teamsrelay/teamsrelay/receiver/bot/typed"
+	"github.com/teamsrelay/teamsrelay/receiver/group"
 	"github.com/teamsrelay/teamsrelay/receiver/press"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
 	"github.com/teamsrelay/teamsrelay/receiver/teams/botframework"
@@ -161,6 +162,22 @@ func TestTeamsIsNotAskedForAllMembersAtEveryAssignment(t *testing.T) {
 	d.members[sre] = append(d.members[sre], botframework.Member{ID: "29:yan", ObjectID: "id-yan", Name: "Yan"})
 	d.now = d.now.Add(rosterFor)
 	require.Contains(t, d.type_(alice, sre, "assign "+id+" Yan"), "assigned to Yan")
+}
+
+// Each alert is held against all subscriptions, and chats cost nothing.
+func TestOnePersonCannotSubscribeWithoutEnd(t *testing.T) {
+	d := newDesk(t)
+	require.NoError(t, d.store.Update(t.Context(), func(tx store.Tx) error {
+		for i := range maxSubscribed {
+			s := store.Subscription{Address: fmt.Sprint("bot:a:", i), By: group.Person{Name: "Mallory", ID: "id-mallory"}, At: d.now}
+			if err := tx.SaveSubscription(&s); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	require.Contains(t, d.type_(mallory, "a:mallory", "subscribe"), "200 subscriptions are the most that one person can make")
+	require.Contains(t, d.type_(alice, chat, "subscribe"), "is sent here from now on", "others can")
 }
 
 // The audit stays for a year. Somebody who is refused and goes on, by a program

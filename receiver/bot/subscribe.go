@@ -13,8 +13,13 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/store"
 )
 
-// maxSubscriptions is how many a conversation can have.
-const maxSubscriptions = 50
+const (
+	// maxSubscriptions is how many a conversation can have.
+	maxSubscriptions = 50
+	// maxSubscribed is how many one person can make. Everybody can have the bot
+	// in as many chats as they like, and each alert is held against all.
+	maxSubscribed = 200
+)
 
 // mayHere says why the talker may not change what this conversation gets, and
 // writes it down; "": they may.
@@ -34,10 +39,10 @@ func (b *Bot) subscribe(ctx context.Context, t talker, c typed.Command) string {
 	}
 	now := b.Now()
 	made := store.Subscription{Address: t.address, Name: t.from(), Matchers: c.Matchers, By: t.person, At: now}
-	var full bool
+	var full, busy bool
 	var there int64
 	err := b.Store.Update(ctx, func(tx store.Tx) error {
-		made.ID, full, there = 0, false, 0
+		made.ID, full, busy, there = 0, false, false, 0
 		known, err := tx.Subscriptions(t.address)
 		if err != nil {
 			return err
@@ -49,6 +54,19 @@ func (b *Bot) subscribe(ctx context.Context, t talker, c typed.Command) string {
 			}
 		}
 		if full = len(known) >= maxSubscriptions; full {
+			return nil
+		}
+		all, err := tx.Subscriptions("")
+		if err != nil {
+			return err
+		}
+		theirs := 0
+		for i := range all {
+			if all[i].By.Same(t.person) {
+				theirs++
+			}
+		}
+		if busy = theirs >= maxSubscribed; busy {
 			return nil
 		}
 		if err := tx.SaveSubscription(&made); err != nil {
@@ -65,6 +83,8 @@ func (b *Bot) subscribe(ctx context.Context, t talker, c typed.Command) string {
 		return "This conversation has that already: subscription " + idOf(there) + "."
 	case full:
 		return fmt.Sprintf("Nothing was done: %d subscriptions are the most for one conversation.", maxSubscriptions)
+	case busy:
+		return fmt.Sprintf("Nothing was done: %d subscriptions are the most that one person can make. The administrator can make more.", maxSubscribed)
 	}
 	lines := []string{"Subscription " + idOf(made.ID) + ": " + matcherWords(c.Matchers) + " is sent here from now on. " + code("unsubscribe "+alert.ShortID(made.ID)) + " ends that."}
 	matching, more, err := b.open(ctx, nil, c.Matchers, maxLooked)
