@@ -96,3 +96,21 @@ func TestWhatPeopleWroteStaysInItsCell(t *testing.T) {
 		require.NotContains(t, got.out, sign, fmt.Sprintf("%q", sign))
 	}
 }
+
+// A destination that somebody has to mend is left alone: nothing is tried, and
+// who tests it must not wait for that, or read that it is being tried.
+func TestATestOfADestinationThatIsLeftAloneSaysSo(t *testing.T) {
+	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answer := map[string]any{"group": 7, "deliveries": []web.Delivery{}}
+		if strings.HasSuffix(r.URL.Path, "/dead-letters") {
+			answer = map[string]any{"dead-letters": []web.DeadLetter{
+				{ID: 4, Alert: alert.ShortID(6), Message: "another one"}, {ID: 5, Alert: alert.ShortID(7), Reason: "not_installed", Message: "the destination is broken: the app is not there"},
+			}}
+		}
+		_ = json.NewEncoder(w).Encode(answer)
+	}))
+	t.Cleanup(site.Close)
+	got := say(t, "send-test", "oncall", "--timeout=1m", "--relay.url="+site.URL)
+	require.Equal(t, 1, got.code)
+	require.Equal(t, "Sent to oncall …\nnot delivered: not_installed: the destination is broken: the app is not there\nwhen that is mended: teamsrelay dead-letters replay 5\n", got.out)
+}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/alecthomas/kingpin/v2"
 
+	"github.com/teamsrelay/teamsrelay/receiver/alert"
 	"github.com/teamsrelay/teamsrelay/receiver/web"
 )
 
@@ -55,6 +56,14 @@ when Teams took it, 1 when it was refused or nothing was decided in time.`)
 					fmt.Fprintf(p.out, "attempt %d: %s: %s\n", d.Attempt, d.Reason, d.Message)
 				}
 			}
+			// A destination that somebody has to mend is left alone: there is
+			// no attempt, and the test is a dead letter at once.
+			if letter, found, err := relay.letterOf(p, *destination, test.Group); err != nil {
+				return err
+			} else if found {
+				fmt.Fprintf(p.out, "not delivered: %s: %s\nwhen that is mended: teamsrelay dead-letters replay %d\n", letter.Reason, letter.Message, letter.ID)
+				return errFailed
+			}
 			if time.Now().After(deadline) {
 				fmt.Fprintf(p.out, "nothing final after %s; it goes on being tried, see teamsrelay deliveries list --destination %s\n", *patience, *destination)
 				return errFailed
@@ -66,6 +75,20 @@ when Teams took it, 1 when it was refused or nothing was decided in time.`)
 			}
 		}
 	})
+}
+
+// letterOf returns the dead letter of one group at a destination.
+func (c *client) letterOf(p *program, destination string, group int64) (web.DeadLetter, bool, error) {
+	var answer struct {
+		Letters []web.DeadLetter `json:"dead-letters"`
+	}
+	err := c.call(p.ctx, http.MethodGet, "/api/v1/dead-letters", url.Values{"destination": {destination}}, &answer)
+	for _, l := range answer.Letters {
+		if l.Alert == alert.ShortID(group) {
+			return l, true, err
+		}
+	}
+	return web.DeadLetter{}, false, err
 }
 
 // deliveriesOf returns the attempts for one group, oldest first.
