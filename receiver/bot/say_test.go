@@ -321,7 +321,7 @@ func TestHelpFitsAPhone(t *testing.T) {
 	}
 	require.Contains(t, answer, "Mention me first.")
 	require.NotContains(t, d.type_(alice, chat, "help"), "Mention me first.")
-	require.Equal(t, chat+": `ack ID` acknowledges: no reminders, no escalation.\n\nFor example: `ack fgq8`", d.type_(alice, chat, "help acknowledge"))
+	require.Equal(t, chat+": `ack ID` acknowledges: no reminders.\n\nFor example: `ack fgq8`", d.type_(alice, chat, "help acknowledge"))
 	require.Contains(t, d.type_(alice, chat, "silnce x 2h"), "I do not know “silnce”. Did you mean silence?\n\nFor example: `silence fgq8 2h")
 	for _, c := range []store.Conversation{{Kind: store.Personal}, {Kind: store.Channel}} {
 		require.Contains(t, Greeting(c), "`help`")

@@ -26,7 +26,7 @@ var Usages = []Usage{
 	{Status, "status", "says what goes on here", "status", "state overview"},
 	{Alerts, "alerts [MATCHERS]", "lists what is not over", `alerts severity="critical"`, "alert list ls firing"},
 	{Show, "show ID", "shows the card once more", "show " + exampleID, "view details info display get"},
-	{command.Ack, "ack ID", "acknowledges: no reminders, no escalation", "ack " + exampleID, "acknowledge acknowledged acknowledging acked take"},
+	{command.Ack, "ack ID", "acknowledges: no reminders", "ack " + exampleID, "acknowledge acknowledged acknowledging acked take"},
 	{command.Unack, "unack ID", "takes that back", "unack " + exampleID, "unacknowledge unacknowledged unacked nack un-ack"},
 	{command.Assign, "assign ID @NAME", "says who takes care of it; me is you", "assign " + exampleID + " me", "assigned owner give"},
 	{command.Comment, `comment ID "TEXT"`, "writes something into its story", "comment " + exampleID + ` "fan replaced"`, "note remark say comments"},
