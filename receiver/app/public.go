@@ -63,7 +63,7 @@ func (p *public) set(wanted bool) error {
 	}
 	listener = netutil.LimitListener(listener, maxPublic)
 	p.open, p.at = p.server(), listener.Addr()
-	p.log.Info("Taking events from outside", "address", p.at.String())
+	p.log.Info("Taking activities and events from outside", "address", p.at.String())
 	go func(server *http.Server) {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			p.failed <- fmt.Errorf("the public listener: %w", err)

@@ -22,7 +22,7 @@ func service(name, state string) []byte {
 		"serviceDisplayName":"Qlik Sense Engine Service","serviceStartType":"Automatic","currState":%q,"stateChanged":true}`, state, name, state)
 }
 
-var outside = regexp.MustCompile(`msg="Taking events from outside" address=(\S+)`)
+var outside = regexp.MustCompile(`msg="Taking activities and events from outside" address=(\S+)`)
 
 func TestAServiceThatStopsAndStartsAtOnceIsToldTwiceOrBothInOne(t *testing.T) {
 	t.Parallel()
