@@ -180,6 +180,24 @@ func TestOnePersonCannotSubscribeWithoutEnd(t *testing.T) {
 	require.Contains(t, d.type_(alice, chat, "subscribe"), "is sent here from now on", "others can")
 }
 
+// Teams does not always say what kind of conversation it is. Alone with the bot
+// people read what all their channels have, so a chat of several must not be
+// taken for one of theirs alone.
+func TestAChatOfUnknownKindShowsOnlyWhatIsPostedThere(t *testing.T) {
+	d := newDesk(t)
+	d.alert("Disk", ops)
+	for conversation, alone := range map[string]bool{
+		"19:x@thread.v2": false, "19:m@thread.skype": false, "a:unknown": true, "19:u1_u2@unq.gbl.spaces": true,
+	} {
+		a := d.typing(alice, conversation, "alerts")
+		a.Conversation.Kind, a.Text = "", "<at>Ops Bot</at> alerts"
+		_, err := d.bot.keep(t.Context(), a) // as before every message
+		require.NoError(t, err)
+		answer := d.say(a)
+		require.Equal(t, alone, strings.Contains(answer, "Disk"), "%s: %s", conversation, answer)
+	}
+}
+
 // The audit stays for a year. Somebody who is refused and goes on, by a program
 // say, must neither fill it nor the disk.
 func TestRefusalsDoNotFillTheAudit(t *testing.T) {

@@ -337,7 +337,8 @@ func kindOf(a activity.Activity, known string) string {
 		return known
 	case a.Team.ID != "":
 		return store.Channel
-	case a.Conversation.Group:
+	case a.Conversation.Group, strings.HasPrefix(a.Conversation.ID, "19:") && !strings.HasSuffix(a.Conversation.ID, "@unq.gbl.spaces"):
+		// Nobody is alone there: what one person may read is not for all.
 		return store.GroupChat
 	}
 	return store.Personal
