@@ -65,6 +65,15 @@ func (e *Engine) readKeys(ctx context.Context) error {
 	return nil
 }
 
+// renewKeys is readKeys once a day: who runs for years does not sign with one
+// key.
+func (e *Engine) renewKeys(ctx context.Context) error {
+	if _, _, readAt := e.keysWith(""); e.Now().Sub(readAt).Abs() < 24*time.Hour {
+		return nil
+	}
+	return e.readKeys(ctx)
+}
+
 func (e *Engine) newestKey() press.Key {
 	e.keys.mu.Lock()
 	defer e.keys.mu.Unlock()

@@ -197,3 +197,16 @@ func TestDeadLettersOfWhoSubscribedAreReplayedWithAllOthers(t *testing.T) {
 		r.soon("chat-of-bot:alice: edit Hot", "chat-of-bot:alice: call Hot")
 	})
 }
+
+func TestAKeyIsReplacedInAProcessThatNeverEnds(t *testing.T) {
+	test(t, "and the cards that it signed can still be pressed", func(r *rig) {
+		r.startChannels(toOps, "ops")
+		defer r.stop()
+		a, _ := r.engine.address("bot:ops")
+		old := a.Look("m1").Press(7, command.Ack, 0, "")
+		r.skew.Store(int64(keyAge + time.Hour))
+		time.Sleep(15 * time.Minute)
+		require.NotEqual(r.t, old.Key, r.engine.newestKey().ID)
+		require.NoError(r.t, r.engine.CheckPress(context.Background(), "bot:ops", old))
+	})
+}

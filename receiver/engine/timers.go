@@ -157,11 +157,15 @@ func (e *Engine) runExpiry(ctx context.Context) {
 	}
 }
 
-// runPrune deletes what is past its retention, in small steps.
+// runPrune deletes what is past its retention, in small steps, and replaces
+// keys that are too old.
 func (e *Engine) runPrune(ctx context.Context) {
 	const rows, breath, every = 200, 50 * time.Millisecond, 10 * time.Minute
 	for ctx.Err() == nil {
 		pause := every
+		if err := e.renewKeys(ctx); err != nil && ctx.Err() == nil {
+			e.log.Error("A new key for buttons could not be made; the old one goes on", "err", err)
+		}
 		var more bool
 		err := e.store.Update(ctx, func(tx store.Tx) (err error) {
 			more, err = tx.Prune(e.Now(), e.current.Load().Retention, rows)
