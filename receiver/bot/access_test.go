@@ -33,7 +33,8 @@ func TestNobodySubscribesThemselvesIntoActing(t *testing.T) {
 		{"a channel that nobody configured", listed, nobodys, mallory, unlistedWords},
 		{"anybody, where alerts are only read", readonly, chat, alice, readOnlyWords},
 		{"who is listed may in their own chat too", listed, "a:bob", bob, ""},
-		{"where all members may, readers may", sre, "a:mallory", mallory, ""},
+		{"a stranger, past the members of a channel", sre, "a:mallory", mallory, strangerWords},
+		{"a member of the channel may in their own chat too", sre, "a:alice", alice, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			d := newDesk(t)

@@ -101,9 +101,6 @@ type Actions struct {
 	Users []string
 }
 
-// restricted says whether not all members may act.
-func (a Actions) restricted() bool { return a.None || len(a.Users) > 0 }
-
 // Bot takes activities. It is made by New; Run ends it.
 type Bot struct {
 	Options

@@ -143,13 +143,15 @@ func (b *Bot) mayPress(ctx context.Context, t talker, id int64) (words string, e
 // talk says why not.
 //
 // Anybody can subscribe a conversation of their own to anything. That lets them
-// read, and act on what everybody may act on; but where a destination of the
-// configuration says who may, those who may are among its people, and nobody
-// makes themselves one of them.
+// read; but where an alert is told at conversations of the configuration, those
+// who may act are their people, and nobody makes themselves one of them.
 func (b *Bot) mayDo(ctx context.Context, t talker, posts []store.Post) string {
 	words := strangerWords
-	if slices.ContainsFunc(posts, func(p store.Post) bool { return b.destinationAt(p.Address).Actions.restricted() }) {
-		posts = slices.DeleteFunc(slices.Clone(posts), func(p store.Post) bool { return !b.isDestination(p.Address) })
+	configured := slices.DeleteFunc(slices.Clone(posts), func(p store.Post) bool {
+		return conversationOf(p.Address) == "" || !b.isDestination(p.Address)
+	})
+	if len(configured) > 0 {
+		posts = configured
 	}
 	for i, address := range addressesOf(t, posts) {
 		refused := b.mayAt(ctx, t, address)
