@@ -220,8 +220,9 @@ func replayOpen(tx store.Tx, p *store.Post, now time.Time) error {
 // maxMade is how long the title of an alert made by hand may be, in characters.
 const maxMade = 200
 
-// Create makes an alert by hand. It is told at one address and to those who
-// have subscribed to it, whatever the routes say: who made it has said where.
+// Create makes an alert by hand. It is told at one address, whatever the routes
+// say: who made it has said where. If that is a destination of the file, those
+// who have subscribed to it are told too.
 // command.ErrText: the title is missing, or a text too long.
 func (e *Engine) Create(ctx context.Context, c command.Creation) (group.Group, error) {
 	title := strings.TrimSpace(strings.ToValidUTF8(c.Title, "\uFFFD"))

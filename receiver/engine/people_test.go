@@ -306,6 +306,17 @@ func TestAnAlertMadeByHandIsToldWhereItWasMade(t *testing.T) {
 		r.expect("chat-of-bot:alice: new VPN is slow")
 		r.do(command.Command{Verb: command.Resolve, Group: g.ID, By: alice})
 		r.soon("chat-of-bot:alice: edit resolved")
+		// Who has subscribed to everything reads what was made in a channel of
+		// the file, and not what somebody made in a chat of their own.
+		require.NoError(t, r.store.Update(context.Background(), func(tx store.Tx) error {
+			return tx.SaveSubscription(&store.Subscription{Address: "bot:bob", By: bob})
+		}))
+		_, err = r.engine.Create(context.Background(), command.Creation{Title: "My own", By: alice, From: "chat", Address: "bot:alice"})
+		require.NoError(t, err)
+		r.expect("chat-of-bot:alice: new My own")
+		_, err = r.engine.Create(context.Background(), command.Creation{Title: "Everybody's", By: alice, From: "channel ops", Address: "bot:ops"})
+		require.NoError(t, err)
+		r.expect("ops: new Everybody's", "chat-of-bot:bob: new Everybody's")
 		_, err = r.engine.Create(context.Background(), command.Creation{Title: " ", By: alice, Address: "bot:alice"})
 		require.ErrorIs(t, err, command.ErrText)
 		_, err = r.engine.Create(context.Background(), command.Creation{Title: "x", By: alice, Address: "bot:gone"})

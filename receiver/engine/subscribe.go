@@ -11,7 +11,7 @@ import (
 
 // subscribe adds to an episode those who have subscribed to what fires in it.
 func (e *Engine) subscribe(tx store.Tx, c *compiled, g *group.Group, done *after) error {
-	if g.Phase == group.Over || g.Spec.Source == sourceTest {
+	if g.Phase == group.Over || g.Spec.Source == sourceTest || private(g) {
 		return nil
 	}
 	if !done.subscribersRead {
@@ -24,6 +24,12 @@ func (e *Engine) subscribe(tx store.Tx, c *compiled, g *group.Group, done *after
 	route.Add(g, c.Subscriptions)
 	route.Add(g, done.subscribers)
 	return nil
+}
+
+// private says that somebody made an alert by hand in a chat of their own, or
+// in another conversation that the file does not name: it is nobody else's.
+func private(g *group.Group) bool {
+	return g.Spec.Source == sourceHand && len(g.Spec.Targets) == 1 && g.Spec.Targets[0].Address != ""
 }
 
 func (e *Engine) subscribers(c *compiled, rows []store.Subscription) []route.Subscription {
