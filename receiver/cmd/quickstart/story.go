@@ -68,7 +68,7 @@ func story(ctx context.Context, pause time.Duration) error {
 			}
 			return deed(ctx, "say", map[string]string{"as": "Bob", "conversation": card.Conversation, "thread": card.MessageID, "text": "comment " + id + " the fan is being replaced"})
 		}, func(m *message) bool {
-			return m.Thread == card.MessageID && m.MessageID != card.MessageID && m.says("the fan is being replaced") && !m.says("comment ")
+			return m.Thread == card.MessageID && m.MessageID != card.MessageID && bytes.Contains(m.Card, []byte("the fan is being replaced"))
 		}},
 	} {
 		if err := step(ctx, s.does, s.then, s.act, s.shows); err != nil {
