@@ -45,7 +45,7 @@ func story(ctx context.Context, pause time.Duration) error {
 		return post(ctx, relay+"/alertmanager", payload("firing", site, start, time.Time{}))
 	}, func(m *message) bool {
 		card = *m
-		return m.Conversation != "" && m.says(site, "Action.Execute")
+		return m.Thread != "" && m.says(site, "Action.Execute") // not the one in the chat, which has no threads
 	})
 	if err != nil {
 		return err
