@@ -106,7 +106,6 @@ func unknown(err error) error {
 // deed does what concerns one episode and nobody else, except that the system
 // which its alert came from may have to do it too.
 func (e *Engine) deed(tx store.Tx, cmd command.Command, g group.Group, now time.Time, done *after) (command.Result, error) {
-	done.asked = true // should there be somebody to ask
 	fact := group.Fact{By: cmd.By, To: cmd.To, Text: cmd.Text, Of: cmd.Of}
 	switch cmd.Verb {
 	case command.Ack:
@@ -141,6 +140,7 @@ func (e *Engine) deed(tx store.Tx, cmd command.Command, g group.Group, now time.
 		return command.Result{}, err
 	}
 	if asked != nil {
+		done.asked = true
 		from := next
 		if cmd.Verb == command.Resolve { // it is over once it is over there
 			from = g

@@ -34,7 +34,7 @@ func (e *Engine) silence(tx store.Tx, cmd command.Command, g group.Group, now ti
 			return refused(g, cmd.Verb, group.ErrOver), nil
 		case g.Silence != nil:
 			return command.Result{Group: g, Why: "It is silenced already, by " + g.Silence.By.Name + ". End that silence first to set another time."}, nil
-		case slices.ContainsFunc(g.Wishes, func(w group.Wish) bool { return w.Verb == command.Silence && w.State == group.WishAsked }):
+		case asking(&g, command.Silence) != nil:
 			return command.Result{Group: g, Why: "Alertmanager has been asked for a silence already."}, nil
 		}
 		if firing, _, unseen := g.Counts(); firing+unseen > command.MaxSilenced {

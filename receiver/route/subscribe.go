@@ -23,7 +23,10 @@ const maxMatchers = 32
 func ParseMatchers(lines []string) (labels.Matchers, error) {
 	var all labels.Matchers
 	for _, line := range lines {
-		parsed, err := parse(line, "subscription")
+		if TooCostly(line) {
+			return nil, fmt.Errorf("%q is too large a pattern: it repeats too much", line)
+		}
+		parsed, err := parse(line, "")
 		if err != nil {
 			return nil, fmt.Errorf("%q is no matcher; write name=\"value\", name!=\"value\", name=~\"pattern\" or name!~\"pattern\"", line)
 		}

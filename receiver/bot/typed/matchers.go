@@ -2,13 +2,13 @@ package typed
 
 import (
 	"log/slog"
-	"regexp/syntax"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/prometheus/alertmanager/matcher/compat"
 	"github.com/prometheus/common/model"
+
+	"github.com/teamsrelay/teamsrelay/receiver/route"
 )
 
 // parseMatcher reads a matcher as Alertmanager does by default.
@@ -34,7 +34,7 @@ func (p *parser) matchers(verb string) ([]string, error) {
 		if len(line) > MaxMatcher || len(all) == MaxMatchers {
 			return nil, &Problem{Verb: verb, What: "That are too many or too long matchers: at most 20 with 500 characters each.", Example: example(verb)}
 		}
-		if tooCostly(line) {
+		if route.TooCostly(line) {
 			return nil, &Problem{Verb: verb, What: quoted(wrote) + " is too large a pattern: it repeats too much.", Example: example(verb)}
 		}
 		matcher, err := parseMatcher(line, "")
@@ -46,47 +46,6 @@ func (p *parser) matchers(verb string) ([]string, error) {
 		}
 		all = append(all, matcher.String())
 	}
-}
-
-// maxPattern is how large a regular expression may be once its repetitions are
-// written out, in characters and classes of them. "(.{500}){1000}" has 15
-// characters and would take seconds and hundreds of megabytes.
-const maxPattern = 5000
-
-// tooCostly says whether a matcher's pattern is larger than that. What the value
-// means depends on the notation, so every reading is measured.
-func tooCostly(line string) bool {
-	_, value, found := strings.Cut(line, `~"`)
-	if !found {
-		return false
-	}
-	value = strings.TrimSuffix(value, `"`)
-	readings := []string{value, strings.NewReplacer(`\\`, `\`, `\"`, `"`).Replace(value)}
-	if unquoted, err := strconv.Unquote(`"` + value + `"`); err == nil {
-		readings = append(readings, unquoted)
-	}
-	for _, reading := range readings {
-		if re, err := syntax.Parse(reading, syntax.Perl); err == nil && patternSize(re) > maxPattern {
-			return true
-		}
-	}
-	return false
-}
-
-// patternSize is the size of a pattern with its repetitions written out; no
-// more than a little over maxPattern, which keeps the numbers small.
-func patternSize(re *syntax.Regexp) int {
-	size := 1 + len(re.Rune)
-	if re.Op == syntax.OpCharClass {
-		size = 1
-	}
-	for _, sub := range re.Sub {
-		size += patternSize(sub)
-	}
-	if re.Op == syntax.OpRepeat {
-		size *= max(re.Min, re.Max, 1)
-	}
-	return min(size, maxPattern+1)
 }
 
 // scanMatcher finds the matcher at the beginning of a text, after what can
