@@ -36,6 +36,13 @@ type Address struct {
 	Look func(messageID string) card.Look
 	// ReadOnly: nobody may press there, so cards have no buttons.
 	ReadOnly bool
+	// Held: nobody can send there yet, so Send is nil. It stands for a person or
+	// a roster until there is a conversation, to which the posts are moved then
+	// (store.PeopleTx.MovePosts). Posts wait; while the address is broken and
+	// does not wait, they are given up at once.
+	Held bool
+	// Who is the person that the address is, for people; "": it is none.
+	Who string
 }
 
 // Defaults of an Address (design, issue 2 point 4 and small print).

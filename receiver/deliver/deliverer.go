@@ -12,6 +12,7 @@ import (
 
 	"github.com/teamsrelay/teamsrelay/receiver/card"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
+	"github.com/teamsrelay/teamsrelay/receiver/teams"
 )
 
 const (
@@ -54,6 +55,13 @@ type Options struct {
 	Addresses func(id string) (Address, bool)
 	// Configured lists all addresses, for the numbers of each destination.
 	Configured func() []Address
+	// Missed is told, in the transaction that records it, of a post that could
+	// not be told: it is given up, its address is broken, or it has been tried
+	// for missedAfter. It may set p.Missed, and then is not told again before
+	// the post is delivered, which Reached is. What they return runs after the
+	// commit, and may be nil. Both are optional.
+	Missed  func(tx store.Tx, p *store.Post, reason teams.Reason, words string) (after func(), err error)
+	Reached func(tx store.Tx, p *store.Post) (after func(), err error)
 	// Holder names this process in leases: unique among replicas.
 	Holder string
 	// Location is where the readers' clock is; optional, nil: UTC.

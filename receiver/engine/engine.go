@@ -81,6 +81,21 @@ type Config struct {
 type Destination struct {
 	Name      string
 	Addresses []deliver.Address
+	// Audience says that it is people, each of whom is told personally; nil: it
+	// is not. Addresses are then those of who is in it now.
+	Audience *Audience
+	// Fallback is the destination that gets the card where this one cannot be
+	// reached; "": there is none.
+	Fallback string
+}
+
+// Audience are people who are told personally.
+type Audience struct {
+	Names  []string // as in store.Person
+	Roster string   // as in store.Roster; "": none
+	// Address is how the bot sends to one of them, by the conversation's id.
+	// Name, age and pace of the destination are in it.
+	Address func(conversation string) deliver.Address
 }
 
 // Engine is the running whole. It is made by New and works in Run.

@@ -26,6 +26,8 @@ const (
 	PartlyResolved Change = "partly_resolved"
 	Vanishes       Change = "unseen"
 	Reworded       Change = "reworded"
+	Escalated      Change = "escalated" // nobody took care of it: others are told
+	Unreached      Change = "unreached" // somebody could not be told: others are in their place
 	Reminds        Change = "reminder"
 	Nothing        Change = ""
 )

@@ -92,6 +92,19 @@ type Group struct {
 	// Wishes are what other systems were asked to do, the latest.
 	Wishes []Wish `json:"wi,omitempty"`
 
+	// Alone is since when nobody has taken care of what fires: since it was
+	// first told, fired again, was given back, or a silence has ended. Steps are
+	// counted from it; Escalated says of each when it was last told, zero: not
+	// since then.
+	Alone     time.Time   `json:"aa,omitzero"`
+	Escalated []time.Time `json:"ed,omitempty"`
+	// Misses are who could not be told, the oldest first, at most maxMisses;
+	// MoreMisses counts the others. Fallbacks are who is still to be told in
+	// their place.
+	Misses     []Miss   `json:"mx,omitempty"`
+	MoreMisses int      `json:"mm,omitempty"`
+	Fallbacks  []Target `json:"fb,omitempty"`
+
 	// Reminded is the latest telling that only repeated the one before.
 	Reminded int `json:"rr,omitempty"`
 	// reworded: an alert reads differently, though its state is the same.
@@ -119,6 +132,9 @@ type Spec struct {
 	// Expires: an event's story that nobody has news of for so long is given
 	// up; 0: never.
 	Expires time.Duration `json:"ex,omitempty"`
+	// Escalate are who is told when nobody takes care of the episode, in the
+	// order in which it is their turn.
+	Escalate []Step `json:"es,omitempty"`
 	// Mute names the route's mute time intervals, Active its active ones.
 	Mute   []string `json:"mi,omitempty"`
 	Active []string `json:"ai,omitempty"`

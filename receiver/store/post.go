@@ -64,6 +64,10 @@ type Post struct {
 	Reason     string
 	Message    string
 	DeadLetter bool // in the list of dead letters; also while a replay is under way
+	// Missed: the episode knows that this could not be told here, and has told
+	// somebody else in its place if there is anybody (see group.Miss). It is
+	// taken back by the delivery.
+	Missed    bool
 	UpdatedAt  time.Time
 }
 

@@ -44,6 +44,7 @@ type Tx interface {
 	RelayTx
 	IntentTx
 	BotTx
+	PeopleTx
 }
 
 // GroupTx keeps groups.

@@ -45,6 +45,19 @@ const (
 	Blocked      Reason = "blocked"       // the person has blocked the bot
 	NotInstalled Reason = "not_installed" // the app is not in the team or chat
 	Policy       Reason = "policy"        // an administrator does not allow it
+
+	// Reasons why a person cannot be found or reached for the first time. They
+	// hold until somebody changes something at Microsoft.
+	UnknownUser Reason = "unknown_user" // nobody has this name in the tenant
+	Disabled    Reason = "disabled"     // the account is disabled
+	NoTeams     Reason = "no_teams"     // they have no Teams, or have never opened it
+	Foreign     Reason = "foreign"      // they belong to another tenant
+	// Reasons that hold for everybody until an administrator mends something.
+	// What is to be told waits for it.
+	NoCatalogue Reason = "no_catalogue" // the app is not in the organization's catalogue
+	Consent     Reason = "consent"      // the application lacks a permission, or nobody has consented to it
+	// Installing: the app was installed, and the conversation is not there yet.
+	Installing Reason = "installing"
 )
 
 // Outcome is what came of one attempt.

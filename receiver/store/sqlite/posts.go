@@ -9,7 +9,7 @@ import (
 )
 
 const postColumns = `id, group_id, address, destination, card, title, state, want, shown, loud, rank,
-	since, not_before, attempts, message_id, reason, message, dead_letter, updated_at, sending_loud, sending_rank, carded, follows, call, called`
+	since, not_before, attempts, message_id, reason, message, dead_letter, updated_at, sending_loud, sending_rank, carded, follows, call, called, missed`
 
 // queued are the posts that wait to be sent, sending those under way. The
 // words are those of the partial indices, or SQLite would not use them.
@@ -45,6 +45,7 @@ func scanPost(row []driver.Value) store.Post {
 		Follows:     row[22].(int64),
 		Call:        int(row[23].(int64)),
 		Called:      int(row[24].(int64)),
+		Missed:      row[25].(int64) != 0,
 	}
 }
 
@@ -75,24 +76,24 @@ func (t *tx) Post(id int64) (store.Post, error) {
 func (t *tx) SavePost(p *store.Post) (err error) {
 	if p.ID == 0 {
 		p.ID, err = t.insert(`INSERT INTO posts (group_id, address, destination, card, title, state, want, shown, loud, rank,
-			since, not_before, attempts, message_id, reason, message, dead_letter, updated_at, sending_loud, sending_rank, carded, follows, call, called)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			since, not_before, attempts, message_id, reason, message, dead_letter, updated_at, sending_loud, sending_rank, carded, follows, call, called, missed)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			p.GroupID, p.Address, p.Destination, p.Card, p.Title, string(p.State),
 			int64(p.Want), int64(p.Shown), flag(p.Loud), int64(p.Rank),
 			nanos(p.Since), nanos(p.NotBefore), int64(p.Attempts), p.MessageID,
-			p.Reason, p.Message, flag(p.DeadLetter), nanos(p.UpdatedAt), flag(p.SendingLoud), int64(p.SendingRank), int64(p.Carded), p.Follows, int64(p.Call), int64(p.Called))
+			p.Reason, p.Message, flag(p.DeadLetter), nanos(p.UpdatedAt), flag(p.SendingLoud), int64(p.SendingRank), int64(p.Carded), p.Follows, int64(p.Call), int64(p.Called), flag(p.Missed))
 		return err
 	}
 	return t.update(`UPDATE posts SET group_id = ?, address = ?, destination = ?, card = ?, title = ?, state = ?,
 		want = ?, shown = ?, loud = ?, rank = ?, since = ?, not_before = ?, attempts = ?, message_id = ?,
 		reason = ?, message = ?, dead_letter = ?, updated_at = ?,
-		sending_loud = ?, sending_rank = ?, carded = ?, follows = ?, call = ?, called = ? WHERE id = ?`,
+		sending_loud = ?, sending_rank = ?, carded = ?, follows = ?, call = ?, called = ?, missed = ? WHERE id = ?`,
 		p.GroupID, p.Address, p.Destination, p.Card, p.Title, string(p.State),
 		int64(p.Want), int64(p.Shown), flag(p.Loud), int64(p.Rank),
 		nanos(p.Since), nanos(p.NotBefore), int64(p.Attempts), p.MessageID,
 		p.Reason, p.Message, flag(p.DeadLetter), nanos(p.UpdatedAt),
 		flag(p.SendingLoud), int64(p.SendingRank), int64(p.Carded), p.Follows,
-		int64(p.Call), int64(p.Called), p.ID)
+		int64(p.Call), int64(p.Called), flag(p.Missed), p.ID)
 }
 
 // ready are the posts of an address that may be sent at a time. A post without

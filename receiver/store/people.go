@@ -1,0 +1,96 @@
+package store
+
+import "time"
+
+// Person is somebody who is to be told personally: by a name that stands in the
+// file, or as a member of a roster, where the object id is the name.
+type Person struct {
+	// Name is how the file calls them, in lower case: a user principal name, an
+	// e-mail address or an Entra object id.
+	Name string
+	// What Microsoft Graph said; "" until it has. Ids are in lower case.
+	ObjectID, DisplayName, UPN string
+	// Conversation is the personal chat with the bot, remembered for good; ""
+	// until it is known.
+	Conversation string
+	State        PersonState
+	// Reason and Message say why they cannot be reached, with a reason of
+	// package teams and in words; "" while nothing is known against it.
+	Reason, Message string
+	// Wanted: something is to be told to them, and there is no conversation yet.
+	Wanted bool
+	// Attempts and NotBefore are about what Microsoft Graph has to do.
+	Attempts  int
+	NotBefore time.Time
+	// InstalledAt is when Graph took our installation of the app, zero if it
+	// was there before. Version is that of the app that the person has, "" while
+	// nobody knows it.
+	InstalledAt time.Time
+	Version     string
+	CheckedAt   time.Time // when Graph was last asked about them
+	UpdatedAt   time.Time
+}
+
+// PersonState says how far it is with reaching a person.
+type PersonState string
+
+// The states of a person. What happens to a conversation afterwards (blocked by
+// the person, uninstalled, forbidden by a policy) is known of its address and
+// of the conversation; people.Look puts all of it together.
+const (
+	PersonUnknown    PersonState = "unknown"    // Graph has not been asked, or knows nobody of that name
+	PersonKnown      PersonState = "known"      // Graph knows who it is
+	PersonInstalling PersonState = "installing" // the app was installed; the conversation is not there yet
+	PersonReachable  PersonState = "reachable"  // there is a conversation
+	PersonBlocked    PersonState = "blocked"    // they have blocked the bot
+	PersonPolicy     PersonState = "policy"     // an administrator's policy forbids the app
+)
+
+// Roster is an Entra group or a Teams tag, whose members are told personally.
+type Roster struct {
+	ID          string   // "group:<id>" or "tag:<team>/<tag>": see people.GroupID
+	DisplayName string   // for people; "" while nobody knows it
+	Members     []string // Entra object ids in lower case, sorted; they are names of persons
+	// RefreshedAt is when the members were last read; zero: never.
+	RefreshedAt time.Time
+	// Reason and Message say why they could not be read since; "" if they could.
+	Reason, Message string
+	Attempts        int
+	NotBefore       time.Time
+}
+
+// PeopleTx keeps who is told personally.
+type PeopleTx interface {
+	// Person returns one by name; ErrNotFound.
+	Person(name string) (Person, error)
+	// People returns, by name, up to limit persons whose name comes after
+	// after; limit 0: all.
+	People(after string, limit int) ([]Person, error)
+	// SavePerson stores one, over the one with the same name.
+	SavePerson(p *Person) error
+	// PeopleToReach returns the persons that are Wanted and have no
+	// Conversation, whose NotBefore is not after now, those that wait longest
+	// first (by NotBefore, then name), and the earliest NotBefore of the others;
+	// zero when there is none.
+	PeopleToReach(now time.Time, limit int) (ready []Person, next time.Time, err error)
+	// PeopleIn returns the persons with a conversation, by name: several names
+	// may be one person.
+	PeopleIn(conversation string) ([]Person, error)
+	// PersonalConversation returns the latest personal conversation with
+	// somebody, by Entra object id, that has not moved; ErrNotFound.
+	PersonalConversation(objectID string) (Conversation, error)
+
+	// Roster returns one; a row that does not exist is a zero Roster with its ID.
+	Roster(id string) (Roster, error)
+	SaveRoster(r *Roster) error
+
+	// MovePosts moves every post of an address to another one, whatever state
+	// it is in, and forgets their messages, which cannot be edited there. Where
+	// an episode has a post at both, the one that is there takes over what is
+	// not told yet. Dead letters become due again, without those of episodes
+	// that are over. It reports how many posts moved.
+	MovePosts(from, to string, now time.Time) (int, error)
+	// MoveSubscriptions moves the subscriptions of an address to another one;
+	// of two with the same matchers one is left.
+	MoveSubscriptions(from, to string) error
+}
