@@ -68,7 +68,7 @@ type Post struct {
 	// somebody else in its place if there is anybody (see group.Miss). It is
 	// taken back by the delivery.
 	Missed    bool
-	UpdatedAt  time.Time
+	UpdatedAt time.Time
 }
 
 // The ranks.
