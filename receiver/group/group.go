@@ -104,6 +104,10 @@ type Group struct {
 	Misses     []Miss   `json:"mx,omitempty"`
 	MoreMisses int      `json:"mm,omitempty"`
 	Fallbacks  []Target `json:"fb,omitempty"`
+	// Recount are the fallbacks whose card says of others that they are missed
+	// than is so; from RecountAt on they are told.
+	Recount   []string  `json:"rc,omitempty"`
+	RecountAt time.Time `json:"ra,omitzero"`
 
 	// Reminded is the latest telling that only repeated the one before.
 	Reminded int `json:"rr,omitempty"`

@@ -132,6 +132,7 @@ func Do(g Group, f Fact, now time.Time) (Group, error) {
 			return g, ErrStale
 		}
 		next.Ack = nil
+		next.alone(now)
 	case Assigned:
 		owner := 0
 		if g.Owner != nil {

@@ -1,6 +1,10 @@
 package group
 
-import "time"
+import (
+	"slices"
+	"strings"
+	"time"
+)
 
 // Step is one step of an escalation: who is told when an episode fires and
 // nobody has acknowledged or silenced it for a while.
@@ -9,6 +13,15 @@ type Step struct {
 	Targets []Target      `json:"t"`
 	// Every repeats it for as long as that is so; 0: it is told once.
 	Every time.Duration `json:"e,omitempty"`
+}
+
+// names are the destinations of a step, for people.
+func (s Step) names() string {
+	names := make([]string, len(s.Targets))
+	for i, t := range s.Targets {
+		names[i] = t.Destination
+	}
+	return strings.Join(names, ", ")
 }
 
 // Miss says that somebody could not be told of an episode.
@@ -28,11 +41,213 @@ type Miss struct {
 // maxMisses is how many misses an episode names; it counts the others.
 const maxMisses = 10
 
-// Names are the destinations of a step.
-func (s Step) Names() []string {
-	names := make([]string, len(s.Targets))
-	for i, t := range s.Targets {
-		names[i] = t.Destination
+// missWait is how long others may still be missed before a fallback that knows
+// of some hears of more: a thousand of them are a few edits of its card.
+const missWait = 3 * time.Second
+
+// Missed takes note that somebody could not be told, and who is told instead,
+// if anybody is. It reports false if that is known.
+func Missed(g Group, m Miss, fallback *Target, now time.Time) (Group, bool) {
+	next := g
+	next.notLater(now)
+	m.At, m.Fallback = now, ""
+	if fallback != nil {
+		m.Fallback = fallback.Destination
 	}
-	return names
+	stoodIn := slices.ContainsFunc(g.Misses, func(o Miss) bool { return o.Destination == m.Destination && o.Fallback == m.Fallback })
+	next.Misses = slices.Clone(g.Misses)
+	switch i := next.missOf(m.Destination, m.Address); {
+	case i >= 0 && g.Misses[i].Why == m.Why && g.Misses[i].Fallback == m.Fallback:
+		return g, false
+	case i >= 0:
+		next.Misses[i] = m
+	case len(g.Misses) >= maxMisses:
+		next.MoreMisses++
+	default:
+		next.Misses = append(next.Misses, m)
+	}
+	switch {
+	case fallback == nil || g.Phase == Over:
+		return next, true
+	case !stoodIn:
+		next.Fallbacks = append(slices.Clone(g.Fallbacks), *fallback)
+	default:
+		next.recount(m.Fallback, now)
+	}
+	next.DueAt = next.due(now)
+	return next, true
+}
+
+// Reached takes note that somebody was told after all. It reports false if
+// nobody missed them.
+func Reached(g Group, destination, address string, now time.Time) (Group, bool) {
+	i := g.missOf(destination, address)
+	next := g
+	next.notLater(now)
+	switch {
+	case i >= 0:
+		fallback := g.Misses[i].Fallback
+		next.Misses = slices.Delete(slices.Clone(g.Misses), i, i+1)
+		if fallback == "" || g.Phase == Over {
+			break
+		}
+		next.recount(fallback, now)
+		if !slices.ContainsFunc(next.Misses, func(m Miss) bool { return m.Fallback == fallback }) { // nobody has to stand in any more
+			next.Fallbacks = slices.DeleteFunc(slices.Clone(g.Fallbacks), func(t Target) bool { return t.Destination == fallback })
+		}
+	case g.MoreMisses > 0:
+		next.MoreMisses--
+	default:
+		return g, false
+	}
+	next.DueAt = next.due(now)
+	return next, true
+}
+
+func (g *Group) missOf(destination, address string) int {
+	return slices.IndexFunc(g.Misses, func(m Miss) bool { return m.Destination == destination && m.Address == address })
+}
+
+// recount has the card of a fallback say who is missed now, soon.
+func (g *Group) recount(fallback string, now time.Time) {
+	if !slices.Contains(g.Recount, fallback) {
+		g.Recount = append(slices.Clone(g.Recount), fallback)
+	}
+	if g.RecountAt.IsZero() {
+		g.RecountAt = now.Add(missWait)
+	}
+}
+
+// alone begins to count the steps of the escalation anew: from now on nobody
+// takes care of what fires.
+func (g *Group) alone(now time.Time) {
+	if len(g.Spec.Escalate) > 0 {
+		g.Alone, g.Escalated = now, nil
+	}
+}
+
+// unattended says that something fires, that it was told, and that nobody has
+// done anything about it.
+func (g *Group) unattended() bool {
+	return g.Phase == Open && g.Closed == nil && !g.ToldAt.IsZero() && !g.calm() && g.anyVisible()
+}
+
+// stepAt is when a step is to be told next; zero: never again.
+func (g *Group) stepAt(i int) time.Time {
+	step, told := g.Spec.Escalate[i], time.Time{}
+	if i < len(g.Escalated) {
+		told = g.Escalated[i]
+	}
+	switch {
+	case told.IsZero():
+		return g.Alone.Add(step.After)
+	case step.Every > 0:
+		return told.Add(step.Every)
+	}
+	return time.Time{}
+}
+
+// escalatesAt is when the next step is to be told; zero: none is.
+func (g *Group) escalatesAt() (at time.Time) {
+	if g.Alone.IsZero() || !g.unattended() {
+		return time.Time{}
+	}
+	for i := range g.Spec.Escalate {
+		if t := g.stepAt(i); !t.IsZero() && (at.IsZero() || t.Before(at)) {
+			at = t
+		}
+	}
+	return at
+}
+
+// standsIn says that somebody is to be told in the place of another now.
+func (g *Group) standsIn() bool { return len(g.Fallbacks) > 0 && g.unattended() }
+
+// reachesOut says what is due to others than those who know, if nothing has
+// happened to the alerts.
+func (g *Group) reachesOut(now time.Time) Change {
+	at := g.escalatesAt()
+	switch {
+	case !at.IsZero() && !at.After(now):
+		return Escalated
+	case g.standsIn(), !g.RecountAt.IsZero() && !g.RecountAt.After(now) && !g.ToldAt.IsZero():
+		return Unreached
+	}
+	return Nothing
+}
+
+// reachesOutAt is when reachesOut has something to say; zero: never.
+func (g *Group) reachesOutAt(now time.Time) time.Time {
+	if g.ToldAt.IsZero() || g.Phase == Over {
+		return time.Time{}
+	}
+	if g.standsIn() {
+		return now
+	}
+	at := g.escalatesAt()
+	if !g.RecountAt.IsZero() && (at.IsZero() || g.RecountAt.Before(at)) {
+		at = g.RecountAt
+	}
+	return at
+}
+
+// calling is whom a telling has to reach, whatever it is: those whose step it
+// is, and those who stand in for somebody.
+type calling struct {
+	targets []Target
+	// escalated and standIns are the names of those who had not been told
+	// before, for the story.
+	escalated, standIns string
+}
+
+// again: there is nothing new in it but that nobody has taken care yet.
+func (c calling) again() bool { return c.escalated == "" && c.standIns == "" }
+
+func (c calling) has(t Target) bool { return slices.Contains(c.targets, t) }
+
+// called says whom to reach at now. They belong to the episode from now on.
+func (g *Group) called(now time.Time) (c calling) {
+	if at := g.escalatesAt(); !at.IsZero() && !at.After(now) {
+		told := make([]time.Time, len(g.Spec.Escalate))
+		copy(told, g.Escalated)
+		var names []string
+		for i, step := range g.Spec.Escalate {
+			if at := g.stepAt(i); at.IsZero() || at.After(now) {
+				continue
+			}
+			if told[i].IsZero() {
+				names = append(names, step.names())
+			}
+			told[i] = now
+			c.targets = append(c.targets, step.Targets...)
+		}
+		g.Escalated, c.escalated = told, strings.Join(names, ", ")
+	}
+	if g.standsIn() {
+		c.targets = append(c.targets, g.Fallbacks...)
+		c.standIns = Step{Targets: g.Fallbacks}.names()
+		g.Fallbacks = nil
+	}
+	for _, t := range c.targets {
+		if !g.Spec.Has(t) {
+			g.Spec.Targets = append(slices.Clone(g.Spec.Targets), t)
+		}
+	}
+	return c
+}
+
+// Shift moves what the escalation counts from: the wall clock was set by d.
+func (g *Group) Shift(d time.Duration) {
+	if !g.Alone.IsZero() {
+		g.Alone = g.Alone.Add(d)
+	}
+	g.Escalated = slices.Clone(g.Escalated)
+	for i, at := range g.Escalated {
+		if !at.IsZero() {
+			g.Escalated[i] = at.Add(d)
+		}
+	}
+	if !g.RecountAt.IsZero() {
+		g.RecountAt = g.RecountAt.Add(d)
+	}
 }

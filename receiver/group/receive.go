@@ -268,7 +268,7 @@ func (g *Group) endWaits() bool {
 // notLater takes back times that lie ahead: the clock was set back since, and
 // to wait for them would be silence.
 func (g *Group) notLater(now time.Time) {
-	for _, t := range []*time.Time{&g.OpenedAt, &g.ToldAt, &g.MessageAt, &g.FirstToldAt, &g.OverAt, &g.HeardAt} {
+	for _, t := range []*time.Time{&g.OpenedAt, &g.ToldAt, &g.MessageAt, &g.FirstToldAt, &g.OverAt, &g.HeardAt, &g.Alone} {
 		if t.After(now) {
 			*t = now
 		}

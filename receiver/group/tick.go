@@ -45,6 +45,9 @@ func Advance(g Group, t Tick, now time.Time) (Group, []Due) {
 	if change == Nothing && next.reminderDue(now) {
 		change, count = Reminds, 0
 	}
+	if change == Nothing {
+		change = next.reachesOut(now)
+	}
 	switch {
 	case change != Nothing && next.Phase == Over && next.ToldAt.IsZero() && (t.Muted || next.wasSilenced(t.Silenced)):
 		// Nobody ever knew, and the route or a silence did not want them to.
@@ -217,12 +220,30 @@ func (g *Group) tell(change Change, count int, now time.Time) []Due {
 		g.MessageAt = now
 	}
 	g.Remind = false
-	if change == Reminds {
+	if g.Phase == Gathering {
+		g.Phase = Open
+	}
+	if change == FirstFiring || change == FiresAgain || change == Reopened || g.Alone.IsZero() || g.ToldSilence != 0 && g.Silence == nil {
+		g.alone(now)
+	}
+	called := g.called(now)
+	again := change == Escalated && called.again()
+	if change == Reminds || again {
 		g.Reminded = g.Rev
 	}
 	if change != g.Deed { // a deed stands in the story already
 		g.remember(change, count, now)
 	}
+	for _, line := range []struct {
+		change Change
+		names  string
+	}{{Unreached, called.standIns}, {Escalated, called.escalated}} {
+		if line.names != "" {
+			g.addHistory(History{At: now, Change: line.change, Text: cut(line.names, maxTitle), Told: g.Rev})
+		}
+	}
+	recount := g.Recount
+	g.Recount, g.RecountAt = nil, time.Time{}
 	g.Deed, g.Actor, g.Here = Nothing, "", false
 	g.ToldSeverity, g.ToldSilence = g.Severity(), 0
 	if g.Silence != nil {
@@ -234,26 +255,32 @@ func (g *Group) tell(change Change, count int, now time.Time) []Due {
 		}
 	}
 	g.forget()
-	if g.Phase == Gathering {
-		g.Phase = Open
-	}
 	g.DueAt = g.due(now)
 	quiet := g.Silence != nil && !change.ofPeople()
 	loud := (change.Loud() || change == AllResolved && g.Spec.LoudResolve) && !quiet
-	due := make([]Due, len(g.Spec.Targets))
-	for i, target := range g.Spec.Targets {
-		due[i] = Due{
+	due := make([]Due, 0, len(g.Spec.Targets))
+	for _, target := range g.Spec.Targets {
+		d := Due{
 			Target: target, Change: change, Loud: loud,
 			Message: change.Message() && (!quiet || change == AllResolved), // an end is good news
 			Call:    loud || change == Commented,
 		}
+		switch {
+		case called.has(target):
+			d.Loud, d.Message, d.Call = true, true, true
+		case change == Escalated && again,
+			change == Unreached && !slices.Contains(recount, target.Destination):
+			continue // what these people see is what is so
+		}
+		due = append(due, d)
 	}
 	return due
 }
 
-// remember adds a line to the story. Reminders are no part of it.
+// remember adds a line to the story. Reminders are no part of it, and who is
+// told beside those who know has lines of their own.
 func (g *Group) remember(change Change, count int, now time.Time) {
-	if change != Reminds {
+	if change != Reminds && change != Escalated && change != Unreached {
 		h := History{At: now, Change: change, Count: count, Who: g.Actor, Told: g.Rev}
 		if change == Silenced {
 			h.Who = cut(g.Silence.By.Name, maxTitle)
@@ -295,6 +322,9 @@ func (g *Group) forget() {
 // due is when the group wants its next Tick; zero: when there is news.
 func (g *Group) due(now time.Time) time.Time {
 	at := g.nextTick(now)
+	if other := g.reachesOutAt(now); !other.IsZero() && (at.IsZero() || other.Before(at)) {
+		at = other
+	}
 	if g.Silence != nil && g.Phase != Over && (at.IsZero() || g.Silence.Until.Before(at)) {
 		return g.Silence.Until
 	}
