@@ -107,6 +107,7 @@ type PostTx interface {
 type PostFilter struct {
 	GroupID     int64
 	Destination string
+	Address     string
 	States      []State
 	DeadLetters bool // only those in the list of dead letters
 	Before      int64

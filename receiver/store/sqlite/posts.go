@@ -160,6 +160,9 @@ func (t *tx) ListPosts(f store.PostFilter) ([]store.Post, error) {
 	if f.Destination != "" {
 		where.add(`destination = ?`, f.Destination)
 	}
+	if f.Address != "" {
+		where.add(`address = ?`, f.Address)
+	}
 	if len(f.States) > 0 {
 		states := make([]any, len(f.States))
 		for i, s := range f.States {
@@ -171,7 +174,10 @@ func (t *tx) ListPosts(f store.PostFilter) ([]store.Post, error) {
 		where.add(`dead_letter`)
 	}
 	from := ` FROM posts`
-	if f.DeadLetters { // few among many, which SQLite cannot know
+	switch { // few among many, which SQLite cannot know
+	case f.DeadLetters && f.Address != "":
+		from = ` FROM posts INDEXED BY posts_dead_address`
+	case f.DeadLetters:
 		from = ` FROM posts INDEXED BY posts_dead`
 	}
 	return t.posts(`SELECT `+postColumns+from+where.sql()+` ORDER BY id DESC LIMIT ?`,

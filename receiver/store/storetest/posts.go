@@ -179,7 +179,7 @@ func testPosts(k *kit) {
 		var posts []store.Post
 		for i := range 8 {
 			g := k.saveGroup(anEpisode(fmt.Sprint(i), "o", 1))
-			p := aPost(g, "a")
+			p := aPost(g, []string{"a", "a", "user:bob"}[i%3])
 			p.Destination = []string{"ops", "sre"}[i%2]
 			p.State = []store.State{store.Due, store.Shown, store.Dead, store.Waiting}[i%4]
 			p.DeadLetter = p.State == store.Dead || i == 3 // 3: its replay is under way
@@ -199,6 +199,8 @@ func testPosts(k *kit) {
 			"a page":                 {store.PostFilter{Before: posts[2].ID, Limit: 3}, posts[3:6]},
 			"of a group":             {store.PostFilter{GroupID: posts[4].GroupID}, posts[4:5]},
 			"of a destination":       {store.PostFilter{Destination: "sre"}, pick(7, 5, 3, 1)},
+			"at an address":          {store.PostFilter{Address: "user:bob"}, pick(5, 2)},
+			"dead letters there":     {store.PostFilter{Address: "user:bob", DeadLetters: true}, pick(2)},
 			"in states":              {store.PostFilter{States: []store.State{store.Due, store.Waiting}}, pick(7, 4, 3, 0)},
 			"dead letters":           {store.PostFilter{DeadLetters: true}, pick(6, 3, 2)},
 			"dead letters of one":    {store.PostFilter{DeadLetters: true, Destination: "sre"}, pick(3)},
