@@ -99,7 +99,7 @@ func TestWithoutAReceiverThereIsNoBot(t *testing.T) {
 	made, problems := config.Load("testdata/bot-good.yml", env())
 	require.Empty(t, problems.Error())
 	_, err := made.Engine(nil)
-	require.ErrorContains(t, err, `destination "sre": channels and chats need the receiver`)
+	require.ErrorContains(t, err, `destination "sre": channels, chats and people need the receiver`)
 }
 
 // TestHowTheBotSignsIn has the ways that no other fixture has.

@@ -60,8 +60,8 @@ type Storage struct {
 	Retention time.Duration
 }
 
-// Destination is a name for an address: a webhook, or a conversation of the
-// bot's.
+// Destination is a name for one or more addresses: a webhook, a conversation of
+// the bot's, or people whom the bot tells personally.
 type Destination struct {
 	Name string
 	// URL is the Workflows webhook. ProxyURL may hold a password.
@@ -72,7 +72,15 @@ type Destination struct {
 	// Channel or Chat is where the bot posts, if it is the bot that does.
 	Channel Channel
 	Chat    string // the conversation's id
-	// Actions says who may do something to what the bot shows there.
+	// Users or Group are who is told personally: each by a user principal name,
+	// an e-mail address or an Entra object id, in lower case.
+	Users []string
+	Group Group
+	// Fallback is the destination that is told where this one cannot be
+	// reached; "": none.
+	Fallback string
+	// Actions says who may do something to what the bot shows there. Of people
+	// who are told personally, Members is each one for their own card.
 	Actions Actions
 	// Pace is how much Teams takes from us there; all windows hold at once.
 	Pace []deliver.Window

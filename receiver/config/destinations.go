@@ -33,6 +33,8 @@ func (d *document) destinations(sections []destinationSection, paths map[string]
 		made[i].Paths = d.paths(s.Paths, at, "the destination "+yamlfile.Quote(s.Name), paths)
 		d.agree(made[:i], &made[i], at)
 	}
+	d.fallbacks(made)
+	d.reach(made, bot)
 	return made
 }
 
@@ -41,8 +43,16 @@ func (d *document) destinations(sections []destinationSection, paths map[string]
 func (d *document) agree(before []Destination, made *Destination, at string) {
 	for i := range before {
 		other := &before[i]
-		if c := made.Conversation(); c != "" && c == other.Conversation() && !other.Actions.same(made.Actions) && !d.Faulty(at+".actions") {
-			d.Wrong(at, "the destinations "+yamlfile.Quote(other.Name)+" and "+yamlfile.Quote(made.Name)+" are one conversation with one card, and differ in actions", "say the same in both")
+		if other.Actions.same(made.Actions) || d.Faulty(at+".actions") {
+			continue
+		}
+		names := yamlfile.Quote(other.Name) + " and " + yamlfile.Quote(made.Name)
+		if c := made.Conversation(); c != "" && c == other.Conversation() {
+			d.Wrong(at, "the destinations "+names+" are one conversation with one card, and differ in actions", "say the same in both")
+			return
+		}
+		if both := slices.IndexFunc(made.Users, func(u string) bool { return slices.Contains(other.Users, u) }); both >= 0 {
+			d.Wrong(at, "the destinations "+names+" both tell "+yamlfile.Quote(made.Users[both])+", with one card, and differ in actions", "say the same in both")
 			return
 		}
 	}
@@ -65,34 +75,44 @@ func (d *document) name(name, at, thing, use string, seen map[string]bool) {
 
 func (d *document) destination(s *destinationSection, at string, bot Microsoft) Destination {
 	made := Destination{
-		Name:   s.Name,
-		Pace:   d.pace(s.Pace, at+".pace"),
-		MaxAge: d.positive(s.MaxAge, deliver.DefaultMaxAge, at+".max_age"),
+		Name:     s.Name,
+		Pace:     d.pace(s.Pace, at+".pace"),
+		MaxAge:   d.positive(s.MaxAge, deliver.DefaultMaxAge, at+".max_age"),
+		Fallback: s.Fallback,
 	}
 	if len(s.GroupBy) > 0 && !slices.Equal(s.GroupBy, []string{"..."}) && !d.Faulty(at+".group_by") {
 		d.Wrong(at+".group_by", "a destination cannot group by labels", "write group_by: ['...'] for a card of each alert that is sent straight to it, or leave it out and take them as they come")
 	}
 	way := d.way(s, at)
-	if len(made.Pace) == 0 && way != "channel" && way != "chat" {
-		made.Pace = deliver.DefaultPace
-	}
-	if way == "workflow" && s.Workflow != nil {
-		d.workflow(s.Workflow, at+".workflow", &made)
-	}
-	if way == "channel" || way == "chat" {
-		if !bot.Configured() && !d.Faulty("microsoft") {
-			d.Wrong(at+"."+way, "the bot is to post to this "+way+", and nothing says who the bot is", "add microsoft: {tenant_id: …, app_id: …, client_secret_file: …}; sample-configs/bot/README.md goes through it")
+	if way == "" || way == "workflow" {
+		if len(made.Pace) == 0 {
+			made.Pace = deliver.DefaultPace
 		}
-		made.Channel, made.Chat = d.conversation(s, at, bot.InsecureLocal)
-		made.Actions = d.actors(s.Actions, at+".actions")
-	} else if d.Has(at+".actions") && !d.Faulty(at+".actions") {
-		d.Wrong(at+".actions", "only the bot's cards have buttons, and no bot posts to this destination", "remove it, or write channel: or chat: in place of workflow:")
+		if s.Workflow != nil {
+			d.workflow(s.Workflow, at+".workflow", &made)
+		}
+		if d.Has(at+".actions") && !d.Faulty(at+".actions") {
+			d.Wrong(at+".actions", "only the bot's cards have buttons, and no bot posts to this destination", "remove it, or write channel:, chat: or users: in place of workflow:")
+		}
+		return made
 	}
+	if !bot.Configured() && !d.Faulty("microsoft") {
+		d.Wrong(at+"."+way, "the bot is to post to "+whom[way]+", and nothing says who the bot is", "add microsoft: {tenant_id: …, app_id: …, client_secret_file: …}; sample-configs/bot/README.md goes through it")
+	}
+	if way == "users" || way == "group" {
+		d.people(s, at, bot, &made)
+		return made
+	}
+	made.Channel, made.Chat = d.conversation(s, at, bot.InsecureLocal)
+	made.Actions = d.actors(s.Actions, at+".actions")
 	return made
 }
 
 // ways are the keys that say how a destination is reached.
 var ways = []string{"workflow", "channel", "chat", "users", "group"}
+
+// whom are those that the bot posts to, in words.
+var whom = map[string]string{"channel": "this channel", "chat": "this chat", "users": "these people", "group": "the people of this group"}
 
 // way is the key that says how a destination is reached, of which there must
 // be one; "" if there is none.
@@ -108,10 +128,10 @@ func (d *document) way(s *destinationSection, at string) string {
 	switch {
 	case faulty: // one of them was meant
 	case len(there) == 0:
-		d.Wrong(at, "the destination "+yamlfile.Quote(s.Name)+" leads nowhere", "add workflow: {url_file: FILE} with the webhook's URL in the file, or channel: {team_id: …, channel_id: …} for the bot")
+		d.Wrong(at, "the destination "+yamlfile.Quote(s.Name)+" leads nowhere", "add workflow: {url_file: FILE} with the webhook's URL in the file, or channel: {team_id: …, channel_id: …} or users: [alice@contoso.com] for the bot")
 	case len(there) > 1:
 		d.Wrong(at+"."+there[1], "the destination "+yamlfile.Quote(s.Name)+" has both "+strings.Join(there, " and "), "keep one of them; make two destinations of it if both are to be told")
-	case s.Workflow == nil && s.Channel == nil && s.Chat == nil: // workflow: ~
+	case s.Workflow == nil && s.Channel == nil && s.Chat == nil && s.Users == nil && s.Group == nil: // workflow: ~
 		d.Wrong(at+"."+there[0], there[0]+" is empty", "write what it needs, such as workflow: {url_file: FILE} or channel: {team_id: …, channel_id: …}")
 	}
 	if len(there) == 0 {

@@ -16,23 +16,25 @@ import (
 )
 
 // Bot is how the receiver sends as a bot: it makes the address of a destination
-// that is a conversation. Name, age, pace and who may act come on top.
+// that is a conversation. Name, age, pace and who may act come on top. Of people
+// it gets one destination each, whose Chat is their conversation.
 type Bot func(Destination) deliver.Address
 
 // Engine puts together what the engine works with: routes, cards, and a sender
 // for every destination. A nil bot is for who cannot be called by Teams, as the
-// Telegraf plugin: then a channel or chat among the destinations is an error.
+// Telegraf plugin: then a channel, a chat or people among the destinations
+// are an error.
 func (c *Config) Engine(bot Bot) (engine.Config, error) {
 	out := engine.Config{
 		Routes: c.Tree, Cards: c.Cards,
 		Rules: c.Rules, ResolveTimeout: c.ResolveTimeout, Retention: c.Storage.Retention,
 	}
 	for _, d := range c.Destinations {
-		address, err := d.address(bot)
+		destination, err := d.engine(bot)
 		if err != nil {
 			return engine.Config{}, fmt.Errorf("destination %q: %w", d.Name, err)
 		}
-		out.Destinations = append(out.Destinations, engine.Destination{Name: d.Name, Addresses: []deliver.Address{address}})
+		out.Destinations = append(out.Destinations, destination)
 	}
 	for _, i := range c.InfluxDB {
 		source, err := influxdb.New(i.Connection())
@@ -68,28 +70,46 @@ func (c *Config) Engine(bot Bot) (engine.Config, error) {
 	return out, nil
 }
 
-// address is where a destination leads.
-func (d Destination) address(bot Bot) (deliver.Address, error) {
-	if d.Conversation() != "" {
-		if bot == nil {
-			return deliver.Address{}, errors.New("channels and chats need the receiver, because Teams has to reach it: run teamsrelay serve with this file, and hand it the alerts with relay_url")
+// engine is a destination as the engine has it.
+func (d Destination) engine(bot Bot) (engine.Destination, error) {
+	made := engine.Destination{Name: d.Name, Fallback: d.Fallback}
+	byBot := d.Conversation() != "" || d.Personal()
+	switch {
+	case byBot && bot == nil:
+		return made, errors.New("channels, chats and people need the receiver, because Teams has to reach it: run teamsrelay serve with this file, and hand it the alerts with relay_url")
+	case d.Personal():
+		made.Audience = &engine.Audience{
+			Names: d.Users, Roster: d.Group.Roster(),
+			Address: func(conversation string) deliver.Address {
+				one := d
+				one.Users, one.Group, one.Chat = nil, Group{}, conversation
+				return one.byBot(bot)
+			},
 		}
-		a := bot(d)
-		a.Destination, a.MaxAge, a.ReadOnly = d.Name, d.MaxAge, d.Actions.Nobody()
-		if len(d.Pace) > 0 {
-			a.Pace = d.Pace
+	case byBot:
+		made.Addresses = []deliver.Address{d.byBot(bot)}
+	default:
+		sender, err := workflow.New(d.Workflow())
+		if err != nil {
+			return made, err
 		}
-		return a, nil
+		made.Addresses = []deliver.Address{{
+			ID: workflow.AddressID(d.URL.Reveal()), Destination: d.Name,
+			Pace: d.Pace, Limit: card.WorkflowLimit, MaxAge: d.MaxAge, Timeout: d.Timeout,
+			Send: sender.Send,
+		}}
 	}
-	sender, err := workflow.New(d.Workflow())
-	if err != nil {
-		return deliver.Address{}, err
+	return made, nil
+}
+
+// byBot is the address of a conversation that the bot sends to.
+func (d Destination) byBot(bot Bot) deliver.Address {
+	a := bot(d)
+	a.Destination, a.MaxAge, a.ReadOnly = d.Name, d.MaxAge, d.Actions.Nobody()
+	if len(d.Pace) > 0 {
+		a.Pace = d.Pace
 	}
-	return deliver.Address{
-		ID: workflow.AddressID(d.URL.Reveal()), Destination: d.Name,
-		Pace: d.Pace, Limit: card.WorkflowLimit, MaxAge: d.MaxAge, Timeout: d.Timeout,
-		Send: sender.Send,
-	}, nil
+	return a
 }
 
 // PathDestination finds the destination that has a path among its paths; ""

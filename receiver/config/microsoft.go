@@ -38,6 +38,12 @@ type Microsoft struct {
 // Configured says whether there is a bot.
 func (m Microsoft) Configured() bool { return m.AppID != "" }
 
+// Graph says whether there is a Microsoft Graph to ask: on a machine where
+// nobody checks tokens only a simulated one.
+func (m Microsoft) Graph() bool {
+	return m.Configured() && (!m.InsecureLocal || m.Endpoints.Graph != "")
+}
+
 // Auth is what the sign-in is made from. It holds the secrets in the clear: do
 // not print it.
 func (m Microsoft) Auth() auth.Config {

@@ -98,6 +98,9 @@ type destinationSection struct {
 	Workflow *workflowSection    `yaml:"workflow"`
 	Channel  *channelSection     `yaml:"channel"`
 	Chat     *chatSection        `yaml:"chat"`
+	Users    []string            `yaml:"users"`
+	Group    *groupSection       `yaml:"group"`
+	Fallback string              `yaml:"fallback"`
 	Actions  yamlfile.WordOrList `yaml:"actions"`
 	Pace     []string            `yaml:"pace"`
 	MaxAge   *time.Duration      `yaml:"max_age"`
@@ -113,6 +116,14 @@ type channelSection struct {
 
 type chatSection struct {
 	ChatID string `yaml:"chat_id"`
+}
+
+// groupSection is an Entra group by its id, which may also stand alone, or a
+// tag of a team.
+type groupSection struct {
+	ID     string `yaml:"id"`
+	TeamID string `yaml:"team_id"`
+	TagID  string `yaml:"tag_id"`
 }
 
 type subscriptionSection struct {
@@ -150,10 +161,12 @@ type workflowSection struct {
 // later are keys that the design has and this version does not carry out.
 // Accepting them would promise something; an empty list promises nothing.
 var later = map[reflect.Type][]string{
-	reflect.TypeFor[storageSection]():     {"encryption_key_file"},
-	reflect.TypeFor[destinationSection](): {"users", "group", "fallback"},
-	reflect.TypeFor[route.Route]():        {"escalate"},
+	reflect.TypeFor[storageSection](): {"encryption_key_file"},
+	reflect.TypeFor[route.Route]():    {"escalate"},
 }
+
+// someone is what to write for the many words that people have for people.
+const someone = "users: [alice@contoso.com]"
 
 // elsewhere are keys that other programs have for what we call otherwise.
 var elsewhere = map[reflect.Type]map[string]string{
@@ -166,6 +179,9 @@ var elsewhere = map[reflect.Type]map[string]string{
 		"url": "workflow: {url: …}", "url_file": "workflow: {url_file: …}", "webhook_url": "workflow: {url: …}",
 		"channel_id": "channel: {team_id: …, channel_id: …}", "team_id": "channel: {team_id: …, channel_id: …}",
 		"chat_id": "chat: {chat_id: …}", "permissions": "actions",
+		"user": someone, "person": someone, "people": someone, "members": someone, "on_call": someone, "oncall": someone, "email": someone,
+		"groups": "group: ID", "group_id": "group: ID", "tag": "group: {team_id: …, tag_id: …}", "tag_id": "group: {team_id: …, tag_id: …}",
+		"escalate": "escalate: of a route", "escalation": "escalate: of a route",
 	},
 	reflect.TypeFor[workflowSection](): {"webhook_url": "url", "webhook_url_file": "url_file"},
 	reflect.TypeFor[channelSection]():  {"id": "channel_id", "group_id": "team_id"},
@@ -185,4 +201,9 @@ var elsewhere = map[reflect.Type]map[string]string{
 var instead = map[reflect.Type]func(text string) string{
 	reflect.TypeFor[channelSection](): linkInstead,
 	reflect.TypeFor[chatSection]():    linkInstead,
+}
+
+// alone are the keys that a text stands for where a mapping belongs.
+var alone = map[reflect.Type]string{
+	reflect.TypeFor[groupSection](): "id",
 }

@@ -222,11 +222,17 @@ func (d *Document) structure(node *yaml.Node, v reflect.Value, at string, depth 
 			return
 		}
 	}
+	fields := fieldsOf(v)
+	if key := d.words.Alone[v.Type()]; key != "" && node.Kind == yaml.ScalarNode {
+		place := below(at, key)
+		d.lines[place] = node.Line
+		d.decode(node, fields[key], place, depth+1)
+		return
+	}
 	entries, ok := d.entries(node, at, depth)
 	if !ok {
 		return
 	}
-	fields := fieldsOf(v)
 	for _, e := range entries {
 		key := e.key.Value
 		place := below(at, key)

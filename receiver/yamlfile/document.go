@@ -35,6 +35,9 @@ type Words struct {
 	// Instead says what to do about a text that stands where a mapping belongs,
 	// such as a link that was pasted there; "": it has nothing to say.
 	Instead map[reflect.Type]func(text string) (do string)
+	// Alone are the keys that a text stands for where a mapping of this type
+	// belongs: group: ID for group: {id: ID}.
+	Alone map[reflect.Type]string
 	// Start says what to start from when the file is empty.
 	Start string
 	// Lookup finds the variable of the environment that ${NAME} stands for;
