@@ -170,35 +170,31 @@ func (e *Engine) rendered(ctx context.Context, address string, g group.Group, bu
 func (e *Engine) Revive(ctx context.Context, address string) error {
 	now, release := e.clock.Hold()
 	defer release()
-	err := e.store.Update(ctx, func(tx store.Tx) error {
-		row, err := tx.Address(address)
-		if err != nil {
-			return err
-		}
-		if row.Broken != "" {
-			row.Mend()
-			if err := tx.SaveAddress(&row); err != nil {
-				return err
-			}
-		}
-		letters, err := tx.DeadLettersAt(address)
-		if err != nil {
-			return err
-		}
-		for i := range letters {
-			if err := replayOpen(tx, &letters[i], now); err != nil {
-				return err
-			}
-			if err := tx.SavePost(&letters[i]); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	err := e.store.Update(ctx, func(tx store.Tx) error { return reviveIn(tx, address, now) })
 	if err == nil {
 		e.deliver.Wake(address)
 	}
 	return err
+}
+
+// reviveIn is Revive inside a transaction.
+func reviveIn(tx store.Tx, address string, now time.Time) error {
+	if err := mend(tx, address); err != nil {
+		return err
+	}
+	letters, err := tx.DeadLettersAt(address)
+	if err != nil {
+		return err
+	}
+	for i := range letters {
+		if err := replayOpen(tx, &letters[i], now); err != nil {
+			return err
+		}
+		if err := tx.SavePost(&letters[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // replayOpen makes a dead letter due again. Where its episode is over, the card

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -66,6 +67,8 @@ type Config struct {
 	// Conversation is the address of a conversation that the bot is in and the
 	// file does not name; nil: there is no bot.
 	Conversation func(address string) (Destination, bool)
+	// Wanted is called when a person is to be made reachable; nil: nobody can be.
+	Wanted func()
 	// Actions are what can be done in the systems that events come from, by
 	// the source's name.
 	Actions map[string]intent.Actions
@@ -121,6 +124,7 @@ type Engine struct {
 	subscriptions sync.Map
 	current       atomic.Pointer[compiled]
 	silenced      atomic.Pointer[compiledSilences]
+	where         atomic.Pointer[whereabouts] // people are
 
 	// active are the posted alerts that fire. It is guarded by its own lock.
 	active *active
@@ -129,6 +133,7 @@ type Engine struct {
 // compiled is a Config with what follows from it.
 type compiled struct {
 	Config
+	index        map[string]int // of Destinations, by name
 	destinations map[string][]deliver.Address
 	addresses    map[string]deliver.Address
 }
@@ -166,6 +171,9 @@ func New(o Options, c Config) (*Engine, error) {
 		e.metrics.received.WithLabelValues(source)
 	}
 	e.current.Store(compile(c))
+	if err := e.gather(context.Background()); err != nil {
+		return nil, fmt.Errorf("where people are: %w", err)
+	}
 	e.active = newActive(c.Routes.NewInhibitor())
 	err := e.readKeys(context.Background())
 	if err != nil {
@@ -187,6 +195,8 @@ func New(o Options, c Config) (*Engine, error) {
 			Minimal: card.Minimal,
 		},
 		Addresses: e.address,
+		Missed:    e.postMissed,
+		Reached:   e.postReached,
 		Configured: func() []deliver.Address {
 			var all []deliver.Address
 			for _, d := range e.Destinations() {
@@ -250,8 +260,9 @@ const (
 var Sources = []string{sourceAlertmanager, sourceAPI, sourceRules, sourceTest, sourceHand}
 
 func compile(c Config) *compiled {
-	out := &compiled{Config: c, destinations: map[string][]deliver.Address{}, addresses: map[string]deliver.Address{}}
-	for _, d := range c.Destinations {
+	out := &compiled{Config: c, index: map[string]int{}, destinations: map[string][]deliver.Address{}, addresses: map[string]deliver.Address{}}
+	for i, d := range c.Destinations {
+		out.index[d.Name] = i
 		out.destinations[d.Name] = d.Addresses
 		for _, a := range d.Addresses {
 			// Two destinations that lead to one address share its posts; the
@@ -269,7 +280,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	e.move()
 	ring(e.hushed) // a silence may have been made or ended by who was killed before all cards knew
 	var work sync.WaitGroup
-	for _, part := range []func(context.Context){e.runTimers, e.runExpiry, e.runPrune, e.runReaddress, e.runReconcile, e.runPolls, e.runHush} {
+	for _, part := range []func(context.Context){e.runTimers, e.runExpiry, e.runPrune, e.runReaddress, e.runReconcile, e.runPolls, e.runHush, e.runWhereabouts} {
 		work.Go(func() { part(ctx) })
 	}
 	var ruled, intended, silenced error
@@ -295,6 +306,9 @@ func (e *Engine) Reload(ctx context.Context, c Config) error {
 		return err
 	}
 	e.current.Store(next)
+	if err := e.gather(ctx); err != nil {
+		e.log.Error("Where people are could not be read; trying again", "err", err)
+	}
 	e.move()
 	if err := e.ruler.Reload(ctx, c.Rules); err != nil {
 		e.log.Error("What the new rules end could not be stored yet; trying again", "err", err)
@@ -375,8 +389,18 @@ func (e *Engine) Reported() []alert.Alert { return e.ruler.Reported() }
 // ResolveTimeout is the configured one.
 func (e *Engine) ResolveTimeout() time.Duration { return e.current.Load().ResolveTimeout }
 
-// Destinations are the configured ones, in the order of the file.
-func (e *Engine) Destinations() []Destination { return e.current.Load().Destinations }
+// Destinations are the configured ones, in the order of the file. The addresses
+// of people are those that were known a moment ago.
+func (e *Engine) Destinations() []Destination {
+	where := e.where.Load()
+	all := slices.Clone(e.current.Load().Destinations)
+	for i := range all {
+		if all[i].Audience != nil {
+			all[i].Addresses = where.all[all[i].Name]
+		}
+	}
+	return all
+}
 
 // ErrUnknownDestination says that the configuration has no such destination.
 var ErrUnknownDestination = errors.New("there is no such destination")

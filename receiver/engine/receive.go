@@ -280,6 +280,7 @@ type after struct {
 	due       time.Time // the earliest time at which a group wants a tick
 	hushed    bool      // a silence was made or has ended
 	asked     bool      // another system is to be asked
+	wanted    bool      // a person is to be made reachable
 	reopened  []group.Group
 
 	silences        *silence.Active
@@ -296,6 +297,9 @@ func (e *Engine) follow(done after) {
 	}
 	if done.hushed {
 		ring(e.hushed)
+	}
+	if done.wanted {
+		e.current.Load().seek()
 	}
 	if done.asked {
 		e.intents.Wake()
@@ -346,7 +350,7 @@ func (e *Engine) advance(tx store.Tx, g group.Group, before int64, now time.Time
 		return g, err
 	}
 	for _, d := range due {
-		if err := c.raise(tx, &g, before, d, now, done); err != nil {
+		if err := e.raise(tx, c, &g, before, d, now, done); err != nil {
 			return g, err
 		}
 	}
@@ -358,41 +362,58 @@ func (e *Engine) advance(tx store.Tx, g group.Group, before int64, now time.Time
 
 // raise makes what is due the wanted state of every post of a destination.
 // before is the episode before, 0 where there is none or the post may exist.
-func (c *compiled) raise(tx store.Tx, g *group.Group, before int64, due group.Due, now time.Time, done *after) error {
+func (e *Engine) raise(tx store.Tx, c *compiled, g *group.Group, before int64, due group.Due, now time.Time, done *after) error {
+	if due.Target.Address == "" {
+		if d, ok := c.audience(due.Target.Destination); ok {
+			return e.raisePeople(tx, d, g, before, due, now, done)
+		}
+	}
 	addresses, known := c.addressesOf(due.Target)
 	if !known {
 		return lostDestination(tx, g, due, now)
 	}
-	title := g.Title()
 	for _, a := range addresses {
 		if !due.Message && !a.Editable {
 			continue // waits for the next change that is a message of its own
 		}
-		post := newPost(g, due, a.ID, title)
-		if g.Rev > 1 || len(g.Spec.Targets) > 1 { // else it cannot be there yet
-			switch there, err := tx.PostOf(g.ID, a.ID); {
-			case err == nil:
-				post = there
-			case !errors.Is(err, store.ErrNotFound):
-				return err
-			}
-		}
-		if before != 0 && post.ID == 0 {
-			switch last, err := tx.PostOf(before, a.ID); {
-			case err == nil && last.Unsent():
-				post.Follows = last.ID
-			case err != nil && !errors.Is(err, store.ErrNotFound):
-				return err
-			}
-		}
-		post.Title = title
-		post.Raise(g.Rev, due, rank(g, due), now)
-		if err := tx.SavePost(&post); err != nil {
+		if _, err := e.raiseAt(tx, g, before, due, a.ID, now, done, true); err != nil {
 			return err
 		}
-		done.addresses = append(done.addresses, a.ID)
 	}
 	return nil
+}
+
+// raiseAt is raise for one address; a post that is not there is only made if
+// fresh. It says whether there is one.
+func (e *Engine) raiseAt(tx store.Tx, g *group.Group, before int64, due group.Due, address string, now time.Time, done *after, fresh bool) (bool, error) {
+	title := g.Title()
+	post := newPost(g, due, address, title)
+	if g.Rev > 1 || len(g.Spec.Targets) > 1 { // else it cannot be there yet
+		switch there, err := tx.PostOf(g.ID, address); {
+		case err == nil:
+			post = there
+		case !errors.Is(err, store.ErrNotFound):
+			return false, err
+		}
+	}
+	if post.ID == 0 && !fresh {
+		return false, nil
+	}
+	if before != 0 && post.ID == 0 {
+		switch last, err := tx.PostOf(before, address); {
+		case err == nil && last.Unsent():
+			post.Follows = last.ID
+		case err != nil && !errors.Is(err, store.ErrNotFound):
+			return false, err
+		}
+	}
+	post.Title = title
+	post.Raise(g.Rev, due, rank(g, due), now)
+	if err := tx.SavePost(&post); err != nil {
+		return false, err
+	}
+	done.addresses = append(done.addresses, address)
+	return true, nil
 }
 
 func newPost(g *group.Group, due group.Due, address, title string) store.Post {

@@ -3,7 +3,6 @@ package engine
 import (
 	"slices"
 
-	"github.com/teamsrelay/teamsrelay/receiver/deliver"
 	"github.com/teamsrelay/teamsrelay/receiver/group"
 	"github.com/teamsrelay/teamsrelay/receiver/route"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
@@ -85,36 +84,4 @@ func (c *compiled) targetAt(address string) (group.Target, bool) {
 	}
 	d, ok := c.Conversation(address)
 	return group.Target{Destination: d.Name, Address: address}, ok
-}
-
-// addressesOf are where a target leads; false: nowhere any more.
-func (c *compiled) addressesOf(t group.Target) ([]deliver.Address, bool) {
-	if t.Address == "" {
-		addresses, ok := c.destinations[t.Destination]
-		return addresses, ok
-	}
-	if a, ok := c.addresses[t.Address]; ok { // the file names it now
-		return []deliver.Address{a}, true
-	}
-	if c.Conversation == nil {
-		return nil, false
-	}
-	d, ok := c.Conversation(t.Address)
-	return d.Addresses, ok
-}
-
-// address says how to send to an address.
-func (e *Engine) address(id string) (deliver.Address, bool) {
-	c := e.current.Load()
-	a, ok := c.addresses[id]
-	if !ok && c.Conversation != nil {
-		var d Destination
-		if d, ok = c.Conversation(id); ok {
-			a = d.Addresses[0]
-		}
-	}
-	if ok && a.Editable && !a.ReadOnly {
-		a.Look = e.answerable(a)
-	}
-	return a, ok
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/teamsrelay/teamsrelay/receiver/group"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
 )
 
@@ -127,7 +128,7 @@ func (e *Engine) tick(ctx context.Context) (more bool, next time.Time, err error
 	if err != nil {
 		return false, time.Time{}, err
 	}
-	e.deliver.Wake(done.addresses...)
+	e.follow(done)
 	return worked > 0, time.Time{}, nil
 }
 
@@ -195,7 +196,13 @@ func (e *Engine) rebase(ctx context.Context) error {
 	}
 	err := e.ruler.Shift(jump, func() error {
 		return e.clock.Move(jump, func() error {
-			if err := e.store.Update(ctx, func(tx store.Tx) error { return tx.ShiftTimers(jump) }); err != nil {
+			err := e.store.Update(ctx, func(tx store.Tx) error {
+				if err := tx.ShiftTimers(jump); err != nil {
+					return err
+				}
+				return shiftEscalations(tx, jump)
+			})
+			if err != nil {
 				return err
 			}
 			e.active.shift(jump)
@@ -208,6 +215,32 @@ func (e *Engine) rebase(ctx context.Context) error {
 	e.log.Warn("The wall clock was set; timers have moved with it", "by", jump)
 	e.metrics.jumps.Inc()
 	e.deliver.WakeAll()
+	return nil
+}
+
+// shiftEscalations moves what the steps of escalations count from: an hour that
+// never was must not have anybody called.
+func shiftEscalations(tx store.Tx, by time.Duration) error {
+	var counting []group.Group
+	err := tx.OpenGroups(func(g group.Group) error {
+		if !g.Alone.IsZero() || !g.RecountAt.IsZero() {
+			counting = append(counting, g)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for i := range counting {
+		g, err := tx.Group(counting[i].ID) // with the timer that was just moved
+		if err != nil {
+			return err
+		}
+		g.Shift(by)
+		if err := tx.SaveGroup(&g); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

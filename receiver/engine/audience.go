@@ -1,0 +1,269 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/teamsrelay/teamsrelay/receiver/deliver"
+	"github.com/teamsrelay/teamsrelay/receiver/group"
+	"github.com/teamsrelay/teamsrelay/receiver/people"
+	"github.com/teamsrelay/teamsrelay/receiver/store"
+	"github.com/teamsrelay/teamsrelay/receiver/teams/botframework"
+)
+
+// askAgain is how old what Microsoft said about a person may be before an alert
+// to them has it asked again: no event tells that an account was enabled, or
+// that somebody has got a licence.
+const askAgain = time.Hour
+
+// recipient is somebody of an audience, and where messages to them go.
+type recipient struct {
+	person  store.Person // of a roster that was never read: without a name
+	address deliver.Address
+}
+
+// destination returns the one of that name; false: there is none any more.
+func (c *compiled) destination(name string) (Destination, bool) {
+	i, ok := c.index[name]
+	if !ok {
+		return Destination{}, false
+	}
+	return c.Destinations[i], true
+}
+
+// audience returns the destination of that name, if it is people.
+func (c *compiled) audience(name string) (Destination, bool) {
+	d, ok := c.destination(name)
+	return d, ok && d.Audience != nil
+}
+
+// seek has persons made reachable.
+func (c *compiled) seek() {
+	if c.Wanted != nil {
+		c.Wanted()
+	}
+}
+
+// recipients are the people of an audience now, each once: several names may be
+// one person. A roster that was never read is one without a name.
+func recipients(tx store.Tx, a *Audience) ([]recipient, error) {
+	names := a.Names
+	var all []recipient
+	if a.Roster != "" {
+		r, err := tx.Roster(a.Roster)
+		if err != nil {
+			return nil, err
+		}
+		if r.RefreshedAt.IsZero() {
+			return []recipient{{address: a.held(a.Roster, r.DisplayName)}}, nil
+		}
+		names = r.Members
+	}
+	seen := make(map[string]bool, len(names))
+	for _, name := range names {
+		p, err := tx.Person(name)
+		if errors.Is(err, store.ErrNotFound) {
+			p, err = store.Person{Name: name, State: store.PersonUnknown}, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		m := recipient{person: p, address: a.addressOf(&p)}
+		if !seen[m.address.ID] {
+			seen[m.address.ID] = true
+			all = append(all, m)
+		}
+	}
+	return all, nil
+}
+
+// addressOf is where messages to somebody go now.
+func (a *Audience) addressOf(p *store.Person) deliver.Address {
+	if p.Conversation == "" {
+		return a.held(people.AddressID(p.Name), people.Called(p))
+	}
+	address := a.Address(p.Conversation)
+	address.Who = people.Called(p)
+	return address
+}
+
+// held is an address at which posts wait.
+func (a *Audience) held(id, who string) deliver.Address {
+	like := a.Address("")
+	return deliver.Address{ID: id, Destination: like.Destination, MaxAge: like.MaxAge, Editable: true, Held: true, Who: who}
+}
+
+// whereabouts are the addresses of all audiences, as they were a moment ago.
+type whereabouts struct {
+	of  map[string]deliver.Address // by id; of two destinations the first one's
+	all map[string][]deliver.Address
+}
+
+// gather reads where everybody is.
+func (e *Engine) gather(ctx context.Context) error {
+	c := e.current.Load()
+	found := &whereabouts{of: map[string]deliver.Address{}, all: map[string][]deliver.Address{}}
+	err := e.store.View(ctx, func(tx store.Tx) error {
+		for _, d := range c.Destinations {
+			if d.Audience == nil {
+				continue
+			}
+			all, err := recipients(tx, d.Audience)
+			if err != nil {
+				return err
+			}
+			addresses := make([]deliver.Address, len(all))
+			for i := range all {
+				addresses[i] = all[i].address
+				if _, taken := found.of[addresses[i].ID]; !taken {
+					found.of[addresses[i].ID] = addresses[i]
+				}
+			}
+			found.all[d.Name] = addresses
+		}
+		return nil
+	})
+	if err == nil {
+		e.where.Store(found)
+	}
+	return err
+}
+
+// runWhereabouts follows what other replicas found out, and has somebody told
+// in the place of those for whom posts have waited too long.
+func (e *Engine) runWhereabouts(ctx context.Context) {
+	for ctx.Err() == nil {
+		if e.hasAudiences() {
+			if err := errors.Join(e.gather(ctx), e.overdue(ctx)); err != nil && ctx.Err() == nil {
+				e.log.Error("It could not be read who is reached where; trying again", "err", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(lookAgain):
+		}
+	}
+}
+
+func (e *Engine) hasAudiences() bool {
+	return slices.ContainsFunc(e.current.Load().Destinations, func(d Destination) bool { return d.Audience != nil })
+}
+
+// Rosters are the groups and tags of the configuration, each once.
+func (e *Engine) Rosters() []string {
+	var all []string
+	for _, d := range e.current.Load().Destinations {
+		if d.Audience != nil && d.Audience.Roster != "" && !slices.Contains(all, d.Audience.Roster) {
+			all = append(all, d.Audience.Roster)
+		}
+	}
+	return all
+}
+
+// addressesOf are where a target that is no audience leads; false: nowhere any
+// more.
+func (c *compiled) addressesOf(t group.Target) ([]deliver.Address, bool) {
+	if t.Address == "" {
+		addresses, ok := c.destinations[t.Destination]
+		return addresses, ok
+	}
+	if a, ok := c.addresses[t.Address]; ok { // the file names it now
+		return []deliver.Address{a}, true
+	}
+	if c.Conversation == nil {
+		return nil, false
+	}
+	d, ok := c.Conversation(t.Address)
+	return d.Addresses, ok
+}
+
+// address says how to send to an address.
+func (e *Engine) address(id string) (deliver.Address, bool) {
+	c := e.current.Load()
+	a, ok := c.addresses[id]
+	if !ok {
+		a, ok = e.where.Load().of[id]
+	}
+	if !ok && c.Conversation != nil {
+		if _, held := people.NameOf(id); held || people.IsRoster(id) {
+			return deliver.Address{ID: id, Editable: true, Held: true}, true // of the file as it was
+		}
+		var d Destination
+		if d, ok = c.Conversation(id); ok {
+			a = d.Addresses[0]
+		}
+	}
+	if ok && a.Editable && !a.ReadOnly && !a.Held {
+		a.Look = e.answerable(a)
+	}
+	return a, ok
+}
+
+// raisePeople makes what is due the wanted state of the posts of everybody in an
+// audience. Who is new in it hears of what is loud, and not of the end of what
+// they never heard of; who has left it is not disturbed any more, but the card
+// that they have stays true.
+func (e *Engine) raisePeople(tx store.Tx, d Destination, g *group.Group, before int64, due group.Due, now time.Time, done *after) error {
+	all, err := recipients(tx, d.Audience)
+	if err != nil {
+		return err
+	}
+	here := make(map[string]bool, len(all))
+	for i := range all {
+		m := &all[i]
+		here[m.address.ID] = true
+		there, err := e.raiseAt(tx, g, before, due, m.address.ID, now, done, g.Rev == 1 || due.Message && due.Change != group.AllResolved)
+		if err != nil {
+			return err
+		}
+		if there && m.address.Held && m.person.Name != "" {
+			if err := want(tx, m.person, now, done); err != nil {
+				return err
+			}
+		}
+	}
+	if g.Rev == 1 {
+		return nil
+	}
+	quiet := due
+	quiet.Loud, quiet.Call = false, false
+	for last := int64(0); ; {
+		posts, err := tx.ListPosts(store.PostFilter{GroupID: g.ID, Destination: d.Name, Before: last, Limit: manyPosts})
+		if err != nil {
+			return err
+		}
+		for i := range posts {
+			p := &posts[i]
+			if here[p.Address] || !strings.HasPrefix(p.Address, botframework.AddressID("")) {
+				continue
+			}
+			if _, err := e.raiseAt(tx, g, before, quiet, p.Address, now, done, false); err != nil {
+				return err
+			}
+		}
+		if len(posts) < manyPosts {
+			return nil
+		}
+		last = posts[len(posts)-1].ID
+	}
+}
+
+// manyPosts is how many posts of an episode are read at once.
+const manyPosts = 500
+
+// want has a person be made reachable, unless it was found out lately why they
+// are not.
+func want(tx store.Tx, p store.Person, now time.Time, done *after) error {
+	if p.Wanted {
+		return nil
+	}
+	if p.Reason != "" && now.Sub(p.CheckedAt).Abs() < askAgain {
+		return nil
+	}
+	p.Wanted, p.NotBefore, p.Attempts, p.UpdatedAt = true, time.Time{}, 0, now
+	done.wanted = true
+	return tx.SavePerson(&p)
+}

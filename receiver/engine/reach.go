@@ -1,0 +1,392 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/teamsrelay/teamsrelay/receiver/group"
+	"github.com/teamsrelay/teamsrelay/receiver/people"
+	"github.com/teamsrelay/teamsrelay/receiver/store"
+	"github.com/teamsrelay/teamsrelay/receiver/teams"
+	"github.com/teamsrelay/teamsrelay/receiver/teams/botframework"
+)
+
+// missedAfter is how long posts wait for somebody to be reached for the first
+// time before another is told in their place.
+const missedAfter = 5 * time.Minute
+
+// Settle takes over what came of making persons reachable: what waits for those
+// who are goes to their conversation, and others are told in the place of those
+// who are not.
+func (e *Engine) Settle(ctx context.Context, all []people.Settled) error {
+	now, release := e.clock.Hold()
+	defer release()
+	return e.moveIn(ctx, func(tx store.Tx, done *after) error {
+		for i := range all {
+			if err := e.settlePerson(tx, all[i], now, done); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// moveIn is Update for what changes where people are: delivery hears of it once
+// it is known where they are now.
+func (e *Engine) moveIn(ctx context.Context, fn func(store.Tx, *after) error) error {
+	var done after
+	err := e.store.Update(ctx, func(tx store.Tx) error {
+		done = after{}
+		return fn(tx, &done)
+	})
+	if err != nil {
+		return err
+	}
+	err = e.gather(ctx)
+	e.follow(done)
+	return err
+}
+
+func (e *Engine) settlePerson(tx store.Tx, s people.Settled, now time.Time, done *after) error {
+	p := s.Person
+	p.UpdatedAt = now
+	stored, err := tx.Person(p.Name)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	if stored.Conversation != "" && s.Place == nil { // an event was faster, or only facts have come
+		p.Conversation, p.State, p.Wanted = stored.Conversation, store.PersonReachable, false
+		p.Reason, p.Message, p.Attempts, p.NotBefore = "", "", 0, time.Time{}
+		return tx.SavePerson(&p)
+	}
+	if s.Place != nil {
+		return e.arrive(tx, p, *s.Place, now, done)
+	}
+	p.Wanted = s.Waits
+	if err := tx.SavePerson(&p); err != nil {
+		return err
+	}
+	reason := teams.Reason(p.Reason)
+	return e.unreached(tx, people.AddressID(p.Name), reason, p.Message, s.Waits, now, done)
+}
+
+// unreached marks the address at which posts wait for somebody who cannot be
+// reached. Those of who will not be are given up by delivery; where it is an
+// administrator who has to mend something, others are told meanwhile.
+func (e *Engine) unreached(tx store.Tx, address string, reason teams.Reason, words string, waits bool, now time.Time, done *after) error {
+	row, err := tx.Address(address)
+	if err != nil {
+		return err
+	}
+	switch same := row.BrokenReason == string(reason) && row.Waits == waits; {
+	case reason == "" || waits && !forAll(reason):
+		if row.Broken != "" {
+			row.Mend()
+			err = tx.SaveAddress(&row)
+		}
+	case !same:
+		row.Break(string(reason), words, waits, now)
+		err = tx.SaveAddress(&row)
+	}
+	if err != nil {
+		return err
+	}
+	done.addresses = append(done.addresses, address)
+	if !waits || !forAll(reason) {
+		return nil
+	}
+	return e.missHeld(tx, address, reason, words, now, done)
+}
+
+// forAll says that a reason holds for everybody until an administrator mends
+// something.
+func forAll(r teams.Reason) bool {
+	return r == teams.Auth || r == teams.Consent || r == teams.NoCatalogue || r == teams.TLS
+}
+
+// arrive moves what waits for a person to their conversation.
+func (e *Engine) arrive(tx store.Tx, p store.Person, place botframework.Place, now time.Time, done *after) error {
+	c, err := tx.Conversation(place.Conversation)
+	if errors.Is(err, store.ErrNotFound) {
+		c, err = store.Conversation{ID: place.Conversation}, nil
+	}
+	if err != nil {
+		return err
+	}
+	c.Kind, c.Installed, c.Blocked, c.UpdatedAt = store.Personal, true, "", now
+	c.ServiceURL = cmp.Or(place.ServiceURL, c.ServiceURL)
+	c.Tenant = cmp.Or(place.Tenant, c.Tenant)
+	c.BotID = cmp.Or(place.BotID, c.BotID)
+	c.UserID = cmp.Or(c.UserID, place.User, p.ObjectID)
+	c.UserObjectID = cmp.Or(c.UserObjectID, p.ObjectID)
+	c.Name = cmp.Or(c.Name, p.DisplayName)
+	if err := tx.SaveConversation(&c); err != nil {
+		return err
+	}
+	was := cmp.Or(p.Conversation, c.ID)
+	p.Conversation, p.State, p.Wanted = c.ID, store.PersonReachable, false
+	p.Reason, p.Message, p.Attempts, p.NotBefore = "", "", 0, time.Time{}
+	if err := tx.SavePerson(&p); err != nil {
+		return err
+	}
+	to := botframework.AddressID(c.ID)
+	for _, from := range []string{people.AddressID(p.Name), botframework.AddressID(was)} {
+		if from == to {
+			continue
+		}
+		if err := mend(tx, from); err != nil {
+			return err
+		}
+		if _, err := tx.MovePosts(from, to, now); err != nil {
+			return err
+		}
+	}
+	done.addresses = append(done.addresses, to)
+	return reviveIn(tx, to, now)
+}
+
+// mend takes the mark away that an address is broken.
+func mend(tx store.Tx, address string) error {
+	row, err := tx.Address(address)
+	if err != nil || row.Broken == "" {
+		return err
+	}
+	row.Mend()
+	return tx.SaveAddress(&row)
+}
+
+// Assemble takes over who is in a roster, or why that could not be read. What
+// waits at a roster that was never read goes to each of its members.
+func (e *Engine) Assemble(ctx context.Context, r store.Roster, members []store.Person) error {
+	now, release := e.clock.Hold()
+	defer release()
+	return e.moveIn(ctx, func(tx store.Tx, done *after) error {
+		if err := tx.SaveRoster(&r); err != nil {
+			return err
+		}
+		if r.RefreshedAt.IsZero() {
+			waits := !r.NotBefore.IsZero()
+			return e.unreached(tx, r.ID, teams.Reason(r.Reason), r.Message, waits, now, done)
+		}
+		for i := range members {
+			if err := introduce(tx, members[i], now); err != nil {
+				return err
+			}
+		}
+		if err := mend(tx, r.ID); err != nil {
+			return err
+		}
+		return e.disperse(tx, r.ID, now, done)
+	})
+}
+
+// introduce keeps what a roster says of a person beside what is known.
+func introduce(tx store.Tx, p store.Person, now time.Time) error {
+	stored, err := tx.Person(p.Name)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		p.UpdatedAt = now
+		return tx.SavePerson(&p)
+	case err != nil:
+		return err
+	case stored.DisplayName == p.DisplayName && stored.UPN == p.UPN && stored.ObjectID == p.ObjectID:
+		return nil
+	}
+	stored.DisplayName, stored.UPN, stored.ObjectID, stored.UpdatedAt = p.DisplayName, p.UPN, p.ObjectID, now
+	return tx.SavePerson(&stored)
+}
+
+// disperse has the posts that waited for a roster's members told to each of
+// them.
+func (e *Engine) disperse(tx store.Tx, roster string, now time.Time, done *after) error {
+	for {
+		posts, err := tx.ListPosts(store.PostFilter{Address: roster, Limit: manyPosts})
+		if err != nil || len(posts) == 0 {
+			return err
+		}
+		for i := range posts {
+			p := &posts[i]
+			if err := tx.DeletePost(p.ID); err != nil {
+				return err
+			}
+			g, err := tx.Group(p.GroupID)
+			if errors.Is(err, store.ErrNotFound) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			d, ok := e.current.Load().audience(p.Destination)
+			if !ok || g.Phase == group.Over && p.Shown == 0 && p.State == store.Dead {
+				continue
+			}
+			due := group.Due{
+				Target: group.Target{Destination: p.Destination, Card: p.Card}, Change: group.FirstFiring,
+				Loud: p.Loud, Message: true, Call: p.Call > p.Called,
+			}
+			if err := e.raisePeople(tx, d, &g, 0, due, now, done); err != nil {
+				return err
+			}
+			if p.Missed {
+				if err := e.reached(tx, p, now, done); err != nil {
+					return err
+				}
+			}
+		}
+	}
+}
+
+// Met takes note of a personal conversation that Teams told us of: who waits to
+// be reached has been.
+func (e *Engine) Met(ctx context.Context, c store.Conversation) error {
+	id := strings.ToLower(c.UserObjectID)
+	if c.Kind != store.Personal || id == "" || c.ID == "" || !c.Installed || !e.hasAudiences() {
+		return nil
+	}
+	now, release := e.clock.Hold()
+	defer release()
+	return e.moveIn(ctx, func(tx store.Tx, done *after) error {
+		all, err := tx.People("", 0)
+		if err != nil {
+			return err
+		}
+		for _, p := range all {
+			if p.ObjectID != id && p.Name != id || p.Conversation == c.ID {
+				continue
+			}
+			p.ObjectID = id
+			place := botframework.Place{ServiceURL: c.ServiceURL, Conversation: c.ID, Kind: c.Kind, Tenant: c.Tenant, BotID: c.BotID, User: c.UserID}
+			if err := e.arrive(tx, p, place, now, done); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// ErrUnknownPerson says that nobody of that name is told personally.
+var ErrUnknownPerson = errors.New("nobody of this name is told personally")
+
+// Retry has Microsoft asked anew about a person, and the app installed for them
+// if they do not have it. What could not be told to them is due again.
+func (e *Engine) Retry(ctx context.Context, name string, by group.Person, from string) error {
+	name = strings.ToLower(strings.TrimSpace(name))
+	now, release := e.clock.Hold()
+	defer release()
+	return e.moveIn(ctx, func(tx store.Tx, done *after) error {
+		known, err := e.everybody(tx)
+		if err != nil {
+			return err
+		}
+		i := slices.IndexFunc(known, func(p PersonAt) bool { return p.Name == name })
+		if i < 0 {
+			return ErrUnknownPerson
+		}
+		p := known[i].Person
+		was := string(known[i].Status.State)
+		addresses := []string{people.AddressID(p.Name)}
+		if p.Conversation != "" {
+			if known[i].Status.State == store.PersonReachable {
+				return nil
+			}
+			addresses = append(addresses, botframework.AddressID(p.Conversation))
+		}
+		p.Conversation, p.State = "", store.PersonUnknown
+		p.Wanted, p.Reason, p.Message, p.Attempts, p.NotBefore, p.UpdatedAt = true, "", "", 0, time.Time{}, now
+		if err := tx.SavePerson(&p); err != nil {
+			return err
+		}
+		for _, address := range addresses {
+			if err := reviveIn(tx, address, now); err != nil {
+				return err
+			}
+		}
+		done.addresses, done.wanted = append(done.addresses, addresses...), true
+		return tx.AddAudit(&store.Audit{
+			At: now, Who: by.Name, ObjectID: by.ID, Action: "retry", Target: p.Name, From: from, Before: was, After: "asked anew",
+		})
+	})
+}
+
+// PersonAt is a person who is told personally, and how it is with them.
+type PersonAt struct {
+	store.Person
+	Status       people.Status
+	Destinations []string // by name
+}
+
+// People are all who are told personally, whether anything was ever told to
+// them or not, by name.
+func (e *Engine) People(ctx context.Context) (all []PersonAt, err error) {
+	err = e.store.View(ctx, func(tx store.Tx) (err error) {
+		all, err = e.everybody(tx)
+		return err
+	})
+	return all, err
+}
+
+func (e *Engine) everybody(tx store.Tx) ([]PersonAt, error) {
+	found := map[string]*PersonAt{}
+	for _, d := range e.current.Load().Destinations {
+		if d.Audience == nil {
+			continue
+		}
+		names := d.Audience.Names
+		if d.Audience.Roster != "" {
+			r, err := tx.Roster(d.Audience.Roster)
+			if err != nil {
+				return nil, err
+			}
+			names = r.Members
+		}
+		for _, name := range names {
+			at := found[name]
+			if at == nil {
+				at = &PersonAt{}
+				var err error
+				if at.Person, at.Status, err = look(tx, name); err != nil {
+					return nil, err
+				}
+				found[name] = at
+			}
+			if !slices.Contains(at.Destinations, d.Name) {
+				at.Destinations = append(at.Destinations, d.Name)
+			}
+		}
+	}
+	all := make([]PersonAt, 0, len(found))
+	for _, name := range slices.Sorted(maps.Keys(found)) {
+		all = append(all, *found[name])
+	}
+	return all, nil
+}
+
+// look is how it is with a person.
+func look(tx store.Tx, name string) (store.Person, people.Status, error) {
+	p, err := tx.Person(name)
+	if errors.Is(err, store.ErrNotFound) {
+		p, err = store.Person{Name: name, State: store.PersonUnknown}, nil
+	}
+	if err != nil {
+		return p, people.Status{}, err
+	}
+	address := people.AddressID(name)
+	var conversation *store.Conversation
+	if p.Conversation != "" {
+		address = botframework.AddressID(p.Conversation)
+		c, err := tx.Conversation(p.Conversation)
+		switch {
+		case err == nil:
+			conversation = &c
+		case !errors.Is(err, store.ErrNotFound):
+			return p, people.Status{}, err
+		}
+	}
+	row, err := tx.Address(address)
+	return p, people.Look(p, conversation, row), err
+}
