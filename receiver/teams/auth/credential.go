@@ -60,7 +60,7 @@ func (s *Source) credential(carrier *carrier) (azcore.TokenCredential, error) {
 	switch {
 	case c.ManagedIdentity && os.Getenv("AZURE_FEDERATED_TOKEN_FILE") != "":
 		return azidentity.NewWorkloadIdentityCredential(&azidentity.WorkloadIdentityCredentialOptions{
-			ClientOptions: options, ClientID: c.AppID, TenantID: s.tenant, DisableInstanceDiscovery: noDiscovery,
+			ClientOptions: options, ClientID: c.AppID, TenantID: s.audience.tenant, DisableInstanceDiscovery: noDiscovery,
 		})
 	case c.ManagedIdentity:
 		options.Transport = s.client // the library wants to change it on Service Fabric
@@ -72,11 +72,11 @@ func (s *Source) credential(carrier *carrier) (azcore.TokenCredential, error) {
 		if err != nil {
 			return nil, err
 		}
-		return azidentity.NewClientCertificateCredential(s.tenant, c.AppID, certificate.certificates, certificate.key, &azidentity.ClientCertificateCredentialOptions{
+		return azidentity.NewClientCertificateCredential(s.audience.tenant, c.AppID, certificate.certificates, certificate.key, &azidentity.ClientCertificateCredentialOptions{
 			ClientOptions: options, DisableInstanceDiscovery: noDiscovery,
 		})
 	default:
-		return azidentity.NewClientSecretCredential(s.tenant, c.AppID, c.Secret, &azidentity.ClientSecretCredentialOptions{
+		return azidentity.NewClientSecretCredential(s.audience.tenant, c.AppID, c.Secret, &azidentity.ClientSecretCredentialOptions{
 			ClientOptions: options, DisableInstanceDiscovery: noDiscovery,
 		})
 	}
@@ -84,7 +84,7 @@ func (s *Source) credential(carrier *carrier) (azcore.TokenCredential, error) {
 
 // request is what a token is asked for with.
 func (s *Source) request() policy.TokenRequestOptions {
-	request := policy.TokenRequestOptions{Scopes: []string{s.scope}}
+	request := policy.TokenRequestOptions{Scopes: []string{s.audience.scope}}
 	if s.config.ManagedIdentity && os.Getenv("AZURE_FEDERATED_TOKEN_FILE") == "" {
 		request.Claims = noClaims
 	}

@@ -42,7 +42,7 @@ var codes = map[string]string{
 	"7000229": "The application is registered but not present in this tenant. Create its service principal (`az ad sp create --id APP_ID`).",
 	"700213":  "No federated credential of the application fits this machine's identity. Compare its subject and issuer in the Azure portal (App registrations, the bot, Certificates & secrets).",
 	"53003":   "A Conditional Access policy blocks the application. Except it in the policy.",
-	"500011":  "Bot Framework is not present in this tenant. Check tenant_id and cloud.",
+	"500011":  "What the token is for (Bot Framework, Microsoft Graph) is not present in this tenant. Check tenant_id and cloud.",
 }
 
 var codeInText = regexp.MustCompile(`AADSTS(\d{4,8})`)
@@ -70,7 +70,7 @@ func (s *Source) unreachable(ctx context.Context, err error) *Error {
 	o := teams.Connection{
 		Host: host, Timeout: askTimeout, Proxy: "HTTPS_PROXY", CA: "this machine's trusted certificates", Repeatable: true, Hide: s.quote,
 	}.Failure(ctx, ctx, err, false)
-	return &Error{Reason: o.Reason, Message: "No token for the bot: " + o.Message}
+	return &Error{Reason: o.Reason, Message: fmt.Sprintf("No token for %s: %s", s.audience.name, o.Message)}
 }
 
 // refused turns an error of the library into one of ours. The library's text

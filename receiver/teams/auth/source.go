@@ -32,12 +32,12 @@ const (
 	refreshBefore, lastMoments = 10 * time.Minute, time.Minute
 )
 
-// Source gives tokens for the bot. It may be used by several goroutines.
+// Source gives tokens for one audience. It may be used by several goroutines.
 type Source struct {
-	config        Config
-	tenant, scope string
-	client        *http.Client
-	secrets       outbound.Secrets
+	config   Config
+	audience audience
+	client   *http.Client
+	secrets  outbound.Secrets
 
 	mu       sync.Mutex
 	token    string
@@ -56,10 +56,39 @@ type answer struct {
 	err   error
 }
 
-// New makes a source, or tells everything in cfg that keeps it from working.
-// It does not touch the network.
+// audience is who takes a token.
+type audience struct {
+	name   string // for people
+	tenant string // which gives the token
+	scope  string
+}
+
+// New makes a source of tokens for the bot, or tells everything in cfg that
+// keeps it from working. It does not touch the network.
 func New(cfg Config) (*Source, error) {
-	if err := outbound.Failed(cfg.Check()); err != nil {
+	bot := audience{"Bot Framework", cfg.TenantID, cfg.cloud().Scope}
+	if bot.tenant == "" {
+		bot.tenant = cfg.cloud().Tenant
+	}
+	return newSource(cfg, bot, nil)
+}
+
+// NewGraph is New for Microsoft Graph. Its tokens come from the tenant whose
+// people are to be told, so there must be one.
+func NewGraph(cfg Config) (*Source, error) {
+	var problems []Problem
+	if cfg.TenantID == "" && !cfg.InsecureLocal {
+		problems = append(problems, Problem{
+			Field: "tenant_id", What: "Microsoft Graph answers for one tenant only, and none is named",
+			Hint: "write the Directory (tenant) ID that the Entra admin center shows (Overview)",
+		})
+	}
+	return newSource(cfg, audience{"Microsoft Graph", cfg.TenantID, cfg.Where().Graph + "/.default"}, problems)
+}
+
+// newSource makes a source; problems are those of the audience.
+func newSource(cfg Config, to audience, problems []Problem) (*Source, error) {
+	if err := outbound.Failed(append(cfg.Check(), problems...)); err != nil {
 		return nil, fmt.Errorf("microsoft: %w", err)
 	}
 	transport := cfg.Transport
@@ -73,15 +102,12 @@ func New(cfg Config) (*Source, error) {
 		transport = own
 	}
 	s := &Source{
-		config: cfg, tenant: cfg.TenantID, scope: cfg.cloud().Scope,
+		config: cfg, audience: to,
 		client: &http.Client{
 			Transport: transport,
 			// A redirect would hand what proves who we are to whoever it names.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-	}
-	if s.tenant == "" {
-		s.tenant = cfg.cloud().Tenant
 	}
 	var secrets []string
 	for _, secret := range []string{cfg.Secret, cfg.CertificatePassword} {

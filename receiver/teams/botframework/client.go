@@ -16,7 +16,19 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/outbound"
 	"github.com/teamsrelay/teamsrelay/receiver/teams"
 	"github.com/teamsrelay/teamsrelay/receiver/teams/auth"
+	"github.com/teamsrelay/teamsrelay/receiver/teams/pace"
 )
+
+// What one conversation takes of a bot (teams-platform §3.1). Edits and
+// deletions are not listed there, and count as messages.
+var (
+	SendWindows   = []pace.Window{{N: 7, Per: time.Second}, {N: 8, Per: 2 * time.Second}, {N: 60, Per: 30 * time.Second}, {N: 1800, Per: time.Hour}}
+	MemberWindows = []pace.Window{{N: 14, Per: time.Second}, {N: 16, Per: 2 * time.Second}, {N: 120, Per: 30 * time.Second}, {N: 3600, Per: time.Hour}}
+)
+
+// tenantWindows hold for all requests of an application to a tenant
+// (teams-platform §3.2).
+var tenantWindows = []pace.Window{{N: 50, Per: time.Second}}
 
 const (
 	// requestTimeout is how long one request may take, from the dial to the
@@ -42,7 +54,7 @@ type Client struct {
 	where auth.Endpoints
 	token *auth.Source
 	http  *http.Client
-	pace  pace
+	pace  pace.Pace
 }
 
 // New makes a client, or tells everything in cfg that keeps it from working.
@@ -113,14 +125,14 @@ func (c *Client) do(ctx context.Context, p *Place, r request) verdict {
 	if r.reads {
 		name, windows = "members "+bare, MemberWindows
 	}
-	own, tenant := c.pace.enter(name, windows), c.pace.enter("tenant "+p.Tenant, tenantWindows)
-	defer c.pace.leave(own)
-	defer c.pace.leave(tenant)
+	own, tenant := c.pace.Enter(name, windows), c.pace.Enter("tenant "+p.Tenant, tenantWindows)
+	defer c.pace.Leave(own)
+	defer c.pace.Leave(tenant)
 	if !r.reads {
 		// Teams answers 412 to two at a time (teams-platform §2.6).
 		select {
-		case own.turn <- struct{}{}:
-			defer func() { <-own.turn }()
+		case own.Turn <- struct{}{}:
+			defer func() { <-own.Turn }()
 		case <-ctx.Done():
 			return late(ctx, 0)
 		}
@@ -142,7 +154,7 @@ func (c *Client) canMoveToGCC(from string) bool {
 }
 
 // signed makes a request with a token, and with a new one if that is refused.
-func (c *Client) signed(ctx context.Context, p *Place, r request, lines ...*line) verdict {
+func (c *Client) signed(ctx context.Context, p *Place, r request, lines ...*pace.Line) verdict {
 	if !c.auth.Allows(p.ServiceURL) {
 		return verdict{Outcome: forbiddenHost(p.ServiceURL)}
 	}
@@ -155,13 +167,13 @@ func (c *Client) signed(ctx context.Context, p *Place, r request, lines ...*line
 		if refused != "" && token == refused {
 			return verdict{Outcome: notRegistered("")}
 		}
-		if ok, short := c.pace.wait(ctx, lines...); !ok {
+		if ok, short := c.pace.Wait(ctx, lines...); !ok {
 			return late(ctx, short)
 		}
 		v := c.once(ctx, p, r, token)
 		if v.Status != http.StatusUnauthorized || refused != "" || token == "" {
 			if v.After > 0 {
-				c.pace.hold(lines[0], time.Now().Add(v.After))
+				c.pace.Hold(lines[0], time.Now().Add(v.After))
 			}
 			return v
 		}
