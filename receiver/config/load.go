@@ -102,7 +102,7 @@ func Parse(name string, data []byte, env Env) (*Config, Problems) {
 func parse(name string, data []byte, env Env) (*Config, *document) {
 	d := &document{
 		Document: yamlfile.New(name, yamlfile.Words{
-			Later: later, Elsewhere: elsewhere, Instead: instead, Alone: alone, Start: "start from sample-configs/quickstart.yml", Lookup: env.Lookup,
+			Later: later, Elsewhere: elsewhere, Instead: instead, Alone: alone, Single: single, Start: "start from sample-configs/quickstart.yml", Lookup: env.Lookup,
 		}),
 		dir: filepath.Dir(name),
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/teamsrelay/teamsrelay/receiver/config"
 	"github.com/teamsrelay/teamsrelay/receiver/deliver"
+	"github.com/teamsrelay/teamsrelay/receiver/group"
 )
 
 func TestPeopleComeOut(t *testing.T) {
@@ -131,4 +132,23 @@ func TestManyPeople(t *testing.T) {
 	_, problems = parse(1001)
 	require.Len(t, problems, 1)
 	require.Contains(t, problems.Error(), "x.yml:3: error: these are 1001 people, and one destination takes at most 1000; make an Entra group of them")
+}
+
+// TestEscalationsComeOut: the short form of one step, the long one, none, and
+// what is inherited.
+func TestEscalationsComeOut(t *testing.T) {
+	made, problems := config.Load("testdata/escalate-good.yml", env())
+	require.Empty(t, problems.Error())
+	escalation := func(severity string) []group.Step {
+		return made.Tree.Match(map[string]string{"severity": severity})[0].Spec("api", false, nil).Escalate
+	}
+	managers, directors := group.Target{Destination: "managers"}, group.Target{Destination: "directors"}
+	top := []group.Step{{After: time.Hour, Targets: []group.Target{managers}}}
+	require.Equal(t, top, escalation(""))
+	require.Equal(t, []group.Step{
+		{After: 15 * time.Second, Targets: []group.Target{managers}},
+		{After: 45 * time.Minute, Targets: []group.Target{managers, directors}, Every: 30 * time.Minute},
+	}, escalation("critical"))
+	require.Empty(t, escalation("info"))
+	require.Equal(t, top, escalation("warning"))
 }

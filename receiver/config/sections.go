@@ -162,7 +162,6 @@ type workflowSection struct {
 // Accepting them would promise something; an empty list promises nothing.
 var later = map[reflect.Type][]string{
 	reflect.TypeFor[storageSection](): {"encryption_key_file"},
-	reflect.TypeFor[route.Route]():    {"escalate"},
 }
 
 // someone is what to write for the many words that people have for people.
@@ -193,7 +192,13 @@ var elsewhere = map[reflect.Type]map[string]string{
 	},
 	reflect.TypeFor[route.Route](): {
 		"receiver": "destinations", "destination": "destinations", "template": "card",
-		"send_resolved": "resolve: loud or quiet",
+		"send_resolved": "resolve: loud or quiet", "escalations": "escalate", "escalation_policy": "escalate",
+		"users": "destinations", "user": "destinations", "on_call": "destinations", "group": "destinations",
+		"fallback": "fallback: of a destination",
+	},
+	reflect.TypeFor[route.Step](): {
+		"wait": "after", "delay": "after", "timeout": "after", "repeat": "every", "repeat_interval": "every",
+		"receiver": "destinations", "users": "destinations", "to": "destinations",
 	},
 }
 
@@ -207,3 +212,6 @@ var instead = map[reflect.Type]func(text string) string{
 var alone = map[reflect.Type]string{
 	reflect.TypeFor[groupSection](): "id",
 }
+
+// single are the lists whose only item may stand alone.
+var single = map[reflect.Type]bool{reflect.TypeFor[route.Escalation](): true}

@@ -26,6 +26,8 @@ type Node struct {
 	destinations []string
 	card         string
 	targets      []group.Target
+	escalation   Escalation   // as in the file, for the routes below
+	escalate     []group.Step // with this route's cards
 	mute, active []string
 	loudResolve  bool
 	singly       bool
@@ -59,8 +61,9 @@ func (n *Node) match(labels map[string]string, found []*Node) []*Node {
 }
 
 // To is the way straight to one destination, with the card and the times of
-// the top route; without a card there, with the destination's. It reports
-// false if there is no such destination.
+// the top route; without a card there, with the destination's. Nobody else is
+// told, so it does not escalate. It reports false if there is no such
+// destination.
 func (t *Tree) To(destination string) (*Node, bool) {
 	n, ok := t.direct[destination]
 	return n, ok
@@ -70,7 +73,7 @@ func (n *Node) straightTo(destination, card string) *Node {
 	direct := *n
 	direct.id = "destination:" + destination // ids of the tree begin with {
 	direct.targets = []group.Target{{Destination: destination, Card: cmp.Or(n.card, card)}}
-	direct.routes = nil
+	direct.escalate, direct.routes = nil, nil
 	return &direct
 }
 
@@ -104,6 +107,7 @@ func (n *Node) Spec(source string, ready bool, groupLabels map[string]string) gr
 		Labels:      groupLabels,
 		Targets:     n.targets,
 		LoudResolve: n.loudResolve,
+		Escalate:    n.escalate,
 		Mute:        n.mute,
 		Active:      n.active,
 	}

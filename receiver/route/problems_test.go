@@ -3,6 +3,7 @@ package route_test
 import (
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
@@ -77,6 +78,49 @@ func TestProblems(t *testing.T) {
 				o.Route.Routes = []route.Route{{Match: map[string]string{"a.b": "c"}, MatchRE: map[string]string{"a": "("}}}
 			},
 			errors: []string{"route.routes[0].match.a.b", "route.routes[0].match_re.a"},
+		}, {
+			name:   "a step that is never told, or tells nobody, is no escalation",
+			change: func(o *route.Options) { o.Route.Escalate = route.Escalation{{}} },
+			errors: []string{"route.escalate[0]", "route.escalate[0].destinations"},
+		}, {
+			name: "steps that are told before those above them",
+			change: func(o *route.Options) {
+				o.Route.Escalate = route.Escalation{step(time.Hour, "sre"), step(time.Minute, "managers"), step(time.Hour, "managers"), step(0, "sre")}
+			},
+			errors:   []string{"route.escalate[1].after", "route.escalate[3].after"},
+			warnings: []string{"route.escalate[2].after"},
+		}, {
+			name: "repeats that leave nobody time to answer",
+			change: func(o *route.Options) {
+				o.Route.Escalate = route.Escalation{
+					every(step(time.Second, "sre"), time.Second-1), every(step(2*time.Second, "sre"), time.Second), every(step(3*time.Second, "sre"), time.Minute),
+				}
+			},
+			errors:   []string{"route.escalate[0].every"},
+			warnings: []string{"route.escalate[1].every"},
+		}, {
+			name: "a step to a destination that does not exist would tell nobody, at the worst moment",
+			change: func(o *route.Options) {
+				o.Route.Escalate = route.Escalation{step(time.Minute, "sre", "mangers"), step(time.Hour, "sre", "sre")}
+			},
+			errors: []string{"route.escalate[0].destinations[1]", "route.escalate[1].destinations[1]"},
+		}, {
+			name:     "a step that tells only those who know works, and is doubted",
+			change:   func(o *route.Options) { o.Route.Escalate = route.Escalation{step(time.Minute, "ops")} },
+			warnings: []string{"route.escalate[0].destinations"},
+		}, {
+			name: "where nobody is told nobody can fail to answer",
+			change: func(o *route.Options) {
+				o.Route.Routes = []route.Route{{Matchers: []string{"a=b"}, Destinations: []string{}, Escalate: route.Escalation{step(time.Minute, "sre")}}}
+			},
+			warnings: []string{"route.routes[0].escalate"},
+		}, {
+			name: "what is wrong above is not reported again where it is inherited",
+			change: func(o *route.Options) {
+				o.Route.Escalate = route.Escalation{{}}
+				o.Route.Routes = []route.Route{to("a=b", "sre")}
+			},
+			errors: []string{"route.escalate[0]", "route.escalate[0].destinations"},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

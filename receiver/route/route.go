@@ -51,8 +51,27 @@ type Route struct {
 	// attention: "quiet" (the default) or "loud".
 	Resolve string `yaml:"resolve"`
 
+	// Escalate says who else is told as long as nobody takes care of an episode.
+	// nil is inherited, an empty list means nobody. A route that tells nobody
+	// inherits nothing: there is no answer to wait for.
+	Escalate Escalation `yaml:"escalate"`
+
 	// Routes are asked in order before this route takes an alert itself.
 	Routes []Route `yaml:"routes"`
+}
+
+// Escalation are steps in the order in which it is their turn. In a file a
+// single one may stand without a list around it.
+type Escalation []Step
+
+// Step is one step of an escalation.
+type Step struct {
+	// After is how long something has fired, and was told, with nobody having
+	// acknowledged or silenced it.
+	After        *time.Duration `yaml:"after"`
+	Destinations []string       `yaml:"destinations"`
+	// Every repeats the step for as long as that is so; nil: it is told once.
+	Every *time.Duration `yaml:"every"`
 }
 
 // The values of Route.Resolve.

@@ -60,6 +60,10 @@ func (c *checker) wrong(at, what, do string) {
 	c.problems = append(c.problems, Problem{At: at, What: what, Do: do})
 }
 
+func (c *checker) warn(at, what, do string) {
+	c.problems = append(c.problems, Problem{At: at, Warning: true, What: what, Do: do})
+}
+
 // top checks what only the first route has to keep to: it must take every
 // alert, at any time.
 func (c *checker) top(r Route) {
@@ -91,6 +95,7 @@ func (c *checker) node(r Route, at string, above *Node) *Node {
 		timing:       above.timing,
 		destinations: above.destinations,
 		card:         above.card,
+		escalation:   above.escalation,
 		loudResolve:  above.loudResolve,
 		mute:         c.intervalNames(r.MuteTimeIntervals, at+".mute_time_intervals"),
 		active:       c.intervalNames(r.ActiveTimeIntervals, at+".active_time_intervals"),
@@ -120,15 +125,22 @@ func (c *checker) node(r Route, at string, above *Node) *Node {
 	default:
 		c.wrong(at+".resolve", "resolve is "+quote(r.Resolve), `write "quiet" or "loud"`)
 	}
-	n.targets = make([]group.Target, len(n.destinations))
-	for i, name := range n.destinations {
-		n.targets[i] = group.Target{Destination: name, Card: cmp.Or(n.card, c.options.DestinationCards[name])}
-	}
+	n.targets = c.targets(n, n.destinations)
+	c.escalate(r.Escalate, at+".escalate", n)
 	for i, below := range r.Routes {
 		n.routes = append(n.routes, c.node(below, fmt.Sprintf("%s.routes[%d]", at, i), n))
 	}
 	c.reachable(n, at)
 	return n
+}
+
+// targets are destinations with the cards that they get by a route.
+func (c *checker) targets(n *Node, destinations []string) []group.Target {
+	made := make([]group.Target, len(destinations))
+	for i, name := range destinations {
+		made[i] = group.Target{Destination: name, Card: cmp.Or(n.card, c.options.DestinationCards[name])}
+	}
+	return made
 }
 
 // reachable warns of routes that come after one that takes everything.
@@ -140,11 +152,8 @@ func (c *checker) reachable(n *Node, at string) {
 		if c.wrongUnder(fmt.Sprintf("%s.routes[%d]", at, i)) {
 			continue // it has matchers, which could not be read
 		}
-		c.problems = append(c.problems, Problem{
-			At: fmt.Sprintf("%s.routes[%d]", at, i+1), Warning: true,
-			What: "no alert gets here: the route before it takes everything",
-			Do:   "give that route matchers or continue: true, or put it last",
-		})
+		c.warn(fmt.Sprintf("%s.routes[%d]", at, i+1), "no alert gets here: the route before it takes everything",
+			"give that route matchers or continue: true, or put it last")
 		return
 	}
 }

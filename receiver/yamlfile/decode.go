@@ -186,6 +186,9 @@ func (d *Document) wordOrList(node *yaml.Node, v reflect.Value, at string, depth
 }
 
 func (d *Document) list(node *yaml.Node, v reflect.Value, at string, depth int) {
+	if node.Kind == yaml.MappingNode && d.words.Single[v.Type()] {
+		node = &yaml.Node{Kind: yaml.SequenceNode, Line: node.Line, Content: []*yaml.Node{node}}
+	}
 	if node.Kind != yaml.SequenceNode {
 		d.Broken(at, "this must be a list and is "+kind(node), "put it into [ ], or each item on a line of its own after a -")
 		return

@@ -38,6 +38,9 @@ type Words struct {
 	// Alone are the keys that a text stands for where a mapping of this type
 	// belongs: group: ID for group: {id: ID}.
 	Alone map[reflect.Type]string
+	// Single are the types of lists whose only item, a mapping, may stand
+	// without a list around it.
+	Single map[reflect.Type]bool
 	// Start says what to start from when the file is empty.
 	Start string
 	// Lookup finds the variable of the environment that ${NAME} stands for;

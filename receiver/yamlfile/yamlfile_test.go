@@ -251,3 +251,30 @@ func TestTextInPlaceOfAMappingIsExplained(t *testing.T) {
 	require.Contains(t, d.Problems[1].String(), "write key: value", "what has no hint is explained as everywhere")
 	require.True(t, d.Unread("items[0]"))
 }
+
+// TestShortFormsAreReadAsTheLongOnes: what people write first, a word or one
+// mapping, means what they think, and its mistakes are on their lines.
+func TestShortFormsAreReadAsTheLongOnes(t *testing.T) {
+	short := words
+	short.Alone = map[reflect.Type]string{reflect.TypeFor[item](): "name"}
+	short.Single = map[reflect.Type]bool{reflect.TypeFor[[]item](): true}
+	f, d, _ := read("items: [bob, {name: alice}]", short)
+	require.Empty(t, d.Problems)
+	require.Equal(t, []item{{Name: "bob"}, {Name: "alice"}}, f.Items)
+	f, d, _ = read("items:\n  name: bob\n  wait: 5m", short)
+	require.Empty(t, d.Problems)
+	require.Equal(t, []item{{Name: "bob", Wait: 5 * time.Minute}}, f.Items)
+	require.Equal(t, 3, d.Line("items[0].wait"), "checks find it where the list's would be")
+	f, d, _ = read("items: bob", short)
+	require.Len(t, d.Problems, 1, "a word for a list of mappings is too short for anybody")
+	require.Empty(t, f.Items)
+	_, d, _ = read("items:\n  name: bob\n  wait: soon", short)
+	require.Len(t, d.Problems, 1)
+	require.Equal(t, 3, d.Problems[0].Line)
+	require.True(t, d.Faulty("items[0].wait"))
+	_, d, _ = read("items: [[bob]]", short)
+	require.Len(t, d.Problems, 1)
+	require.Contains(t, d.Problems[0].What, "this must be a mapping and is a list")
+	_, d, _ = read("items: {name: bob}", words)
+	require.Len(t, d.Problems, 1, "only where it was asked for")
+}
