@@ -48,6 +48,9 @@ func (c *crowd) tick() []Due {
 	require.True(c.t, next.DueAt.IsZero() || next.DueAt.After(c.now), "it would be ticked for ever: %+v\nbefore: %+v", next, before)
 	c.g = c.stored(next)
 	for _, d := range due {
+		if d.Change == Escalated || d.Change == Unreached && d.Loud {
+			require.True(c.t, before.Ack == nil && c.g.Silence == nil && c.g.Phase == Open, "others were called though somebody takes care: %+v", c.g)
+		}
 		if d.Loud {
 			require.False(c.t, c.muted && !before.Here, "somebody was woken though the route is muted: %+v", d)
 		}
@@ -157,6 +160,26 @@ func (c *crowd) silence() {
 	c.look()
 }
 
+// miss has somebody be missed, or reached after all.
+func (c *crowd) miss() {
+	if c.g.Phase == "" {
+		return
+	}
+	m := Miss{Destination: string(letters[c.rand.IntN(2)]), Address: string(letters[c.rand.IntN(3)]), Why: string(letters[c.rand.IntN(2)])}
+	var fallback *Target
+	if c.rand.IntN(3) > 0 {
+		fallback = &Target{Destination: "fallback"}
+	}
+	next, changed := Missed(c.g, m, fallback, c.now)
+	if c.rand.IntN(3) == 0 {
+		next, changed = Reached(c.g, m.Destination, m.Address, c.now)
+	}
+	if changed {
+		c.g = c.stored(next)
+		c.tick()
+	}
+}
+
 // look is what the engine does after every silence that was made or ended.
 func (c *crowd) look() {
 	if c.g.Phase != "" && c.g.Phase != Over && c.g.HushChanges(c.silenced) {
@@ -173,6 +196,7 @@ func (c *crowd) check() {
 		return
 	}
 	require.Equal(c.t, Nothing, g.Deed, "what somebody did was not told: %+v", g)
+	require.False(c.t, g.standsIn() || len(g.Recount) > 0, "somebody who is to be told in another's place was not: %+v", g)
 	require.Zero(c.t, g.ToldSilence, "the card claims a silence that is over: %+v", g)
 	for _, m := range g.Alerts {
 		if g.Closed == nil && (m.State == Firing || m.Told == Firing || m.Told == Unseen) {
@@ -196,8 +220,16 @@ func TestWhateverPeoplePressWhatTheyReadInTheEndIsWhatIsSo(t *testing.T) {
 			c.spec = theirs
 			c.spec.Expires = 40 * time.Minute
 		}
+		if seed%2 == 0 {
+			c.spec.Escalate = []Step{
+				{After: 10 * time.Minute, Targets: []Target{{Destination: "managers"}}},
+				{After: 20 * time.Minute, Targets: []Target{{Destination: "directors"}}, Every: 10 * time.Minute},
+			}
+		}
 		for range 60 {
-			switch c.rand.IntN(12) {
+			switch c.rand.IntN(13) {
+			case 12:
+				c.miss()
 			case 0:
 				c.muted = !c.muted
 			case 1, 2:
