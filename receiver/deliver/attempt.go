@@ -138,7 +138,7 @@ func (a *attempt) delivered(p *store.Post, now time.Time) {
 	switch {
 	case a.delivery.Kind == store.KindCall:
 		p.CalledFor(a.rev, now)
-	case p.Address != a.delivery.Address: // it moved meanwhile, and its message did not
+	case p.Address != a.delivery.Address && p.Address != a.outcome.Address: // it moved meanwhile, and its message did not
 		p.Delivered(a.rev, "", a.address.Editable, now)
 	default:
 		p.Delivered(a.rev, a.outcome.MessageID, a.address.Editable, now)

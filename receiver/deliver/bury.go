@@ -3,6 +3,7 @@ package deliver
 import (
 	"context"
 
+	"github.com/teamsrelay/teamsrelay/receiver/store"
 	"github.com/teamsrelay/teamsrelay/receiver/teams"
 )
 
@@ -18,14 +19,24 @@ func (d *Deliverer) bury(ctx context.Context, id string) bool {
 		if err != nil {
 			return err
 		}
-		s := situation{now: t.now, known: t.known, maxAge: t.address.MaxAge, row: t.row}
+		s := situation{now: t.now, known: t.known, held: t.address.Held, maxAge: t.address.MaxAge, row: t.row}
+		missed := 0
 		for i := range posts {
-			reason, lost := s.buried(&posts[i])
+			p := &posts[i]
+			reason, lost := s.buried(p)
 			if !lost {
 				continue
 			}
-			t.giveUp(&posts[i], reason, buriedBecause(reason, t.row.Broken))
-			if err := t.tx.SavePost(&posts[i]); err != nil {
+			if t.d.missed != nil && !p.Missed {
+				if missed++; missed > missedAtOnce {
+					return nil // the next turn goes on
+				}
+			}
+			t.giveUp(p, reason, buriedBecause(reason, &t.row, s.held))
+			if err := t.tx.SavePost(p); err != nil {
+				return err
+			}
+			if err := t.missed(p, reason); err != nil {
 				return err
 			}
 		}
@@ -38,12 +49,15 @@ func (d *Deliverer) bury(ctx context.Context, id string) bool {
 }
 
 // buriedBecause says why no attempt was made.
-func buriedBecause(reason teams.Reason, broken string) string {
+func buriedBecause(reason teams.Reason, row *store.Address, held bool) string {
 	switch reason {
 	case teams.NoAddress:
 		return "the destination is not in the configuration any more"
 	case teams.Expired:
 		return "it waited too long to be worth telling"
 	}
-	return "the destination is broken: " + broken
+	if held { // it was never a destination
+		return row.Broken
+	}
+	return "the destination is broken: " + row.Broken
 }

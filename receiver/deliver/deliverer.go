@@ -56,10 +56,14 @@ type Options struct {
 	// Configured lists all addresses, for the numbers of each destination.
 	Configured func() []Address
 	// Missed is told, in the transaction that records it, of a post that could
-	// not be told: it is given up, its address is broken, or it has been tried
-	// for missedAfter. It may set p.Missed, and then is not told again before
-	// the post is delivered, which Reached is. What they return runs after the
-	// commit, and may be nil. Both are optional.
+	// not be told: it is given up, its address is broken, or nothing has come
+	// of it for five minutes though it was tried. words say why to those who
+	// are told instead, a few without a full stop: "has blocked the bot". It may
+	// set p.Missed, and then is not told again before the post is delivered,
+	// which Reached is. The post is stored when they are called, and read again
+	// afterwards, so they may raise it. What they return runs after the commit,
+	// once, and may be nil. They must not wait for anything, a lock that is held
+	// by somebody who waits for the store least of all. Both are optional.
 	Missed  func(tx store.Tx, p *store.Post, reason teams.Reason, words string) (after func(), err error)
 	Reached func(tx store.Tx, p *store.Post) (after func(), err error)
 	// Holder names this process in leases: unique among replicas.
@@ -77,6 +81,8 @@ type Deliverer struct {
 	store     store.Store
 	cards     Cards
 	addresses func(id string) (Address, bool)
+	missed    func(tx store.Tx, p *store.Post, reason teams.Reason, words string) (after func(), err error)
+	reached   func(tx store.Tx, p *store.Post) (after func(), err error)
 	holder    string
 	location  *time.Location
 	now       func() time.Time
@@ -102,6 +108,9 @@ type place struct {
 	until   time.Time   // until then, when timer fires
 	// smallDigest: Teams did not take the last digest; the next is short.
 	smallDigest bool // only used by the goroutine
+	// missedAt is when what waits was last looked through for what is to be
+	// missed.
+	missedAt time.Time // only used by the goroutine
 }
 
 // New makes a Deliverer. It does nothing before Run.
@@ -114,6 +123,7 @@ func New(o Options) (*Deliverer, error) {
 	}
 	d := &Deliverer{
 		store: o.Store, cards: o.Cards, addresses: o.Addresses, holder: o.Holder,
+		missed: o.Missed, reached: o.Reached,
 		location: o.Location, now: o.Now, random: o.Random, log: o.Logger,
 		rescan: make(chan struct{}, 1),
 		places: make(map[string]*place),
@@ -252,7 +262,16 @@ func (d *Deliverer) visit(ctx context.Context, id string, p *place) {
 		p.woken = false
 		d.mu.Unlock()
 
+		if done == nil && d.rests(ctx, id) {
+			if d.leave(id, p, step{action: doStop}) {
+				return
+			}
+			continue
+		}
 		next, begun, err := d.turn(ctx, id, done)
+		if next.missing {
+			d.miss(ctx, id, p)
+		}
 		switch {
 		case err != nil:
 			if !d.pause(ctx, done, err) {

@@ -223,14 +223,19 @@ func (t *turn) cover(a *attempt, posts []covered) error {
 		if err != nil {
 			return err
 		}
+		told := t.reached
 		if a.outcome.Kind == teams.Delivered {
 			// The digest is no card of this post that could be edited.
 			t.observeDelay(p.Since)
 			p.Digested(c.rev, t.now)
 		} else {
 			t.giveUp(&p, a.outcome.Reason, a.outcome.Message)
+			told = func(p *store.Post) error { return t.missed(p, a.outcome.Reason) }
 		}
 		if err := t.tx.SavePost(&p); err != nil {
+			return err
+		}
+		if err := told(&p); err != nil {
 			return err
 		}
 	}

@@ -22,6 +22,8 @@ func (t *turn) finish(a *attempt) error {
 	// Another replica may have found it cut off: then it decides, unless we
 	// know that the message is there.
 	ours := p.State == store.Sending
+	moved := found && p.Address != a.delivery.Address
+	var told func(*store.Post) error // of the post, once it is saved
 
 	switch {
 	case a.outcome.Kind == teams.Delivered:
@@ -31,6 +33,7 @@ func (t *turn) finish(a *attempt) error {
 		if ours = ours || a.tells(&p); found && ours {
 			t.observeDelay(p.Since)
 			a.delivered(&p, t.now)
+			told = t.reached
 		}
 	case a.outcome.Kind == teams.Retry:
 		log.State = store.DeliveryRetry
@@ -49,8 +52,17 @@ func (t *turn) finish(a *attempt) error {
 			break
 		}
 		at := t.failed(a)
+		switch {
+		case moved && !a.outcome.Uncertain: // what the old address asks for does not matter
+			at = t.now
+		case a.outcome.After == 0 && !a.outcome.Uncertain:
+			at = inTime(&p, at, t.now)
+		}
 		p.Retry(at, reason, a.outcome.Message, t.now)
 		t.logRetry(log, at)
+		if !moved && tooLate(&p, a.outcome, at, t.now) {
+			told = func(p *store.Post) error { return t.missed(p, a.outcome.Reason) }
+		}
 	case shrinkable(a.outcome.Reason) && !a.minimal:
 		log.State = store.DeliveryRetry
 		t.well()
@@ -60,13 +72,26 @@ func (t *turn) finish(a *attempt) error {
 		log.State = store.DeliveryDead
 		t.well()
 		t.broke(a.outcome)
-		if ours {
+		switch {
+		case !ours:
+		case moved && breaking(a.outcome.Reason): // that is why it was moved
+			p.Retry(t.now, log.Reason, a.outcome.Message, t.now)
+		default:
 			t.giveUp(&p, a.outcome.Reason, a.outcome.Message)
+			told = func(p *store.Post) error { return t.missed(p, a.outcome.Reason) }
 		}
 	}
 	if found && ours {
 		if err := t.tx.SavePost(&p); err != nil {
 			return err
+		}
+		if told != nil {
+			if err := told(&p); err != nil {
+				return err
+			}
+		}
+		if moved { // its new address may have found nothing to do meanwhile
+			t.then(func() { t.d.Wake(p.Address) })
 		}
 	}
 	return t.record(a, log)
@@ -172,9 +197,13 @@ func (t *turn) broken(o teams.Outcome, waits bool) {
 	})
 }
 
-// giveUp makes a post a dead letter.
+// giveUp makes a post a dead letter. Of a destination that is people it says
+// who it is.
 func (t *turn) giveUp(p *store.Post, reason teams.Reason, why string) {
 	destination := t.destination(p)
+	if who := t.address.Who; who != "" {
+		destination = who + " of " + destination
+	}
 	p.GiveUp(string(reason), deadLetter(p.Title, destination, reason, why), t.now)
 	post := *p
 	t.after = append(t.after, func() {

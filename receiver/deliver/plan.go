@@ -29,6 +29,7 @@ const (
 type situation struct {
 	now     time.Time
 	known   bool // the address is in the configuration
+	held    bool // nobody can send there yet
 	windows []Window
 	maxAge  time.Duration
 	sends   []time.Time   // ends of the latest attempts, oldest first
@@ -56,6 +57,9 @@ type step struct {
 	post   store.Post // doSend
 	// spaced: the message counts as a digest for the distance between digests.
 	spaced bool
+	// missing: the address does not take what it is sent, and what waits there
+	// may have to be missed.
+	missing bool
 }
 
 // decide says what an address does next.
@@ -70,6 +74,9 @@ func decide(s situation) step {
 		if _, lost := s.buried(&s.ready[i]); lost {
 			return step{action: doBury}
 		}
+	}
+	if s.held { // whoever can send, moves what waits and wakes its new address
+		return step{action: doStop}
 	}
 	if s.row.NotBefore.After(s.now) {
 		return step{action: doWait, until: s.row.NotBefore}
@@ -183,6 +190,8 @@ func (s situation) buried(p *store.Post) (teams.Reason, bool) {
 	case !s.known:
 		return teams.NoAddress, true
 	case s.row.Broken == "" || s.row.Waits:
+	case s.held: // nobody will try
+		return teams.Reason(s.row.BrokenReason), true
 	case LeftAlone(&s.row, s.now), !p.UpdatedAt.After(s.row.BrokenAt) && !s.row.BrokenAt.After(s.now):
 		return teams.Reason(s.row.BrokenReason), true
 	}
@@ -208,9 +217,15 @@ func breaking(r teams.Reason) bool {
 }
 
 // stopping are those after which Microsoft wants no attempt until it has heard
-// from the conversation again (teams-platform §3.3).
+// from the conversation again (teams-platform §3.3), and those for which nobody
+// is there who could be reached.
 func stopping(r teams.Reason) bool {
-	return r == teams.Blocked || r == teams.NotInstalled || r == teams.Policy
+	switch r {
+	case teams.Blocked, teams.NotInstalled, teams.Policy,
+		teams.UnknownUser, teams.Disabled, teams.NoTeams, teams.Foreign:
+		return true
+	}
+	return false
 }
 
 // policyAgain is after how long a change may find out whether an administrator

@@ -42,6 +42,7 @@ func (d *Deliverer) turn(ctx context.Context, id string, done *attempt) (next st
 		}
 		var err error
 		next, begun, err = t.next()
+		next.missing = !missing(&t.row, t.now).IsZero()
 		return err
 	})
 	if err != nil {
@@ -98,7 +99,7 @@ func outlive(parent context.Context, d time.Duration) (context.Context, context.
 
 // next decides what to do and begins it. Who does nothing gives the lease back.
 func (t *turn) next() (step, *attempt, error) {
-	if t.row.Holder != "" && t.row.Holder != t.d.holder && t.row.LeasedUntil.After(t.now) {
+	if t.leasedByOther(&t.row) {
 		return step{action: doWait, until: t.row.LeasedUntil}, nil, nil
 	}
 	if err := t.recover(); err != nil {
@@ -114,6 +115,9 @@ func (t *turn) next() (step, *attempt, error) {
 		t.release()
 		return next, nil, nil
 	}
+	if t.address.Held { // nothing is sent that could meet another's
+		return next, nil, nil
+	}
 	if ok, err := t.lease(); err != nil || !ok {
 		return step{action: doWait, until: t.now.Add(storeRetry)}, nil, err
 	}
@@ -122,6 +126,11 @@ func (t *turn) next() (step, *attempt, error) {
 	}
 	begun, err := t.begin(next)
 	return next, begun, err
+}
+
+// leasedByOther says that somebody else has an address.
+func (t *turn) leasedByOther(row *store.Address) bool {
+	return row.Holder != "" && row.Holder != t.d.holder && row.LeasedUntil.After(t.now)
 }
 
 // lease takes or renews the lease, for longer than an attempt can take.
@@ -144,14 +153,14 @@ func (t *turn) release() {
 
 func (t *turn) situation() (situation, error) {
 	s := situation{
-		now: t.now, known: t.known, row: t.row,
+		now: t.now, known: t.known, held: t.address.Held, row: t.row,
 		windows: t.address.Pace, maxAge: t.address.MaxAge,
 	}
 	var err error
 	if s.ready, err = t.tx.ReadyPosts(t.id, t.now, peek); err != nil {
 		return s, err
 	}
-	if len(s.ready) > 0 && t.row.NotBefore.After(t.now) {
+	if s.held || len(s.ready) > 0 && t.row.NotBefore.After(t.now) {
 		return s, nil // the pace does not matter now
 	}
 	if len(s.ready) == 0 {
@@ -197,7 +206,9 @@ func (t *turn) destination(p *store.Post) string {
 }
 
 // recover finds attempts that were cut off: whoever made them died, since
-// nobody else has the lease and ours are recorded before a turn comes here.
+// nobody else has the lease and ours are recorded before a turn comes here. An
+// attempt that began at another address, from which its post was moved, may be
+// under way for as long as that one's lease holds.
 func (t *turn) recover() error {
 	posts, err := t.tx.SendingPosts(t.id)
 	if err != nil {
@@ -208,6 +219,12 @@ func (t *turn) recover() error {
 		log, err := t.tx.Deliveries(store.DeliveryFilter{PostID: p.ID, State: store.DeliverySending, Limit: 1})
 		if err != nil {
 			return err
+		}
+		if under, err := t.underWay(log); err != nil || under {
+			if err != nil {
+				return err
+			}
+			continue
 		}
 		at, why := p.UpdatedAt.Add(uncertainWait), "it may have arrived, so it is sent again after a minute"
 		if len(log) == 1 && log[0].Kind == store.KindEdit {
@@ -229,6 +246,16 @@ func (t *turn) recover() error {
 	// Somebody died with the lease. A digest of theirs leaves no post behind
 	// that is sending, only its line in the log.
 	return t.recoverDigests()
+}
+
+// underWay says that the attempt in the log was made at another address, and may
+// still be.
+func (t *turn) underWay(log []store.Delivery) (bool, error) {
+	if len(log) == 0 || log[0].Address == t.id {
+		return false, nil
+	}
+	row, err := t.tx.Address(log[0].Address)
+	return err == nil && row.Holder != "" && row.LeasedUntil.After(t.now), err
 }
 
 // recoverDigests finds digests to this address that were cut off.
@@ -288,7 +315,7 @@ func (d *Deliverer) recoverDigests(ctx context.Context) error {
 			continue
 		}
 		err = errors.Join(err, d.update(ctx, l.Address, func(t *turn) error {
-			if t.row.Holder != "" && t.row.Holder != d.holder && t.row.LeasedUntil.After(t.now) {
+			if t.leasedByOther(&t.row) {
 				return nil // somebody else's, and under way
 			}
 			return t.recoverDigests()

@@ -73,6 +73,9 @@ type Outcome struct {
 	// so a new attempt can show the message twice.
 	Uncertain bool
 	MessageID string // "" where Teams does not say
+	// Address is where the message is, by the store's name, if that is another
+	// address than it was sent to: a conversation that was made anew. "" else.
+	Address string
 	// Gone: the message that was to be changed is not there any more, so a new
 	// one is to be sent. With Kind Retry.
 	Gone bool

@@ -104,6 +104,9 @@ func (s *Sender) at(ctx context.Context, do func(*Place) teams.Outcome) teams.Ou
 	p := s.client.whole(found)
 	before := p
 	o := do(&p)
+	if p.Conversation != before.Conversation {
+		o.Address = AddressID(p.Conversation)
+	}
 	if p != before && s.moved != nil {
 		s.moved(context.WithoutCancel(ctx), p) // it is true even if we are stopping
 	}
