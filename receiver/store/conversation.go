@@ -84,6 +84,19 @@ type Subscription struct {
 	At       time.Time
 }
 
+// Revisions tell whether silences and subscriptions may have changed since they
+// were read, so that who holds every alert against them reads them seldom. As
+// long as a number is the same, in whatever transaction of the same Store, none
+// of its rows was saved, deleted, moved or shifted. It may change without any
+// having changed: what a transaction writes has a number that nobody sees again
+// if that does not come to be.
+//
+// Whoever keeps rows asks for the number first. What is kept is then never
+// older than its number says.
+type Revisions struct {
+	Silences, Subscriptions int64 // never 0
+}
+
 // Audit is one line of who did what.
 type Audit struct {
 	ID       int64
@@ -132,6 +145,10 @@ type BotTx interface {
 	// Seen notes that an activity was worked, and reports whether it had been
 	// before. Prune forgets it after a day.
 	Seen(activity string, now time.Time) (before bool, err error)
+
+	// Revisions are those of the silences and subscriptions that this
+	// transaction sees, with its own writes. To ask costs next to nothing.
+	Revisions() (Revisions, error)
 
 	// SaveSilence stores a silence; ID 0 inserts it and sets ID.
 	SaveSilence(s *Silence) error

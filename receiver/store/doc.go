@@ -1,5 +1,5 @@
 // Package store keeps what must survive: groups, posts, the delivery log,
-// address leases and send times. Package store itself says what is kept and
+// address leases and send times, and who is told. Package store itself says what is kept and
 // how a post may change; store/sqlite keeps it, and store/storetest proves
 // that a store is one.
 //
@@ -23,6 +23,15 @@
 // due and waiting differ in one thing only: a waiting post has failed. Neither
 // is sent before NotBefore. Nothing else changes a post, and the same names
 // stand in the code, in SQL, in metrics, in the API and in the commands.
+//
+// # What could not be told
+//
+// Missed is beside all of that: the post could not be told, and its episode
+// knows, so that somebody else may have been told in its place. It is set when
+// the post is given up, when its address is broken although what is sent there
+// waits, and when it has failed for minutes. It goes with the post through
+// retries, replays and to other addresses (Move, TakeOver), or it would be said
+// of them twice; only a delivery takes it back, and the episode is told so.
 //
 // # Messages that can be edited
 //

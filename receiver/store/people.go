@@ -59,12 +59,13 @@ type Roster struct {
 	NotBefore       time.Time
 }
 
-// PeopleTx keeps who is told personally.
+// PeopleTx keeps who is told personally. Prune leaves all of it: somebody who
+// was found once is not looked for again.
 type PeopleTx interface {
-	// Person returns one by name; ErrNotFound.
+	// Person returns one by name, exactly; ErrNotFound.
 	Person(name string) (Person, error)
-	// People returns, by name, up to limit persons whose name comes after
-	// after; limit 0: all.
+	// People returns up to limit persons whose name comes after after, in the
+	// order of their names' bytes; limit 0: all.
 	People(after string, limit int) ([]Person, error)
 	// SavePerson stores one, over the one with the same name.
 	SavePerson(p *Person) error
@@ -76,21 +77,27 @@ type PeopleTx interface {
 	// PeopleIn returns the persons with a conversation, by name: several names
 	// may be one person.
 	PeopleIn(conversation string) ([]Person, error)
-	// PersonalConversation returns the latest personal conversation with
-	// somebody, by Entra object id, that has not moved; ErrNotFound.
+	// PersonalConversation returns the personal conversation with somebody, by
+	// Entra object id, that was heard of last (UpdatedAt, then id) and has not
+	// moved; ErrNotFound, for "" too.
 	PersonalConversation(objectID string) (Conversation, error)
 
 	// Roster returns one; a row that does not exist is a zero Roster with its ID.
 	Roster(id string) (Roster, error)
+	// SaveRoster stores one, over the one with the same ID.
 	SaveRoster(r *Roster) error
 
-	// MovePosts moves every post of an address to another one, whatever state
-	// it is in, and forgets their messages, which cannot be edited there. Where
-	// an episode has a post at both, the one that is there takes over what is
-	// not told yet. Dead letters become due again, without those of episodes
-	// that are over. It reports how many posts moved.
-	MovePosts(from, to string, now time.Time) (int, error)
+	// MovePosts moves up to limit posts of an address to another one, the oldest
+	// first, and says whether any are left: who moves thousands lets others
+	// write in between (a post takes about 0.1 ms). Those are moved that are
+	// still to be told, under way, dead letters, or shown by a message; what a
+	// digest has told stays where people read it. Messages are forgotten,
+	// because they cannot be edited at the other address. Where an episode has
+	// a post at both, the one that is there takes over (Post.TakeOver). Dead
+	// letters become due again, but for those of episodes that are over.
+	// Moving to the same address does nothing.
+	MovePosts(from, to string, now time.Time, limit int) (moved int, more bool, err error)
 	// MoveSubscriptions moves the subscriptions of an address to another one;
-	// of two with the same matchers one is left.
+	// of those with the same matchers, in whatever order, the oldest is left.
 	MoveSubscriptions(from, to string) error
 }

@@ -214,6 +214,45 @@ func (p *Post) GiveUp(reason, message string, now time.Time) {
 	p.UpdatedAt = now
 }
 
+// Move records that the post is at another address: what stands at the old one
+// cannot be edited from there, and what that asked for does not count there.
+func (p *Post) Move(address string) {
+	p.Address, p.MessageID = address, ""
+	if p.State == Waiting {
+		p.NotBefore = p.UpdatedAt
+	}
+}
+
+// TakeOver has the post tell what another one of the same episode, that is
+// given up for it, has not told. Whether an attempt of that one that is under
+// way arrives, nobody knows: it counts as not told.
+//
+// A dead letter does not come alive here: unless something is to be sent
+// anyway, which tells all there is, the post becomes one.
+func (p *Post) TakeOver(other Post, now time.Time) {
+	other.unsent()
+	p.Missed = p.Missed || other.Missed
+	call := other.Call > max(other.Called, p.Called)
+	if other.Want <= p.Shown && (!call || p.MessageID == "") {
+		return
+	}
+	alive := p.Unsent()
+	rank := other.Rank
+	if !call { // what was loud was heard of here
+		rank = min(rank, RankQuiet)
+	}
+	p.Raise(max(other.Want, p.Want), group.Due{Loud: call && other.Loud, Call: call}, rank, now)
+	if other.Unsent() && other.Since.Before(p.Since) {
+		p.Since = other.Since
+	}
+	switch {
+	case other.State == Dead && !alive:
+		p.GiveUp(other.Reason, other.Message, now)
+	case other.DeadLetter && !p.DeadLetter:
+		p.DeadLetter, p.Reason, p.Message = true, other.Reason, other.Message
+	}
+}
+
 // Replay makes a dead letter due again. It leaves the list when it is
 // delivered, not before.
 func (p *Post) Replay(now time.Time) {

@@ -237,12 +237,16 @@ type AddressTx interface {
 	Sends(address string, since time.Time) ([]time.Time, error)
 	RecordSend(address string, at, keep time.Time) error
 	// ShiftTimers moves every DueAt, NotBefore, LeasedUntil and send time by d,
-	// those of intents too, and the beginning and end of silences that are not
-	// kept by Alertmanager: the wall clock jumped.
+	// those of intents, persons and rosters too, and the beginning and end of
+	// silences that are not kept by Alertmanager: the wall clock jumped. When
+	// something happened stays as it was written: whoever counts from there
+	// (Person.CheckedAt, Roster.RefreshedAt) takes what lies ahead for long ago.
 	ShiftTimers(d time.Duration) error
 	// Readdress moves posts that are not settled, and dead letters, of a
 	// destination from any address not in its list to the first of the list:
-	// its webhook URL changed. It reports how many.
+	// its webhook URL changed, or it was people and is a channel now. It
+	// reports how many. A destination of people has no list: nobody asks it of
+	// those (see MovePosts).
 	Readdress(destination string, addresses []string) (int, error)
 }
 

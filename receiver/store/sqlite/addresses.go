@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/teamsrelay/teamsrelay/receiver/group"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
 )
 
@@ -111,6 +110,7 @@ const ourClock = `(NOT theirs OR state = 'requested')`
 
 // ShiftTimers implements store.AddressTx.
 func (t *tx) ShiftTimers(d time.Duration) error {
+	t.silencesChange()
 	// An integer that overflows becomes a real number, and the cast brings it
 	// back to the edge.
 	for _, sql := range [...]string{
@@ -121,6 +121,8 @@ func (t *tx) ShiftTimers(d time.Duration) error {
 		`UPDATE sends SET at = CAST(at + ? AS INTEGER)`,
 		`UPDATE intents SET not_before = CAST(not_before + ? AS INTEGER) WHERE state = 'requested'`,
 		`UPDATE silences SET not_before = CAST(not_before + ? AS INTEGER) WHERE not_before IS NOT NULL AND ` + unsettled,
+		`UPDATE people SET not_before = CAST(not_before + ? AS INTEGER) WHERE not_before IS NOT NULL`,
+		`UPDATE rosters SET not_before = CAST(not_before + ? AS INTEGER) WHERE not_before IS NOT NULL`,
 		`UPDATE silences SET starts_at = CAST(starts_at + ? AS INTEGER) WHERE starts_at IS NOT NULL AND ` + ourClock,
 		`UPDATE silences SET ends_at = CAST(ends_at + ? AS INTEGER) WHERE ends_at IS NOT NULL AND ` + ourClock,
 	} {
@@ -164,41 +166,15 @@ func (t *tx) Readdress(destination string, addresses []string) (int, error) {
 		return 0, err
 	}
 	moved := 0
-	for _, p := range posts {
+	for i := range posts {
+		p := &posts[i]
 		if slices.Contains(addresses, p.Address) {
 			continue
 		}
-		if err := t.readdress(p, addresses[0]); err != nil {
+		if err := t.readdress(p, addresses[0], p.UpdatedAt); err != nil {
 			return moved, err
 		}
 		moved++
 	}
 	return moved, nil
-}
-
-// readdress moves one post. Where the episode has a post at the new address
-// already, that one takes over what is not told yet.
-func (t *tx) readdress(p store.Post, address string) error {
-	there, err := t.PostOf(p.GroupID, address)
-	if errors.Is(err, store.ErrNotFound) {
-		p.Address = address
-		p.MessageID = ""              // what stands at the old address cannot be edited through the new one
-		if p.State == store.Waiting { // for the old address, whatever it asked for
-			p.NotBefore = p.UpdatedAt
-		}
-		return t.SavePost(&p)
-	}
-	if err != nil {
-		return err
-	}
-	if p.Want > there.Shown {
-		there.Raise(max(p.Want, there.Want), group.Due{Loud: p.Loud, Call: p.Call > p.Called}, p.Rank, p.UpdatedAt)
-		if p.State == store.Dead { // people decide whether it is still wanted
-			there.GiveUp(p.Reason, p.Message, p.UpdatedAt)
-		}
-		if err := t.SavePost(&there); err != nil {
-			return err
-		}
-	}
-	return t.DeletePost(p.ID)
 }

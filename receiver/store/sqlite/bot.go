@@ -80,6 +80,7 @@ func (t *tx) SaveSubscription(s *store.Subscription) error {
 	if err != nil {
 		return err
 	}
+	t.subscriptionsChange()
 	if s.ID == 0 {
 		s.ID, err = t.insert(`INSERT INTO subscriptions (address, name, matchers, by_name, by_id, at) VALUES (?, ?, ?, ?, ?, ?)`,
 			s.Address, s.Name, matchers, s.By.Name, s.By.ID, nanos(s.At))
@@ -117,6 +118,7 @@ func (t *tx) Subscriptions(address string) ([]store.Subscription, error) {
 
 // DeleteSubscription implements store.BotTx.
 func (t *tx) DeleteSubscription(id int64) error {
+	t.subscriptionsChange()
 	return t.update(`DELETE FROM subscriptions WHERE id = ?`, id)
 }
 

@@ -96,6 +96,7 @@ func (t *tx) Deliveries(f store.DeliveryFilter) ([]store.Delivery, error) {
 // Prune implements store.LogTx.
 func (t *tx) Prune(now time.Time, retention time.Duration, limit int) (more bool, err error) {
 	before, most := nanos(now.Add(-retention)), int64(limit)
+	t.silencesChange()
 	for _, prune := range [...]struct {
 		sql  string
 		args []any

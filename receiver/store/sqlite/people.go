@@ -1,10 +1,12 @@
 package sqlite
 
 import (
+	"cmp"
 	"database/sql/driver"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/teamsrelay/teamsrelay/receiver/group"
@@ -68,12 +70,19 @@ func (t *tx) SavePerson(p *store.Person) error {
 // toReach are the words of the partial index, or SQLite would not use it.
 const toReach = `wanted AND conversation = ''`
 
-// PeopleToReach implements store.PeopleTx.
+// PeopleToReach implements store.PeopleTx. Those that were never tried have no
+// time and go first; asked for apart, neither they nor the others are sorted.
 func (t *tx) PeopleToReach(now time.Time, limit int) (ready []store.Person, next time.Time, err error) {
-	ready, err = t.people(`SELECT `+personColumns+` FROM people INDEXED BY people_wanted
-		WHERE `+toReach+` AND (not_before IS NULL OR not_before <= ?) ORDER BY not_before, name LIMIT ?`, bound(now), int64(limit))
-	if err != nil {
+	const from = `SELECT ` + personColumns + ` FROM people INDEXED BY people_wanted WHERE ` + toReach
+	if ready, err = t.people(from+` AND not_before IS NULL ORDER BY name LIMIT ?`, int64(limit)); err != nil {
 		return nil, time.Time{}, err
+	}
+	if left := limit - len(ready); left > 0 {
+		again, err := t.people(from+` AND not_before <= ? ORDER BY not_before, name LIMIT ?`, bound(now), int64(left))
+		if err != nil {
+			return nil, time.Time{}, err
+		}
+		ready = append(ready, again...)
 	}
 	at, err := t.number(`SELECT min(not_before) FROM people INDEXED BY people_wanted WHERE `+toReach+` AND not_before > ?`, bound(now))
 	return ready, moment(at), err
@@ -87,7 +96,8 @@ func (t *tx) PeopleIn(conversation string) ([]store.Person, error) {
 // PersonalConversation implements store.PeopleTx.
 func (t *tx) PersonalConversation(objectID string) (store.Conversation, error) {
 	return one(t.conversations(`SELECT `+conversationColumns+` FROM conversations
-		WHERE kind = 'personal' AND user_object_id = ? AND moved_to = '' ORDER BY updated_at DESC, id LIMIT 1`, objectID))
+		WHERE kind = 'personal' AND moved_to = '' AND user_object_id <> '' AND user_object_id = ?
+		ORDER BY updated_at DESC, id DESC LIMIT 1`, objectID))
 }
 
 // Roster implements store.PeopleTx.
@@ -120,35 +130,98 @@ func (t *tx) SaveRoster(r *store.Roster) error {
 	return err
 }
 
+// movable are the posts of an address that MovePosts moves, each part in the
+// words of a partial index: there is none for all posts of an address, which
+// every new post would pay for.
+const movable = `SELECT id FROM posts WHERE address = ? AND ` + queued + `
+	UNION SELECT id FROM posts WHERE address = ? AND ` + sending + `
+	UNION SELECT id FROM posts INDEXED BY posts_dead_address WHERE address = ? AND dead_letter
+	UNION SELECT id FROM posts INDEXED BY posts_message WHERE address = ? AND message_id <> ''`
+
 // MovePosts implements store.PeopleTx.
-func (t *tx) MovePosts(from, to string, now time.Time) (int, error) {
-	posts, err := t.posts(`SELECT `+postColumns+` FROM posts WHERE address = ? ORDER BY id`, from)
-	if err != nil {
-		return 0, err
+func (t *tx) MovePosts(from, to string, now time.Time, limit int) (moved int, more bool, err error) {
+	if from == to {
+		return 0, false, nil
 	}
-	for _, p := range posts {
+	posts, err := t.posts(`SELECT `+postColumns+` FROM posts WHERE id IN (`+movable+`) ORDER BY id LIMIT ?`,
+		from, from, from, from, int64(limit)+1)
+	if err != nil {
+		return 0, false, err
+	}
+	if more = len(posts) > limit; more {
+		posts = posts[:limit]
+	}
+	for i := range posts {
+		p := &posts[i]
 		if p.State == store.Dead {
-			g, err := t.Group(p.GroupID)
-			if err != nil && !errors.Is(err, store.ErrNotFound) {
-				return 0, err
+			phase, err := t.number(`SELECT phase FROM groups WHERE id = ?`, p.GroupID)
+			if err != nil {
+				return 0, false, err
 			}
-			if g.Phase != group.Over {
+			if phase != string(group.Over) {
 				p.Replay(now)
 			}
 		}
-		if err := t.readdress(p, to); err != nil {
-			return 0, err
+		if err := t.readdress(p, to, now); err != nil {
+			return 0, false, err
 		}
 	}
-	return len(posts), nil
+	return len(posts), more, nil
+}
+
+// readdress moves one post. Where the episode has a post at the new address
+// already, that one takes over, also for who was to wait for it.
+func (t *tx) readdress(p *store.Post, address string, now time.Time) error {
+	there, err := t.PostOf(p.GroupID, address)
+	if errors.Is(err, store.ErrNotFound) {
+		p.Move(address)
+		return t.SavePost(p)
+	}
+	if err != nil {
+		return err
+	}
+	there.TakeOver(*p, now)
+	if err := t.SavePost(&there); err != nil {
+		return err
+	}
+	if _, err := t.write(`UPDATE posts SET follows = ? WHERE follows <> 0 AND follows = ?`, there.ID, p.ID); err != nil {
+		return err
+	}
+	return t.DeletePost(p.ID)
 }
 
 // MoveSubscriptions implements store.PeopleTx.
 func (t *tx) MoveSubscriptions(from, to string) error {
-	if _, err := t.change(`DELETE FROM subscriptions WHERE address = ? AND EXISTS
-		(SELECT 1 FROM subscriptions AS there WHERE there.address = ? AND there.matchers = subscriptions.matchers)`, from, to); err != nil {
+	if from == to {
+		return nil
+	}
+	moving, err := t.Subscriptions(from)
+	if err != nil {
 		return err
 	}
-	_, err := t.change(`UPDATE subscriptions SET address = ? WHERE address = ?`, to, from)
-	return err
+	all, err := t.Subscriptions(to)
+	if err != nil {
+		return err
+	}
+	for i := range moving {
+		moving[i].Address = to
+		if err := t.SaveSubscription(&moving[i]); err != nil {
+			return err
+		}
+	}
+	all = append(all, moving...)
+	slices.SortFunc(all, func(a, b store.Subscription) int { return cmp.Compare(a.ID, b.ID) })
+	known := make(map[string]bool, len(all))
+	for _, s := range all {
+		slices.Sort(s.Matchers)
+		what := fmt.Sprintf("%q", slices.Compact(s.Matchers))
+		if !known[what] {
+			known[what] = true
+			continue
+		}
+		if err := t.DeleteSubscription(s.ID); err != nil {
+			return err
+		}
+	}
+	return nil
 }

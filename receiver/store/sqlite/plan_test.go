@@ -41,6 +41,8 @@ func TestNoQueryReadsAWholeTable(t *testing.T) {
 		"SELECT address, holder":                         "SCAN addresses",
 		"UPDATE intents SET not_before = CAST":           "SCAN intents USING ",
 		"UPDATE silences SET":                            "SCAN silences",
+		"UPDATE people SET not_before = CAST":            "SCAN people",
+		"UPDATE rosters SET not_before = CAST":           "SCAN rosters",
 		"SELECT id, kind, tenant":                        "SCAN conversations USING INDEX",
 		"SELECT id, address, name, matchers":             "SCAN subscriptions",
 		"SELECT id, secret":                              "SCAN button_keys",

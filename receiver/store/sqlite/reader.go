@@ -15,12 +15,13 @@ type readers struct {
 	path string
 	// pool holds every connection that is not in use; a nil one has not been
 	// opened yet.
-	pool    chan *conn
-	closing chan struct{}
+	pool      chan *conn
+	closing   chan struct{}
+	revisions *revisions
 }
 
-func newReaders(path string) *readers {
-	r := &readers{path: path, pool: make(chan *conn, maxReaders), closing: make(chan struct{})}
+func newReaders(path string, revised *revisions) *readers {
+	r := &readers{path: path, pool: make(chan *conn, maxReaders), closing: make(chan struct{}), revisions: revised}
 	for range maxReaders {
 		r.pool <- nil
 	}
@@ -50,11 +51,12 @@ func (r *readers) view(ctx context.Context, fn func(store.Tx) error) (err error)
 		}
 	}
 	c.lost = nil
+	seen := r.revisions.committed() // before the first row is read
 	if err := c.run("BEGIN"); err != nil {
 		return err
 	}
 	defer func() { _ = c.run("ROLLBACK") }()
-	return fn(&tx{conn: c})
+	return fn(&tx{conn: c, revisions: seen})
 }
 
 // close waits for the views that are open.

@@ -60,6 +60,7 @@ func (t *tx) SaveSilence(s *store.Silence) error {
 		s.GroupID, sets, s.By.Name, s.By.ID, s.From, s.Comment, nanos(s.StartsAt), nanos(s.EndsAt), flag(s.Theirs), theirIDs,
 		string(s.State), int64(s.Attempts), nanos(s.NotBefore), s.Reason, s.EndedBy.Name, s.EndedBy.ID,
 	}
+	t.silencesChange()
 	if s.ID == 0 {
 		s.ID, err = t.insert(`INSERT INTO silences (group_id, sets, by_name, by_id, asked_from, comment, starts_at, ends_at, theirs, their_ids,
 			state, attempts, not_before, reason, ended_name, ended_id)

@@ -67,10 +67,11 @@ func open(path string, options Options) (_ *Store, err error) {
 	if err != nil {
 		return nil, classify(err)
 	}
+	revisions := newRevisions()
 	s := &Store{
 		lock:    lock,
-		writer:  newWriter(conn, options.Log),
-		readers: newReaders(path),
+		writer:  newWriter(conn, revisions, options.Log),
+		readers: newReaders(path, revisions),
 	}
 	s.close = sync.OnceValue(s.shut)
 	go s.writer.run()

@@ -16,9 +16,30 @@ type tx struct {
 	// write needs a savepoint to be taken back to.
 	savepoint bool
 	wrote     bool
+
+	revisions store.Revisions // of what it sees
+	given     *revisions      // who gives new ones; nil in a view
 }
 
 var _ store.Tx = (*tx)(nil)
+
+// Revisions implements store.BotTx.
+func (t *tx) Revisions() (store.Revisions, error) { return t.revisions, nil }
+
+// silencesChange gives silences as they are after the next statement a revision
+// of their own.
+func (t *tx) silencesChange() {
+	if t.writable {
+		t.revisions.Silences = t.given.number()
+	}
+}
+
+// subscriptionsChange is silencesChange for subscriptions.
+func (t *tx) subscriptionsChange() {
+	if t.writable {
+		t.revisions.Subscriptions = t.given.number()
+	}
+}
 
 // write runs a statement that changes something.
 func (t *tx) write(sql string, args ...any) (driver.Result, error) {

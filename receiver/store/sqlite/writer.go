@@ -38,15 +38,19 @@ type writer struct {
 	// dirty: the transaction holds writes of requests that have succeeded.
 	// careful: a request has failed after it had written.
 	dirty, careful bool
+	// seen are the revisions of what those that have succeeded have left.
+	seen      store.Revisions
+	revisions *revisions
 }
 
-func newWriter(c *conn, log *slog.Logger) *writer {
+func newWriter(c *conn, r *revisions, log *slog.Logger) *writer {
 	return &writer{
-		conn:    c,
-		log:     log,
-		queue:   make(chan *request, maxShared),
-		closing: make(chan struct{}),
-		stopped: make(chan struct{}),
+		conn:      c,
+		log:       log,
+		queue:     make(chan *request, maxShared),
+		closing:   make(chan struct{}),
+		stopped:   make(chan struct{}),
+		revisions: r,
 	}
 }
 
@@ -110,6 +114,7 @@ func (w *writer) run() {
 // answers all of them.
 func (w *writer) share(first *request) {
 	w.dirty, w.careful, w.conn.lost = false, false, nil
+	w.seen = w.revisions.committed()
 	err := w.conn.run("BEGIN IMMEDIATE")
 	for r := first; r != nil; r = w.next() {
 		if !r.taken.CompareAndSwap(false, true) {
@@ -126,8 +131,11 @@ func (w *writer) share(first *request) {
 	if err == nil {
 		err = w.conn.run("COMMIT")
 	}
-	if err != nil {
+	if err == nil {
+		w.revisions.commit(w.seen)
+	} else {
 		w.rollback()
+		w.revisions.renew()
 		err = unavailable(err)
 	}
 	w.answer(err)
@@ -163,7 +171,7 @@ func (w *writer) next() *request {
 // is taken back and the others run again, from now on each in a savepoint.
 func (w *writer) isolate(r *request) error {
 	guarded := w.careful && w.dirty
-	w.tx = tx{conn: w.conn, writable: true, savepoint: guarded}
+	w.tx = tx{conn: w.conn, writable: true, savepoint: guarded, revisions: w.seen, given: w.revisions}
 	r.err = w.call(r.fn)
 	if w.conn.lost != nil {
 		return w.conn.lost // even if fn made nothing of it
@@ -172,8 +180,10 @@ func (w *writer) isolate(r *request) error {
 	case !w.tx.wrote:
 		return nil
 	case r.err == nil && guarded:
+		w.seen = w.tx.revisions
 		return w.conn.run("RELEASE request")
 	case r.err == nil:
+		w.seen = w.tx.revisions
 		w.dirty = true
 		return nil
 	case guarded:
@@ -189,6 +199,7 @@ func (w *writer) isolate(r *request) error {
 		return err
 	}
 	w.dirty, w.careful = false, true
+	w.seen = w.revisions.committed()
 	for _, other := range w.ran {
 		if other == r || other.err != nil {
 			continue // has its answer

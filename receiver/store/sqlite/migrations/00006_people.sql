@@ -23,7 +23,11 @@ CREATE TABLE people (
 );
 CREATE INDEX people_wanted ON people (not_before, name) WHERE wanted AND conversation = '';
 CREATE INDEX people_conversation ON people (conversation) WHERE conversation <> '';
-CREATE INDEX conversations_user ON conversations (user_object_id) WHERE kind = 'personal';
+-- Who a person's chat is with is asked for every name that is new.
+CREATE INDEX conversations_user ON conversations (user_object_id, updated_at, id)
+    WHERE kind = 'personal' AND moved_to = '' AND user_object_id <> '';
+-- Who was to wait for a post that another one took over.
+CREATE INDEX posts_follows ON posts (follows) WHERE follows <> 0;
 
 -- Entra groups and Teams tags. members is JSON.
 CREATE TABLE rosters (
