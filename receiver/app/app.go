@@ -4,6 +4,7 @@ package app
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -65,6 +66,7 @@ type App struct {
 	registry *prometheus.Registry
 	live     atomic.Pointer[config.Config]
 	database string
+	holder   string // this process in leases
 	reload   sync.Mutex
 	reloads  reloadMetrics
 	mend     mend
@@ -78,7 +80,7 @@ type reloadMetrics struct {
 // New reads the configuration and opens the store. Everything that can be
 // wrong with what the user wrote is wrong here.
 func New(o Options) (*App, error) {
-	a := &App{options: o, log: o.Logger}
+	a := &App{options: o, log: o.Logger, holder: rand.Text()}
 	if file := *o.Web.WebConfigFile; file != "" {
 		if err := toolkit.Validate(file); err != nil {
 			return nil, fmt.Errorf("--web.config.file %s: %w", file, err)
@@ -138,7 +140,7 @@ func New(o Options) (*App, error) {
 
 func (a *App) wire(relay engine.Config) (err error) {
 	a.engine, err = engine.New(engine.Options{
-		Store: a.store, Logger: a.log, Registerer: a.registry,
+		Store: a.store, Logger: a.log, Registerer: a.registry, Holder: a.holder,
 	}, relay)
 	if err != nil {
 		return err

@@ -22,8 +22,10 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/deliver"
 	"github.com/teamsrelay/teamsrelay/receiver/engine"
 	"github.com/teamsrelay/teamsrelay/receiver/outbound"
+	"github.com/teamsrelay/teamsrelay/receiver/people"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
 	"github.com/teamsrelay/teamsrelay/receiver/teams/botframework"
+	"github.com/teamsrelay/teamsrelay/receiver/teams/graph"
 )
 
 // sendTimeout is how long an attempt of the bot may take. A request has eight
@@ -35,7 +37,9 @@ const sendTimeout = 20 * time.Second
 type speaker struct {
 	is     config.Microsoft
 	client *botframework.Client
+	graph  *graph.Client // nil: there is none to ask
 	bot    *bot.Bot
+	people *people.Worker // makes people reachable
 	stop   func()
 }
 
@@ -79,7 +83,21 @@ func (a *App) speak(c *config.Config) (*speaker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("microsoft: %w", err)
 	}
-	return &speaker{is: c.Microsoft, client: client}, nil
+	s := &speaker{is: c.Microsoft, client: client}
+	app := graph.App{ManifestID: c.Microsoft.TeamsAppID, CatalogID: c.Microsoft.TeamsCatalogID}
+	if c.Microsoft.Graph() && app != (graph.App{}) {
+		if s.graph, err = graph.New(c.Microsoft.Auth(), app); err != nil {
+			return nil, fmt.Errorf("microsoft: %w", err)
+		}
+	}
+	return s, nil
+}
+
+// wanted wakes who makes people reachable.
+func (b *bots) wanted() {
+	if s := b.current(); s != nil && s.people != nil {
+		s.people.Wake()
+	}
 }
 
 // isLoopback says whether a listen address can be reached from this machine
@@ -99,6 +117,7 @@ func (a *App) relay(c *config.Config, s *speaker) (engine.Config, error) {
 		return c.Engine(nil)
 	}
 	out, err := c.Engine(func(d config.Destination) deliver.Address { return a.address(s, d) })
+	out.Wanted = a.bots.wanted
 	out.Conversation = func(id string) (engine.Destination, bool) {
 		conversation, ok := strings.CutPrefix(id, botframework.AddressID(""))
 		if !ok {
@@ -195,6 +214,9 @@ func (a *App) moved(ctx context.Context, conversation string, p botframework.Pla
 		}
 		return tx.SaveConversation(&c)
 	})
+	if err == nil && p.Conversation != "" && p.Conversation != conversation {
+		err = a.engine.Moved(ctx, conversation, p.Conversation)
+	}
 	if err != nil {
 		a.log.Error("Where a conversation is now could not be stored; Teams will say so again", "conversation", botframework.DestinationOf(conversation), "err", err)
 	}
@@ -205,6 +227,7 @@ func (a *App) moved(ctx context.Context, conversation string, p botframework.Pla
 func (a *App) answer(s *speaker) error {
 	was := a.bots.current()
 	if s == was {
+		a.bots.wanted() // other people may be in the file
 		return nil
 	}
 	if was != nil {
@@ -245,6 +268,9 @@ func (a *App) newBot(s *speaker, registerer prometheus.Registerer) (*bot.Bot, fu
 		Create:  a.engine.Create,
 		Welcome: bot.Greeting,
 		Back: func(ctx context.Context, c store.Conversation) {
+			if err := a.engine.Met(ctx, c); err != nil {
+				a.log.Error("What waits for a person could not be moved to their conversation; it is looked for again", "err", err)
+			}
 			if err := a.engine.Revive(ctx, botframework.AddressID(c.ID)); err != nil {
 				a.log.Error("What is still open could not be sent to a conversation that is back; its dead letters can be replayed", "conversation", botframework.DestinationOf(c.ID), "err", err)
 			}
@@ -271,17 +297,39 @@ func (a *App) newBot(s *speaker, registerer prometheus.Registerer) (*bot.Bot, fu
 		stop()
 		return nil, nil, err
 	}
+	s.people, err = people.New(people.Options{
+		Store: a.store, Logger: a.log, Registerer: registerer, Now: a.engine.Now, Holder: a.holder,
+		Graph: s.graph, Bot: s.client,
+		Rosters: a.engine.Rosters, Settle: a.engine.Settle, Assemble: a.engine.Assemble,
+	})
+	if err != nil {
+		stop()
+		return nil, nil, err
+	}
 	work.Go(func() { made.Run(ctx) })
+	work.Go(func() {
+		if err := s.people.Run(ctx); err != nil && ctx.Err() == nil {
+			a.log.Error("People cannot be made reachable any more; restart teamsrelay", "err", err)
+		}
+	})
 	return made, stop, nil
 }
 
 // actors are the destinations of the bot, and who may act there.
 func (a *App) actors() []bot.Destination {
+	addresses := make(map[string][]string)
+	for _, d := range a.engine.Destinations() {
+		for _, at := range d.Addresses {
+			if !at.Held {
+				addresses[d.Name] = append(addresses[d.Name], at.ID)
+			}
+		}
+	}
 	var all []bot.Destination
 	for _, d := range a.live.Load().Destinations {
-		if conversation := d.Conversation(); conversation != "" {
+		if d.Conversation() != "" || d.Personal() {
 			all = append(all, bot.Destination{
-				Name: d.Name, Addresses: []string{botframework.AddressID(conversation)},
+				Name: d.Name, Addresses: addresses[d.Name],
 				Actions: bot.Actions{None: d.Actions.Nobody(), Users: d.Actions.Users},
 			})
 		}

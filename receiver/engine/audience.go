@@ -64,10 +64,7 @@ func recipients(tx store.Tx, a *Audience) ([]recipient, error) {
 	}
 	seen := make(map[string]bool, len(names))
 	for _, name := range names {
-		p, err := tx.Person(name)
-		if errors.Is(err, store.ErrNotFound) {
-			p, err = store.Person{Name: name, State: store.PersonUnknown}, nil
-		}
+		p, err := personOf(tx, name)
 		if err != nil {
 			return nil, err
 		}
@@ -254,16 +251,27 @@ func (e *Engine) raisePeople(tx store.Tx, d Destination, g *group.Group, before 
 // manyPosts is how many posts of an episode are read at once.
 const manyPosts = 500
 
+// personOf is a person whom the store may not know yet.
+func personOf(tx store.Tx, name string) (store.Person, error) {
+	p, err := tx.Person(name)
+	if errors.Is(err, store.ErrNotFound) {
+		return store.Person{Name: name, State: store.PersonUnknown}, nil
+	}
+	return p, err
+}
+
 // want has a person be made reachable, unless it was found out lately why they
 // are not.
 func want(tx store.Tx, p store.Person, now time.Time, done *after) error {
-	if p.Wanted {
-		return nil
-	}
-	if p.Reason != "" && now.Sub(p.CheckedAt).Abs() < askAgain {
+	if !wantable(&p, now) {
 		return nil
 	}
 	p.Wanted, p.NotBefore, p.Attempts, p.UpdatedAt = true, time.Time{}, 0, now
 	done.wanted = true
 	return tx.SavePerson(&p)
+}
+
+// wantable says that nobody works on reaching a person, and that it is worth it.
+func wantable(p *store.Person, now time.Time) bool {
+	return !p.Wanted && p.Conversation == "" && (p.Reason == "" || now.Sub(p.CheckedAt).Abs() >= askAgain)
 }

@@ -3,12 +3,14 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/teamsrelay/teamsrelay/receiver/group"
 	"github.com/teamsrelay/teamsrelay/receiver/people"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
 	"github.com/teamsrelay/teamsrelay/receiver/teams"
+	"github.com/teamsrelay/teamsrelay/receiver/teams/botframework"
 )
 
 // postMissed is deliver.Options.Missed: the episode learns that a post could
@@ -82,7 +84,7 @@ func (e *Engine) saveDue(tx store.Tx, g *group.Group, done *after) error {
 }
 
 // missHeld is miss for all that waits at an address.
-func (e *Engine) missHeld(tx store.Tx, address string, reason teams.Reason, _ string, now time.Time, done *after) error {
+func (e *Engine) missHeld(tx store.Tx, address string, reason teams.Reason, now time.Time, done *after) error {
 	posts, err := tx.ReadyPosts(address, now, manyPosts)
 	if err != nil {
 		return err
@@ -104,61 +106,112 @@ func (e *Engine) missHeld(tx store.Tx, address string, reason teams.Reason, _ st
 	return nil
 }
 
+// overdueAtOnce is how many addresses one transaction looks after.
+const overdueAtOnce = 20
+
 // overdue has others told in the place of those for whom posts have waited too
 // long, and makes sure that somebody works on reaching them.
 func (e *Engine) overdue(ctx context.Context) error {
 	now, release := e.clock.Hold()
 	defer release()
-	var busy []string
-	err := e.store.View(ctx, func(tx store.Tx) (err error) {
-		busy, err = tx.BusyAddresses()
-		return err
+	var late []string
+	err := e.store.View(ctx, func(tx store.Tx) error {
+		late = nil
+		busy, err := tx.BusyAddresses()
+		if err != nil {
+			return err
+		}
+		for _, address := range busy {
+			if _, isPerson := people.NameOf(address); !isPerson && !people.IsRoster(address) {
+				continue
+			}
+			w, err := waitingAt(tx, address, now)
+			if err != nil {
+				return err
+			}
+			if w.long || w.moved() || w.forgotten(now) {
+				late = append(late, address)
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return err
 	}
-	for _, address := range busy {
-		name, isPerson := people.NameOf(address)
-		if !isPerson && !people.IsRoster(address) {
-			continue
-		}
-		var done after
-		err := e.store.Update(ctx, func(tx store.Tx) error {
-			done = after{}
-			reason := teams.Installing
-			if isPerson {
-				p, err := tx.Person(name)
-				if errors.Is(err, store.ErrNotFound) {
-					p, err = store.Person{Name: name, State: store.PersonUnknown}, nil
-				}
-				if err != nil {
+	for some := range slices.Chunk(late, overdueAtOnce) {
+		err := e.moveIn(ctx, func(tx store.Tx, done *after) error {
+			for _, address := range some {
+				if err := e.lookAfter(tx, address, now, done); err != nil {
 					return err
-				}
-				if p.Reason != "" {
-					reason = teams.Reason(p.Reason)
-				}
-				if err := want(tx, p, now, &done); err != nil {
-					return err
-				}
-			} else {
-				r, err := tx.Roster(address)
-				if err != nil {
-					return err
-				}
-				if r.Reason != "" {
-					reason = teams.Reason(r.Reason)
 				}
 			}
-			posts, err := tx.ReadyPosts(address, now, 1)
-			if err != nil || len(posts) == 0 || now.Sub(posts[0].Since) < missedAfter {
-				return err
-			}
-			return e.missHeld(tx, address, reason, "", now, &done)
+			return nil
 		})
 		if err != nil {
 			return err
 		}
-		e.follow(done)
 	}
 	return nil
+}
+
+// waiting is what waits at an address until somebody is reached.
+type waiting struct {
+	person store.Person // without a name: it is a roster's
+	reason teams.Reason
+	long   bool // so long that others are to be told, and do not know it
+}
+
+func waitingAt(tx store.Tx, address string, now time.Time) (waiting, error) {
+	w := waiting{reason: teams.Installing}
+	reason := ""
+	if name, isPerson := people.NameOf(address); isPerson {
+		var err error
+		if w.person, err = personOf(tx, name); err != nil {
+			return w, err
+		}
+		reason = w.person.Reason
+	} else {
+		r, err := tx.Roster(address)
+		if err != nil {
+			return w, err
+		}
+		reason = r.Reason
+	}
+	if reason != "" {
+		w.reason = teams.Reason(reason)
+	}
+	posts, err := tx.ReadyPosts(address, now, manyPosts)
+	w.long = slices.ContainsFunc(posts, func(p store.Post) bool { return !p.Missed && now.Sub(p.Since) >= missedAfter })
+	return w, err
+}
+
+// moved: posts were left behind by who was killed while they moved, or made
+// by another replica meanwhile.
+func (w waiting) moved() bool { return w.person.Conversation != "" }
+
+// forgotten: nobody works on reaching the person.
+func (w waiting) forgotten(now time.Time) bool {
+	return w.person.Name != "" && wantable(&w.person, now)
+}
+
+// lookAfter does what overdue found to be done at an address.
+func (e *Engine) lookAfter(tx store.Tx, address string, now time.Time, done *after) error {
+	w, err := waitingAt(tx, address, now)
+	if err != nil {
+		return err
+	}
+	if w.moved() {
+		to := botframework.AddressID(w.person.Conversation)
+		done.addresses = append(done.addresses, to)
+		return moveSome(tx, address, to, now, done)
+	}
+	if w.person.Name != "" {
+		if err := want(tx, w.person, now, done); err != nil {
+			return err
+		}
+	}
+	if !w.long {
+		return nil
+	}
+	return e.missHeld(tx, address, w.reason, now, done)
 }

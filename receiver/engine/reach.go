@@ -48,7 +48,29 @@ func (e *Engine) moveIn(ctx context.Context, fn func(store.Tx, *after) error) er
 		return err
 	}
 	err = e.gather(ctx)
+	for _, m := range done.moves {
+		for more := true; more && err == nil; {
+			err = e.store.Update(ctx, func(tx store.Tx) (err error) {
+				_, more, err = tx.MovePosts(m.from, m.to, e.Now(), manyPosts)
+				return err
+			})
+		}
+	}
 	e.follow(done)
+	return err
+}
+
+// move is what is left to be moved from one address to another after a
+// transaction, so that thousands of posts do not hold up who wants to write.
+// Those of somebody who was killed meanwhile are found by overdue.
+type move struct{ from, to string }
+
+// moveSome moves posts, and notes what is left.
+func moveSome(tx store.Tx, from, to string, now time.Time, done *after) error {
+	_, more, err := tx.MovePosts(from, to, now, manyPosts)
+	if more {
+		done.moves = append(done.moves, move{from, to})
+	}
 	return err
 }
 
@@ -100,7 +122,7 @@ func (e *Engine) unreached(tx store.Tx, address string, reason teams.Reason, wor
 	if !waits || !forAll(reason) {
 		return nil
 	}
-	return e.missHeld(tx, address, reason, words, now, done)
+	return e.missHeld(tx, address, reason, now, done)
 }
 
 // forAll says that a reason holds for everybody until an administrator mends
@@ -142,7 +164,7 @@ func (e *Engine) arrive(tx store.Tx, p store.Person, place botframework.Place, n
 		if err := mend(tx, from); err != nil {
 			return err
 		}
-		if _, err := tx.MovePosts(from, to, now); err != nil {
+		if err := moveSome(tx, from, to, now, done); err != nil {
 			return err
 		}
 	}
@@ -269,6 +291,31 @@ func (e *Engine) Met(ctx context.Context, c store.Conversation) error {
 	})
 }
 
+// Moved takes note that Teams has given a personal conversation another id: who
+// is told there is told at the new one.
+func (e *Engine) Moved(ctx context.Context, from, to string) error {
+	now, release := e.clock.Hold()
+	defer release()
+	return e.moveIn(ctx, func(tx store.Tx, done *after) error {
+		all, err := tx.PeopleIn(from)
+		if err != nil {
+			return err
+		}
+		for i := range all {
+			all[i].Conversation, all[i].UpdatedAt = to, now
+			if err := tx.SavePerson(&all[i]); err != nil {
+				return err
+			}
+		}
+		was, is := botframework.AddressID(from), botframework.AddressID(to)
+		if err := moveSome(tx, was, is, now, done); err != nil {
+			return err
+		}
+		done.addresses = append(done.addresses, was, is)
+		return tx.MoveSubscriptions(was, is)
+	})
+}
+
 // ErrUnknownPerson says that nobody of that name is told personally.
 var ErrUnknownPerson = errors.New("nobody of this name is told personally")
 
@@ -368,10 +415,7 @@ func (e *Engine) everybody(tx store.Tx) ([]PersonAt, error) {
 
 // look is how it is with a person.
 func look(tx store.Tx, name string) (store.Person, people.Status, error) {
-	p, err := tx.Person(name)
-	if errors.Is(err, store.ErrNotFound) {
-		p, err = store.Person{Name: name, State: store.PersonUnknown}, nil
-	}
+	p, err := personOf(tx, name)
 	if err != nil {
 		return p, people.Status{}, err
 	}

@@ -281,6 +281,7 @@ type after struct {
 	hushed    bool      // a silence was made or has ended
 	asked     bool      // another system is to be asked
 	wanted    bool      // a person is to be made reachable
+	moves     []move    // posts that are still to be moved
 	reopened  []group.Group
 
 	silences        *silence.Active
