@@ -30,6 +30,24 @@ type Wish struct {
 	Reason string     `json:"reason"`
 }
 
+// Escalated is a step of an escalation that was taken, because nobody has
+// acknowledged or silenced an alert.
+type Escalated struct {
+	Step         int       `json:"step"` // of the route, from 1
+	At           time.Time `json:"at"`   // the latest time, if it repeats
+	Destinations []string  `json:"destinations"`
+}
+
+// Missed is somebody who could not be told of an alert.
+type Missed struct {
+	// Who is the person; "": the destination as a whole.
+	Who         string    `json:"who"`
+	Destination string    `json:"destination"`
+	Why         string    `json:"why"` // what follows who: "has blocked the bot"
+	At          time.Time `json:"at"`
+	Fallback    string    `json:"fallback"` // the destination that was told instead; "": there is none
+}
+
 func (s *server) alerts(w http.ResponseWriter, r *http.Request) {
 	page, ok := s.page(w, r)
 	if !ok {
@@ -90,6 +108,7 @@ func alertsOf(g *group.Group, intents []Intent, active *silence.Active) []Alert 
 	for i, target := range g.Spec.Targets {
 		destinations[i] = target.Destination
 	}
+	escalated, missed := escalatedOf(g), missedOf(g)
 	var asked []Wish
 	for _, w := range g.Wishes {
 		asked = append(asked, Wish{
@@ -103,6 +122,7 @@ func alertsOf(g *group.Group, intents []Intent, active *silence.Active) []Alert 
 			ID: g.ShortID(), Group: g.ID, Status: string(m.State), Severity: m.Severity().String(),
 			Labels: m.Labels, Annotations: m.Annotations, StartsAt: m.StartsAt, EndsAt: optional(m.EndsAt),
 			Inhibited: m.Inhibited, Destinations: destinations, Intents: intents, Asked: asked,
+			Escalated: escalated, Missed: missed, MoreMissed: g.MoreMisses,
 		}
 		if g.Ack != nil {
 			a.AcknowledgedBy = g.Ack.By.Name
@@ -119,4 +139,27 @@ func alertsOf(g *group.Group, intents []Intent, active *silence.Active) []Alert 
 		out = append(out, a)
 	}
 	return out
+}
+
+// escalatedOf are the steps that were taken since nobody takes care of it.
+func escalatedOf(g *group.Group) []Escalated {
+	var steps []Escalated
+	for i, at := range g.Escalated {
+		if !at.IsZero() && i < len(g.Spec.Escalate) {
+			step := Escalated{Step: i + 1, At: at, Destinations: []string{}}
+			for _, t := range g.Spec.Escalate[i].Targets {
+				step.Destinations = append(step.Destinations, t.Destination)
+			}
+			steps = append(steps, step)
+		}
+	}
+	return steps
+}
+
+func missedOf(g *group.Group) []Missed {
+	var missed []Missed
+	for _, m := range g.Misses {
+		missed = append(missed, Missed{Who: m.Who, Destination: m.Destination, Why: m.Why, At: m.At, Fallback: m.Fallback})
+	}
+	return missed
 }

@@ -40,6 +40,12 @@ type Alert struct {
 	Asked []Wish `json:"asked,omitempty"`
 	// Intents are what people want done about it where it came from.
 	Intents []Intent `json:"intents,omitempty"`
+	// Escalated are the steps that were taken because nobody takes care of it.
+	Escalated []Escalated `json:"escalated,omitempty"`
+	// Missed are who could not be told, the oldest first; MoreMissed counts
+	// those beyond the first few.
+	Missed     []Missed `json:"missed,omitempty"`
+	MoreMissed int      `json:"more_missed,omitempty"`
 }
 
 // Delivery is one attempt in GET /api/v1/deliveries.
@@ -47,6 +53,7 @@ type Delivery struct {
 	ID          int64     `json:"id"`
 	At          time.Time `json:"at"`
 	Destination string    `json:"destination"`
+	Who         string    `json:"who"` // whose personal chat it went to; "" if it is nobody's
 	State       string    `json:"state"`
 	// Kind says what was sent: card (a new message), edit (of that message),
 	// call (a short message that belongs to it) or digest.
@@ -67,6 +74,7 @@ type Delivery struct {
 type DeadLetter struct {
 	ID          int64     `json:"id"`
 	Destination string    `json:"destination"`
+	Who         string    `json:"who"`   // whose personal chat it is; "" if it is nobody's
 	State       string    `json:"state"` // dead, or due, sending, waiting while a replay is under way
 	Title       string    `json:"title"`
 	Alert       string    `json:"alert"`
@@ -74,17 +82,6 @@ type DeadLetter struct {
 	Message     string    `json:"message"`
 	Since       time.Time `json:"since"`
 	UpdatedAt   time.Time `json:"updated_at"`
-}
-
-// Destination is one of GET /api/v1/destinations.
-type Destination struct {
-	Name        string     `json:"name"`
-	State       string     `json:"state"` // ok, waiting, broken
-	Reason      string     `json:"reason"`
-	Message     string     `json:"message"`
-	Since       *time.Time `json:"since,omitempty"`
-	Waiting     int        `json:"waiting"`
-	DeadLetters int        `json:"dead_letters"`
 }
 
 // Test is the answer to POST /api/v1/destinations/{name}/test.
@@ -105,8 +102,13 @@ func (s *server) deliveries(w http.ResponseWriter, r *http.Request) {
 	s.list(w, r, "deliveries", &list, func(tx store.Tx) error {
 		list = list[:0]
 		found, err := tx.Deliveries(filter)
+		known := occupants{}
 		for i := range found {
-			list = append(list, deliveryOf(&found[i]))
+			here, err := known.at(tx, found[i].Address)
+			if err != nil {
+				return err
+			}
+			list = append(list, deliveryOf(&found[i], here.who))
 		}
 		return err
 	})
@@ -117,21 +119,26 @@ func (s *server) delivery(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	var found store.Delivery
-	err := s.Store.View(r.Context(), func(tx store.Tx) (err error) {
-		found, err = tx.Delivery(id)
+	var out Delivery
+	err := s.Store.View(r.Context(), func(tx store.Tx) error {
+		found, err := tx.Delivery(id)
+		if err != nil {
+			return err
+		}
+		here, err := occupantOf(tx, found.Address)
+		out = deliveryOf(&found, here.who)
 		return err
 	})
 	if err != nil {
 		s.fail(w, r, err, "delivery")
 		return
 	}
-	answer(w, http.StatusOK, deliveryOf(&found))
+	answer(w, http.StatusOK, out)
 }
 
-func deliveryOf(d *store.Delivery) Delivery {
+func deliveryOf(d *store.Delivery, who string) Delivery {
 	out := Delivery{
-		ID: d.ID, At: d.At, Destination: d.Destination, State: d.State, Kind: d.Kind, Title: d.Title, Attempt: d.Attempt,
+		ID: d.ID, At: d.At, Destination: d.Destination, Who: who, State: d.State, Kind: d.Kind, Title: d.Title, Attempt: d.Attempt,
 		Digest: d.Digest, Status: d.Status, Reason: d.Reason, Message: d.Message, MessageID: d.MessageID,
 		TookMS: float64(d.Took.Microseconds()) / 1000, Group: d.GroupID,
 	}
@@ -152,9 +159,14 @@ func (s *server) deadLetters(w http.ResponseWriter, r *http.Request) {
 		posts, err := tx.ListPosts(store.PostFilter{
 			Destination: r.FormValue("destination"), DeadLetters: true, Before: page.before, Limit: page.limit,
 		})
+		known := occupants{}
 		for _, p := range posts {
+			here, err := known.at(tx, p.Address)
+			if err != nil {
+				return err
+			}
 			list = append(list, DeadLetter{
-				ID: p.ID, Destination: p.Destination, State: string(p.State), Title: p.Title, Alert: alert.ShortID(p.GroupID),
+				ID: p.ID, Destination: p.Destination, Who: here.who, State: string(p.State), Title: p.Title, Alert: alert.ShortID(p.GroupID),
 				Reason: p.Reason, Message: p.Message, Since: p.Since, UpdatedAt: p.UpdatedAt,
 			})
 		}
@@ -181,43 +193,6 @@ func (s *server) test(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	answer(w, http.StatusOK, Test{Group: id})
-}
-
-func (s *server) destinations(w http.ResponseWriter, r *http.Request) {
-	list := []Destination{}
-	s.list(w, r, "destinations", &list, func(tx store.Tx) error {
-		list = list[:0]
-		counts, err := tx.CountPosts()
-		if err != nil {
-			return err
-		}
-		for _, d := range s.Engine.Destinations() {
-			out := Destination{Name: d.Name, State: "ok"}
-			for _, c := range counts {
-				switch {
-				case c.Destination != d.Name:
-				case c.DeadLetter:
-					out.DeadLetters += c.Count
-				case c.State == store.Due || c.State == store.Waiting || c.State == store.Sending:
-					out.Waiting += c.Count
-				}
-			}
-			for _, a := range d.Addresses {
-				known, err := tx.Address(a.ID)
-				if err != nil {
-					return err
-				}
-				switch {
-				case known.Broken != "":
-					out.State, out.Reason, out.Message, out.Since = "broken", known.BrokenReason, known.Broken, optional(known.BrokenAt)
-				case known.NotBefore.After(s.Engine.Now()) && out.State == "ok":
-					out.State, out.Since = "waiting", optional(known.NotBefore)
-				}
-			}
-			list = append(list, out)
-		}
-		return nil
-	})
 }
 
 // list reads in one view and answers {"<name>": [...]}.

@@ -23,9 +23,12 @@ type Audit struct {
 	After    string    `json:"after"`
 }
 
+// actionRetry is the engine's: somebody is to be tried again.
+const actionRetry = "retry"
+
 // otherActions are what the audit knows beside the verbs; press is a press of
 // which nobody can tell what it was.
-var otherActions = []string{"create", actionSubscribe, actionUnsubscribe, "test", "press"}
+var otherActions = []string{"create", actionSubscribe, actionUnsubscribe, "test", "press", actionRetry}
 
 func (s *server) audit(w http.ResponseWriter, r *http.Request) {
 	page, ok := s.page(w, r)

@@ -123,12 +123,17 @@ func New(o Options) (Handlers, error) {
 
 	mux.HandleFunc("GET /api/v1/alerts", s.alerts)
 	mux.HandleFunc("GET /api/v1/alerts/{id}", s.alert)
+	mux.HandleFunc("GET /api/v1/alerts/{id}/posts", s.posts)
 	mux.Handle("POST /api/v1/alerts/{id}/{verb}", s.admin(s.act))
 	mux.HandleFunc("GET /api/v1/silences", s.silences)
 	mux.Handle("DELETE /api/v1/silences/{id}", s.admin(s.expire))
 	mux.HandleFunc("GET /api/v1/subscriptions", s.subscriptions)
 	mux.Handle("POST /api/v1/subscriptions", s.admin(s.subscribe))
 	mux.Handle("DELETE /api/v1/subscriptions/{id}", s.admin(s.unsubscribe))
+	mux.HandleFunc("GET /api/v1/users", s.users)
+	mux.HandleFunc("GET /api/v1/users/{name}", s.user)
+	mux.Handle("POST /api/v1/users/{name}/retry", s.admin(s.retryUser))
+	mux.HandleFunc("GET /api/v1/rosters", s.rosters)
 	mux.HandleFunc("GET /api/v1/audit", s.audit)
 	mux.HandleFunc("GET /api/v1/deliveries", s.deliveries)
 	mux.HandleFunc("GET /api/v1/deliveries/{id}", s.delivery)
@@ -187,6 +192,7 @@ func landingPage(version string) (http.Handler, error) {
 			{Address: "api/v1/alerts", Text: "Alerts", Description: "what fires now"},
 			{Address: "api/v1/silences", Text: "Silences", Description: "what is kept quiet, by whom and until when"},
 			{Address: "subscriptions", Text: "Subscriptions", Description: "who gets what beside the routes"},
+			{Address: "users", Text: "Users", Description: "who is told personally, who cannot be reached, and what to do about it"},
 			{Address: "api/v1/audit", Text: "Audit", Description: "who did what"},
 			{Address: "api/v1/destinations", Text: "Destinations", Description: "whether they can be reached"},
 			{Address: "api/v1/deliveries", Text: "Deliveries", Description: "every attempt"},

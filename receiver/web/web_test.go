@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/teamsrelay/teamsrelay/receiver/config"
+	"github.com/teamsrelay/teamsrelay/receiver/deliver"
 	"github.com/teamsrelay/teamsrelay/receiver/engine"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
 	"github.com/teamsrelay/teamsrelay/receiver/store/sqlite"
@@ -57,10 +58,7 @@ func (b *brittle) Check(ctx context.Context) error {
 }
 
 func newSite(t *testing.T) *site {
-	db, err := sqlite.Open(filepath.Join(t.TempDir(), "web.db"), sqlite.Options{})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	c, problems := config.Parse("test.yml", []byte(`
+	return newSiteOf(t, `
 storage: {url: "sqlite:web.db"}
 destinations:
   - name: ops
@@ -76,9 +74,18 @@ events:
     actions:
       comment: {url: "http://127.0.0.1:9/issue/{{ .Labels.ticket }}/comment", body: '{"body": {{ .Text }}}'}
       resolve: {url: "http://127.0.0.1:9/issue/{{ .Labels.ticket }}/transitions"}
-`), config.Env{})
+`, nil)
+}
+
+// newSiteOf is newSite with another configuration; bot is how the bot sends.
+func newSiteOf(t *testing.T, file string, bot func(config.Destination) deliver.Address) *site {
+	t.Helper()
+	db, err := sqlite.Open(filepath.Join(t.TempDir(), "web.db"), sqlite.Options{})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	c, problems := config.Parse("test.yml", []byte(file), config.Env{})
 	require.False(t, problems.Failed(), "%v", problems)
-	relay, err := c.Engine(nil)
+	relay, err := c.Engine(bot)
 	require.NoError(t, err)
 	s := &site{t: t, store: &brittle{Store: db}, registry: prometheus.NewRegistry()}
 	s.engine, err = engine.New(engine.Options{Store: s.store, Logger: slog.New(slog.DiscardHandler), Registerer: s.registry}, relay)
