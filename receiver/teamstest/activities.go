@@ -82,7 +82,7 @@ func (b *bot) nameTeam(a map[string]any, c *conversation) {
 	}
 	a["conversation"].(map[string]any)["name"] = c.name
 	if c.kind == Channel {
-		a["channelData"].(map[string]any)["team"] = map[string]any{"id": Team, "name": b.team, "aadGroupId": teamGroup}
+		a["channelData"].(map[string]any)["team"] = map[string]any{"id": Team, "name": b.team, "aadGroupId": TeamGroup}
 	}
 }
 
@@ -92,7 +92,7 @@ func (b *bot) teamEvent(by User, event string, channel *conversation) map[string
 	a := b.activity("conversationUpdate", by, b.conversation(General), strconv.FormatInt(time.Now().UnixMilli(), 10))
 	data := map[string]any{
 		"eventType": event, "tenant": map[string]any{"id": b.Tenant},
-		"team": map[string]any{"id": Team, "name": b.team, "aadGroupId": teamGroup},
+		"team": map[string]any{"id": Team, "name": b.team, "aadGroupId": TeamGroup},
 	}
 	if channel != nil {
 		data["channel"] = map[string]any{"id": channel.id, "name": channel.name}

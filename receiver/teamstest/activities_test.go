@@ -24,7 +24,8 @@ var told = map[string]func(context.Context, *teamstest.Server, teamstest.Message
 		return err
 	},
 	"bot added to chat": func(ctx context.Context, s *teamstest.Server, _ teamstest.Message) error {
-		_, err := s.As("Alice").Install(ctx, s.PersonalChat("Alice"))
+		dave := s.AddUser(teamstest.User{Name: "Dave Doyle"}) // Teams tells of the chat when it begins, and not again
+		_, err := s.As(dave.ID).Install(ctx, s.PersonalChat(dave.ID))
 		return err
 	},
 	"mention": func(ctx context.Context, s *teamstest.Server, _ teamstest.Message) error {

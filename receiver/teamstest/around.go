@@ -1,13 +1,16 @@
 package teamstest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 )
 
 // Install adds the bot to a channel's team, a group chat or a user's own chat,
-// and tells it: first of the installation, then of the conversation.
+// and tells it: first of the installation, then of the conversation. Who adds
+// it again comes back into the same chat, and then Teams sends no second update
+// of the conversation.
 func (o Someone) Install(ctx context.Context, conversation string) ([]Answer, error) {
 	return o.install(ctx, conversation, "add", "membersAdded", false)
 }
@@ -31,19 +34,36 @@ func (o Someone) install(ctx context.Context, where, action, what string, revers
 		s.mu.Unlock()
 		return nil, unknownConversation(where)
 	}
+	if c.kind == Personal && action == "add" {
+		app, _ := s.app()
+		b.person(o.User).version = cmp.Or(app.Version, DefaultApp.Version)
+		updates := s.appear(o.User, c, reversed)
+		s.mu.Unlock()
+		return s.sendAll(ctx, updates)
+	}
 	places := []*conversation{c}
-	if c.kind == Channel {
+	switch c.kind {
+	case Channel:
 		places = b.channels() // an app is installed in a team
+	case Personal:
+		p := b.person(o.User)
+		p.version, p.waiting = "", nil
 	}
 	for _, place := range places {
 		place.installed = action == "add"
 	}
 	updates := []map[string]any{b.installation(o.User, c, action), b.memberUpdate(o.User, c, what, b.id())}
 	if reversed {
-		updates[0], updates[1] = updates[1], updates[0]
+		slices.Reverse(updates)
 	}
 	s.tellDirectory()
 	s.mu.Unlock()
+	return s.sendAll(ctx, updates)
+}
+
+// sendAll tells the bot, one after the other, and ends where there is no
+// answer.
+func (s *Server) sendAll(ctx context.Context, updates []map[string]any) ([]Answer, error) {
 	var answers []Answer
 	for _, update := range updates {
 		answer, err := s.Send(ctx, update)

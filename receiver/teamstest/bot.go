@@ -55,6 +55,9 @@ type bot struct {
 	conversations []*conversation          // in the order in which they came
 	byID          map[string]*conversation // the same
 	chats         map[string]*conversation // personal, by user's id
+	people        map[string]*person       // by user's id
+	known         map[string]User          // by every id and address, in lower case
+	arrivals      int                      // orders to install that were taken
 	tenant        meter                    // every request to the connector
 	team          string                   // its name
 	version       int                      // counts what changed of the above
@@ -76,7 +79,7 @@ func newBot(o Bot) *bot {
 	if o.Client == nil {
 		o.Client = &http.Client{Timeout: patience}
 	}
-	b := &bot{Bot: o, team: teamName, byID: map[string]*conversation{}, chats: map[string]*conversation{}}
+	b := &bot{Bot: o, team: teamName, byID: map[string]*conversation{}, chats: map[string]*conversation{}, people: map[string]*person{}, known: map[string]User{}}
 	b.populate()
 	return b
 }

@@ -53,7 +53,7 @@ func TestTheReceiversClientIsUnderstood(t *testing.T) {
 	require.Len(t, members, 603)
 	alice, err := client.Member(t.Context(), place, s.As("Alice").ObjectID)
 	require.NoError(t, err)
-	require.Equal(t, "alice@contoso.example", alice.UPN)
+	require.Equal(t, "alice@contoso.com", alice.UPN)
 	_, err = client.Member(t.Context(), place, "29:stranger")
 	require.ErrorIs(t, err, botframework.ErrNotMember)
 

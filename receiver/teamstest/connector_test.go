@@ -283,7 +283,7 @@ func TestFaultsOfTheBotOverHTTP(t *testing.T) {
 		"of a thread's conversation":     {`{"conversation":"` + teamstest.Alerts + `;messageid=1","faults":[{"status":412}]}`, "", 204},
 		"of a service":                   {`{"service":"sign-in","faults":[{"code":"AADSTS7000222"}]}`, "", 204},
 		"of a conversation that is none": {`{"conversation":"ops","faults":[{"status":412}]}`, "GET /bot", 400},
-		"of a service that is none":      {`{"service":"graph","faults":[{"status":412}]}`, "sign-in", 400},
+		"of a service that is none":      {`{"service":"weather","faults":[{"status":412}]}`, "sign-in", 400},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := teamstest.New(teamstest.Options{})

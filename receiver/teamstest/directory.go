@@ -11,8 +11,10 @@ type User struct {
 	ID       string `json:"id"` // "29:…", as the bot sees the person
 	ObjectID string `json:"aadObjectId"`
 	Name     string `json:"name"`
-	// UPN is the principal name, and the e-mail address too.
-	UPN string `json:"userPrincipalName"`
+	UPN      string `json:"userPrincipalName"`
+	Mail     string `json:"mail"`            // the e-mail address; as a rule the UPN
+	Alias    string `json:"alias,omitempty"` // another e-mail address; "": there is none
+	Guest    bool   `json:"guest,omitempty"` // invited from another tenant
 }
 
 // The team that is there from the beginning, its channels, and a group chat.
@@ -23,8 +25,10 @@ const (
 	Alerts  = "19:b2d4f6a8operations0000000002@thread.tacv2"
 	Chat    = "19:b2d4f6a8oncall000000000000003@thread.v2"
 
-	teamName  = "Operations"
-	teamGroup = "5d0f3f2e-8a2b-4f64-9b1c-77a1c0de0001" // the team's group in Entra
+	// TeamGroup is the team's group in Entra, by which Graph knows the team.
+	TeamGroup = "5d0f3f2e-8a2b-4f64-9b1c-77a1c0de0001"
+
+	teamName = "Operations"
 )
 
 // Kind is what a conversation is, in Microsoft's words.
@@ -45,6 +49,7 @@ type conversation struct {
 	name      string
 	members   []string // ids of users
 	installed bool     // the bot is there
+	begun     bool     // the bot has been there
 	blocked   bool     // the person does not want to hear from it
 	busy      int      // requests that change it and are not answered yet
 
@@ -66,19 +71,30 @@ func (b *bot) populate() {
 			ID:       fmt.Sprintf("29:1%s-simulated-%d", first, i+1),
 			ObjectID: fmt.Sprintf("a11ce000-0000-4000-8000-00000000000%d", i+1),
 			Name:     name,
-			UPN:      first + "@contoso.example",
+			UPN:      first + "@contoso.com",
+			Mail:     first + "@contoso.com",
 		})
 	}
 	chat.members = chat.members[:2]
 }
 
-// addUser puts a user into the team's channels and the group chat, and gives
-// them a chat with the bot.
+// addUser puts a user into the tenant, the team's channels and the group chat.
 func (b *bot) addUser(u User) {
-	b.users = append(b.users, u)
 	for _, c := range b.conversations {
 		if c.kind != Personal {
 			c.members = append(c.members, u.ID)
+		}
+	}
+	b.addPerson(u)
+}
+
+// addPerson puts a user into the tenant, and gives them a chat in which the bot
+// may be some day.
+func (b *bot) addPerson(u User) {
+	b.users = append(b.users, u)
+	for _, name := range []string{u.ID, u.ObjectID, u.UPN, u.Mail, u.Alias} {
+		if _, taken := b.known[strings.ToLower(name)]; !taken && name != "" {
+			b.known[strings.ToLower(name)] = u
 		}
 	}
 	chat := &conversation{
@@ -98,17 +114,7 @@ func (b *bot) addConversation(c *conversation) {
 func (s *Server) AddUser(u User) User {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n := len(s.bot.users) + 1
-	word := strings.ToLower(strings.ReplaceAll(u.Name, " ", "."))
-	if u.ID == "" {
-		u.ID = fmt.Sprintf("29:1%s-simulated-%d", word, n)
-	}
-	if u.ObjectID == "" {
-		u.ObjectID = fmt.Sprintf("a11ce000-0000-4000-8000-%012d", n)
-	}
-	if u.UPN == "" {
-		u.UPN = word + "@contoso.example"
-	}
+	u = s.bot.complete(u)
 	s.bot.addUser(u)
 	s.tellDirectory()
 	return u
@@ -147,11 +153,15 @@ func (s *Server) PersonalChat(user string) string {
 	return ""
 }
 
-// user finds a person by id, object id, principal name, name or first name.
+// user finds a person by id, object id, principal name, e-mail address, name or
+// first name.
 func (b *bot) user(by string) (User, bool) {
+	if u, known := b.known[strings.ToLower(by)]; known {
+		return u, true
+	}
 	for _, u := range b.users {
 		first, _, _ := strings.Cut(u.Name, " ")
-		for _, name := range []string{u.ID, u.ObjectID, u.UPN, u.Name, first} {
+		for _, name := range []string{u.Name, first} {
 			if by != "" && strings.EqualFold(name, by) {
 				return u, true
 			}

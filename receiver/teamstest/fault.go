@@ -19,6 +19,7 @@ import (
 //	{"hang": true}            no answer ever, nothing is shown
 //	{"code": "ConversationBlockedByUser"}   of the connector, with the status that belongs to it
 //	{"code": "AADSTS7000222"}               of sign-in: the secret has expired
+//	{"code": "TooManyRequests", "retry_after": "10s"}   of Graph
 type Fault struct {
 	// Status is answered. A status of 400 or more, or a body, means that the
 	// card is not shown; 0: what Teams would answer.
@@ -52,11 +53,19 @@ const (
 )
 
 // services are those of them that have a name.
-var services = []string{Connector, SignIn, Keys}
+var services = []string{
+	Connector, SignIn, Keys,
+	string(AnyGraph), string(Batch), string(FindUser), string(SearchUsers), string(ReadGroup), string(GroupMembers),
+	string(ReadTag), string(TagMembers), string(ListApps), string(ReadApp), string(ListInstalls), string(ReadInstall),
+	string(Installing), string(Upgrading), string(Removing), string(InstallChat), string(ReadChat), string(ChatInstalls),
+}
 
 // conversationFaults is where the faults of a conversation wait: a webhook may
 // have its name.
 func conversationFaults(id string) string { return "conversation " + id }
+
+// personFaults is where the faults of what is asked of Graph about a user wait.
+func personFaults(of Call, user string) string { return string(of) + " of " + user }
 
 // serviceFaults is where the faults of a service wait.
 func serviceFaults(name string) string { return "service " + name }
@@ -72,7 +81,7 @@ func (s *Server) Fault(webhook string, faults ...Fault) {
 }
 
 // BotFault queues faults for a conversation, by its id, or for Connector,
-// SignIn or Keys.
+// SignIn or Keys, or for a Call of Graph: see GraphFault.
 func (s *Server) BotFault(of string, faults ...Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -82,6 +91,11 @@ func (s *Server) BotFault(of string, faults ...Fault) {
 	}
 	s.faults[name] = append(s.faults[name], faults...)
 }
+
+// GraphFault queues faults for what is asked of Graph. Those of AnyGraph meet
+// requests over HTTP, of which a $batch is one; all others meet their call by
+// itself, also inside a $batch, where only status, code and Retry-After count.
+func (s *Server) GraphFault(of Call, faults ...Fault) { s.BotFault(string(of), faults...) }
 
 // ClearFaults makes it a good day again.
 func (s *Server) ClearFaults() {

@@ -43,13 +43,17 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("GET /v1/.well-known/keys", s.serveKeySet)
 	pages(mux)
 	// Pages of others must not make a browser post or delete here.
-	return http.NewCrossOriginProtection().Handler(s.withConnector(mux))
+	return http.NewCrossOriginProtection().Handler(s.withServices(mux))
 }
 
-// withConnector gives the connector what is for it.
-func (s *Server) withConnector(others http.Handler) http.Handler {
+// withServices gives the connector and Graph what is for them.
+func (s *Server) withServices(others http.Handler) http.Handler {
 	connector := s.connector()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if path, ok := strings.CutPrefix(r.URL.EscapedPath(), graphVersion+"/"); ok {
+			s.serveGraph(w, r, "/"+path)
+			return
+		}
 		escaped, ok := connectorPath(r.URL.EscapedPath())
 		if !ok {
 			others.ServeHTTP(w, r)

@@ -109,7 +109,7 @@ func (s *Server) teamDetails(o *operation) (int, any) {
 		return status, answer
 	}
 	return http.StatusOK, map[string]any{
-		"id": Team, "name": s.bot.team, "aadGroupId": teamGroup, "tenantId": s.bot.Tenant, "type": "standard",
+		"id": Team, "name": s.bot.team, "aadGroupId": TeamGroup, "tenantId": s.bot.Tenant, "type": "standard",
 		"channelCount": len(s.bot.channels()), "memberCount": len(o.conversation.members),
 	}
 }

@@ -14,10 +14,12 @@
 //	GET    /faults                  the faults that wait, by what they are for
 //	POST   /faults                  {"webhook": "ops", "faults": [Fault…]}; see Fault. Instead
 //	                                of webhook: "conversation": ID, or "service": one of
-//	                                "connector", "sign-in", "keys"
+//	                                "connector", "sign-in", "keys", or a Call ("graph install")
 //	DELETE /faults                  forget them
 //	GET    /                        the page
 //	GET    /events                  what came in and what comes in, as server-sent events
+//	…      /v1.0/…                  Microsoft Graph (teams-platform §5): users, groups, tags, the
+//	                                catalogue, installed apps, chats, $batch
 //	…      /{region}/v3/…           the connector (teams-platform §2.3); also /{region}/{tenant}/v3/…
 //	POST   /{tenant}/oauth2/v2.0/token                         sign-in, for the bot
 //	GET    /{tenant}/v2.0/.well-known/openid-configuration     and what a client wants to know of it
@@ -43,6 +45,8 @@ import (
 const (
 	// maxMessage is what a webhook takes, in bytes: 28 KB (teams-platform §1.4).
 	maxMessage = 28 << 10
+	// maxSending is how many installations the bot is told of at a time.
+	maxSending = 16
 	// defaultKeep is how many messages are kept when Options does not say.
 	defaultKeep = 1000
 	// maxWebhooks bounds how many names are remembered: anyone may post.
@@ -59,6 +63,9 @@ type Options struct {
 	// Bot is the bot that the simulated Teams knows; zero: one that nobody
 	// answers for, and that needs no tokens.
 	Bot Bot
+	// Graph is Microsoft Graph as the bot's application sees it; zero: with
+	// RecommendedRoles, DefaultApp, and no limits.
+	Graph GraphOptions
 }
 
 // Message is a card that came in, or a request that held none. A request with
@@ -117,6 +124,7 @@ type Server struct {
 	handler  http.Handler
 	closed   chan struct{}
 	close    func()
+	sending  chan struct{} // holds a place for each who tells the bot of an installation
 
 	mu                  sync.Mutex
 	messages            []*entry          // oldest first
@@ -128,6 +136,7 @@ type Server struct {
 	webhooks            map[string]*meter
 	faults              map[string][]Fault
 	bot                 *bot
+	graph               *graph
 	signIns, keyFetches int           // how often each was asked for
 	changed             chan struct{} // closed and made anew when something above changes
 }
@@ -151,6 +160,8 @@ func New(o Options) *Server {
 		webhooks: map[string]*meter{},
 		faults:   map[string][]Fault{},
 		bot:      newBot(o.Bot),
+		graph:    newGraph(o.Graph),
+		sending:  make(chan struct{}, maxSending),
 		changed:  make(chan struct{}),
 	}
 	if s.keep <= 0 {

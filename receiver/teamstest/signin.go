@@ -42,6 +42,9 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	s.signIns++
+	if !slices.Contains(strings.Fields(r.PostForm.Get("scope")), audience+"/.default") {
+		s.graph.signIns++
+	}
 	fault := s.nextFault(serviceFaults(SignIn))
 	status, answer := s.signIn(r)
 	s.mu.Unlock()
@@ -62,21 +65,18 @@ func (s *Server) serveToken(w http.ResponseWriter, r *http.Request) {
 // signIn needs the lock.
 func (s *Server) signIn(r *http.Request) (status int, answer any) {
 	code := ""
-	scope := r.PostForm.Get("scope")
 	// MSAL asks for openid, offline_access and profile beside what is wanted.
-	wanted, ofBot := strings.Fields(scope), false
-	for _, one := range wanted {
-		ofBot = ofBot || one == audience+"/.default"
-	}
+	scopes := strings.Fields(r.PostForm.Get("scope"))
+	ofBot, ofGraph := slices.Contains(scopes, audience+"/.default"), s.graph.graphScope(scopes, r.Host)
 	tenant := r.PathValue("tenant")
 	switch {
 	case r.PostForm.Get("grant_type") != "client_credentials":
 		code = "AADSTS900144"
-	case tenant != s.bot.Tenant && tenant != "botframework.com":
+	case tenant != s.bot.Tenant && (tenant != "botframework.com" || !ofBot):
 		code = "AADSTS90002"
 	case !strings.EqualFold(r.PostForm.Get("client_id"), s.bot.AppID):
 		code = "AADSTS700016"
-	case !ofBot:
+	case ofBot == (ofGraph != ""): // neither, or both: a token is for one API
 		code = "AADSTS70011"
 	case r.PostForm.Has("client_assertion"):
 		if !s.bot.asserted(r) {
@@ -89,10 +89,14 @@ func (s *Server) signIn(r *http.Request) (status int, answer any) {
 		return signInErrors[code].status, signInError(code)
 	}
 	now := time.Now()
-	token := s.bot.keys.forSignIn().sign(Claims{
+	claims := Claims{
 		"iss": "https://sts.windows.net/" + s.bot.Tenant + "/", "aud": audience, "appid": s.bot.AppID, "tid": s.bot.Tenant, "ver": "1.0",
 		"iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(tokenLife).Unix(), "uti": s.signIns,
-	})
+	}
+	if ofGraph != "" {
+		claims["aud"], claims["roles"] = ofGraph, s.graph.Roles
+	}
+	token := s.bot.keys.forSignIn().sign(claims)
 	life := int(tokenLife / time.Second)
 	return http.StatusOK, map[string]any{"token_type": "Bearer", "expires_in": life, "ext_expires_in": life, "access_token": token}
 }
@@ -184,7 +188,7 @@ func (s *Server) serveInstances(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// RevokeTokens makes the connector refuse every token that sign-in has given
+// RevokeTokens makes the connector and Graph refuse every token that sign-in has given
 // so far, as Microsoft may at any time.
 func (s *Server) RevokeTokens() {
 	s.mu.Lock()
@@ -192,7 +196,7 @@ func (s *Server) RevokeTokens() {
 	s.bot.keys.signIn = nil
 }
 
-// SignIns is how often a token was asked for.
+// SignIns is how often a token was asked for, of whichever API.
 func (s *Server) SignIns() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

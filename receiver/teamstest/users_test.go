@@ -49,6 +49,24 @@ func startBot(t *testing.T) *fakeBot {
 	return b
 }
 
+// hears waits until the bot has heard n activities, and returns all.
+func (b *fakeBot) hears(t *testing.T, n int) []map[string]any {
+	t.Helper()
+	for {
+		b.mu.Lock()
+		heard, more := slices.Clone(b.heard), b.more
+		b.mu.Unlock()
+		if len(heard) >= n {
+			return heard
+		}
+		select {
+		case <-more:
+		case <-t.Context().Done():
+			require.Fail(t, "the bot was not told enough")
+		}
+	}
+}
+
 // last is what the bot heard last.
 func (b *fakeBot) last(t *testing.T) map[string]any {
 	t.Helper()
@@ -331,7 +349,7 @@ func TestScriptsDoOverHTTPWhatPeopleDo(t *testing.T) {
 		says       string
 	}{
 		"a press":                   {"press", `{"as": "alice", "conversation": "` + m.Conversation + `", "message": "` + m.MessageID + `", "button": "Acknowledge", "inputs": {"comment": "x"}}`, 200, `"text": "done"`},
-		"words":                     {"say", `{"as": "bob@contoso.example", "conversation": "` + m.Conversation + `", "thread": "` + m.Thread + `", "text": "help"}`, 200, `"status": 200`},
+		"words":                     {"say", `{"as": "bob@contoso.com", "conversation": "` + m.Conversation + `", "thread": "` + m.Thread + `", "text": "help"}`, 200, `"status": 200`},
 		"a button that is not":      {"press", `{"as": "alice", "conversation": "` + m.Conversation + `", "message": "` + m.MessageID + `", "button": "Launch"}`, 200, `no button`},
 		"a message that is gone":    {"press", `{"as": "alice", "conversation": "` + m.Conversation + `", "message": "1", "button": "Acknowledge"}`, 200, "not there any more"},
 		"a stranger":                {"say", `{"as": "Mallory", "text": "help"}`, 400, "GET /bot"},
