@@ -71,16 +71,13 @@ func Make(o Options) ([]byte, error) {
 	if err := o.Check(); err != nil {
 		return nil, err
 	}
-	text, err := json.MarshalIndent(o.manifest(), "", "  ")
+	files, err := o.files()
 	if err != nil {
 		return nil, err
 	}
 	var out bytes.Buffer
 	w := zip.NewWriter(&out)
-	for _, file := range []struct {
-		name string
-		data []byte
-	}{{manifestFile, append(text, '\n')}, {colorFile, colorIcon()}, {outlineFile, outlineIcon()}} {
+	for _, file := range files {
 		f, err := w.CreateHeader(&zip.FileHeader{Name: file.name, Method: zip.Deflate, Modified: epoch})
 		if err != nil {
 			return nil, err
@@ -93,6 +90,20 @@ func Make(o Options) ([]byte, error) {
 		return nil, err
 	}
 	return out.Bytes(), nil
+}
+
+// packed is a file in the package.
+type packed struct {
+	name string
+	data []byte
+}
+
+func (o Options) files() ([]packed, error) {
+	text, err := json.MarshalIndent(o.manifest(), "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	return []packed{{manifestFile, append(text, '\n')}, {colorFile, colorIcon()}, {outlineFile, outlineIcon()}}, nil
 }
 
 // release finds the numbers at the beginning of a version such as

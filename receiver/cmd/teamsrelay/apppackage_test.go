@@ -87,3 +87,53 @@ func TestAppPackage(t *testing.T) {
 		})
 	}
 }
+
+// TestAnAppIsUpdated: an administrator runs the same command again after a
+// change, and what comes out is something that Teams takes.
+func TestAnAppIsUpdated(t *testing.T) {
+	dir := t.TempDir()
+	file, output := filepath.Join(dir, "teamsrelay.yml"), filepath.Join(dir, "app.zip")
+	making := func(text string, more ...string) result {
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+		return say(t, append([]string{"app-package", "--config.file=" + file, "-o", output}, more...)...)
+	}
+	bytes := func() []byte {
+		data, err := os.ReadFile(output)
+		require.NoError(t, err)
+		return data
+	}
+	got := making(botConfig, "--app-version=1.4.0")
+	require.Zero(t, got.code, got.err)
+	require.Contains(t, got.err, "Actions, Upload new app")
+	first := bytes()
+
+	got = making(botConfig)
+	require.Zero(t, got.code, got.err)
+	require.Contains(t, got.err, `is what would be made: the app "Alerts of Contoso", version 1.4.0; there is nothing to upload`)
+	require.Equal(t, first, bytes())
+
+	renamed := strings.Replace(botConfig, "Alerts of Contoso", "Alerts", 1)
+	got = making(renamed)
+	require.Zero(t, got.code, got.err)
+	require.Contains(t, got.err, `the app "Alerts", version 1.4.1`)
+	require.Contains(t, got.err, "it was version 1.4.0 before")
+	require.Contains(t, got.err, "the app, Upload file")
+
+	got = making(botConfig, "--app-version=1.4.1")
+	require.Zero(t, got.code, "who says a version gets it")
+	require.Contains(t, got.err, "the file had version 1.4.1 before; if Teams has that it takes only a higher one")
+
+	got = making(strings.Replace(botConfig, "teams_app_id: 3d", "teams_app_id: 4d", 1))
+	require.Zero(t, got.code, got.err)
+	require.Contains(t, got.err, "is another one for Teams now")
+
+	require.NoError(t, os.WriteFile(output, []byte("a letter"), 0o600))
+	got = making(botConfig)
+	require.Equal(t, 1, got.code)
+	require.Contains(t, got.err, "app.zip is there already, and would be lost: it is not a package of a Teams app; name another file, or remove it")
+	require.Equal(t, "a letter", string(bytes()))
+
+	require.NoError(t, os.WriteFile(output, nil, 0o600))
+	got = making(botConfig)
+	require.Zero(t, got.code, "what mktemp makes is no loss: %s", got.err)
+}
