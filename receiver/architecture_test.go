@@ -34,6 +34,7 @@ var order = []string{
 	"receiver/ruler",
 	"receiver/engine",
 	"receiver/config",
+	"receiver/doctor", // examines what a configuration leads to
 	"receiver/migrate",
 	"receiver/ruletest", "receiver/web",
 	"receiver/app",

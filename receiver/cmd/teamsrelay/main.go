@@ -88,7 +88,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	promslogflag.AddFlags(app, logging)
 	p := &program{ctx: ctx, in: in, out: out, err: errOut, logger: func() *slog.Logger { return promslog.New(logging) }}
 	for _, add := range []func(*kingpin.Application, *program){
-		addServe, addCheckConfig, addTestRules, addRender, addSendTest, addDestinations, addDeliveries, addDeadLetters, addSubscriptions, addAudit, addSimulate, addMigrate, addAppPackage,
+		addServe, addCheckConfig, addTestRules, addRender, addSendTest, addDestinations, addDeliveries, addDeadLetters, addSubscriptions, addAudit, addSimulate, addMigrate, addAppPackage, addDoctor,
 	} {
 		add(app, p)
 	}
@@ -98,12 +98,18 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	case err == nil:
 		return 0
 	case errors.Is(err, errFailed):
+	case errors.Is(err, errCouldNotRun):
+		return 2
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		fmt.Fprintln(errOut, "teamsrelay: stopped before it was done")
 	case errors.As(err, &problems):
 		fmt.Fprintln(errOut, problems) // each names its file and line
 	case !understood:
-		fmt.Fprintf(errOut, "teamsrelay: %s; see teamsrelay %s--help\n", misunderstood(err), selected(app, args))
+		command := selected(app, args)
+		fmt.Fprintf(errOut, "teamsrelay: %s; see teamsrelay %s--help\n", misunderstood(err), command)
+		if command == "doctor " { // 1 would say that it has found something
+			return 2
+		}
 	default:
 		fmt.Fprintln(errOut, "teamsrelay:", err)
 	}
