@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -467,6 +468,85 @@ func TestAMessageThatLandedAtTheOldAddressIsNotEditedAtTheNewOne(t *testing.T) {
 		}))
 		require.Equal(t, 1, p.Shown)
 		require.Empty(t, p.MessageID, "every later change would fail")
+	})
+}
+
+// movesTo has a person's conversation be made anew while a message is on its
+// way, as Teams tells of it: what waits is moved before the answer is here.
+func (o *office) movesTo(address string) {
+	o.mu.Lock()
+	a := o.addresses["a"]
+	a.ID = address
+	o.addresses[address] = a
+	o.mu.Unlock()
+	o.channel.answer = func(message) *teams.Outcome {
+		o.channel.answer = nil
+		o.update(func(tx store.Tx) error { _, _, err := tx.MovePosts("a", address, time.Now(), 1000); return err })
+		o.deliverer.Wake(address)
+		time.Sleep(time.Second)
+		return &teams.Outcome{Kind: teams.Delivered, Status: 201, MessageID: "anew", Address: address}
+	}
+}
+
+func TestAMessageThatMadeItsConversationAnewIsEditedThere(t *testing.T) {
+	inBotOffice(t, func(o *office) {
+		o.raise(store.RankLoud, "old")
+		o.after(time.Minute)
+		o.movesTo("b")
+		o.raise(store.RankLoud, "disk")
+		o.after(10 * time.Second)
+		p := o.at("b", "disk")
+		require.Equal(t, []any{store.Shown, 1, "anew", ""}, []any{p.State, p.Shown, p.MessageID, p.Reason})
+		require.Empty(t, o.log(store.DeliveryFilter{State: store.DeliveryInterrupted}), "it was under way, and nobody died")
+		require.Empty(t, o.at("b", "old").MessageID, "what was in the old conversation is not there any more")
+
+		o.raiseAt("b", store.RankQuiet, "disk")
+		o.deliverer.Wake("b")
+		o.after(10 * time.Second)
+		require.Equal(t, store.KindEdit, o.channel.messages()[1].via, "a second card would be a second alert to them")
+		require.Equal(t, "anew", o.channel.messages()[1].id)
+	})
+}
+
+func TestAPostThatMovedDuringAnAttemptThatFailedIsSentAtItsNewAddressAtOnce(t *testing.T) {
+	for _, failure := range []teams.Outcome{
+		{Kind: teams.GiveUp, Reason: teams.NotFound, Status: 404},
+		{Kind: teams.Retry, Reason: teams.Throttled, Status: 429, After: time.Hour},
+	} {
+		inBotOffice(t, func(o *office) {
+			o.movesTo("b")
+			answer := o.channel.answer
+			o.channel.answer = func(m message) *teams.Outcome { answer(m); return &failure }
+			o.raise(store.RankLoud, "disk")
+			o.after(3 * time.Second)
+			require.Equal(t, []string{"card 1"}, o.channel.story("disk"), "what the old address answers says nothing of the new one")
+			require.Equal(t, store.Shown, o.at("b", "disk").State)
+		})
+	}
+}
+
+func TestAPostThatMovedDuringAnAttemptOfWhoDiedIsNotForgotten(t *testing.T) {
+	inBotOffice(t, func(o *office) {
+		o.stop()
+		o.raiseAt("a", store.RankLoud, "disk")
+		o.update(func(tx store.Tx) error { // as somebody else left it
+			p, err := tx.PostOf(o.groups["disk"].ID, "a")
+			if err != nil {
+				return err
+			}
+			p.Begin(time.Now())
+			_, lease := tx.Lease("a", "another", time.Now(), time.Now().Add(time.Minute))
+			return errors.Join(lease, tx.SavePost(&p), tx.SaveDelivery(&store.Delivery{
+				Kind: store.KindCard, PostID: p.ID, GroupID: p.GroupID, Address: "a", State: store.DeliverySending, At: time.Now()}))
+		})
+		o.movesTo("b")
+		o.channel.answer = nil
+		o.update(func(tx store.Tx) error { _, _, err := tx.MovePosts("a", "b", time.Now(), 1000); return err })
+		o.start("one")
+		o.after(50 * time.Second)
+		require.Equal(t, store.Sending, o.at("b", "disk").State, "it may still arrive")
+		o.after(2 * time.Minute)
+		require.Equal(t, store.Shown, o.at("b", "disk").State, "whoever holds the lease no more is dead")
 	})
 }
 

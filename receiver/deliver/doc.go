@@ -57,7 +57,8 @@
 //	         tls
 //	give up: blocked,    dead letter, and the address is broken and left alone: see below
 //	         not_installed,
-//	         policy
+//	         policy, and why
+//	         nobody is there
 //	give up: other       dead letter
 //
 // A post that waited longer than the address's MaxAge, or whose address is not
@@ -91,4 +92,30 @@
 // that: whatever comes becomes a dead letter, until somebody who hears from it,
 // or who replays, takes the mark away (store.Address.Mend). What an
 // administrator forbids is tried once an hour, if there is something to tell.
+//
+// # People who have no conversation yet
+//
+// What is for them waits at an address to which nobody can send (Address.Held).
+// It has no lease, no timer and no attempts. Whoever finds the conversation
+// moves the posts there and wakes its address. While the held address is broken
+// and does not wait, what is there and what comes is given up.
+//
+// A conversation that was made anew while a message was on its way to it is
+// another address from then on (teams.Outcome.Address). Its posts are moved
+// before the attempt has ended; the message is theirs.
+//
+// # Who could not be told
+//
+// Somebody else may be told in the place of whom cannot be reached. Options.Missed
+// hears, once and in the transaction that records it, of posts
+//
+//	given up                                at once
+//	tried without a sign-in, or waiting     at once; within 10 s what comes later
+//	behind one that was
+//	tried for five minutes, or waiting      five minutes after the oldest change that is not
+//	that long behind one that failed        there yet; at once if Teams asks for more patience
+//
+// as long as what they have to tell is for somebody's attention: a card that only
+// says what was is no reason to disturb others, and neither is the pace. A
+// delivery of any kind takes it back (Options.Reached).
 package deliver

@@ -28,7 +28,7 @@ func (f *faulty) Update(ctx context.Context, fn func(store.Tx) error) error {
 	} else if n > 0 {
 		f.room.Store(n - 1)
 	}
-	return f.Store.Update(ctx, fn)
+	return f.Store.Update(ctx, func(tx store.Tx) error { return fn(faultyTx{tx, f.bad.Load()}) })
 }
 
 func (f *faulty) View(ctx context.Context, fn func(store.Tx) error) error {

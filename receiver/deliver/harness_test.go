@@ -211,6 +211,9 @@ type office struct {
 	stop      func() // stops the Deliverer; it can be started again
 
 	groups map[string]group.Group
+	// missed and reached are the options, for those who stand in.
+	missed  func(store.Tx, *store.Post, teams.Reason, string) (func(), error)
+	reached func(store.Tx, *store.Post) (func(), error)
 }
 
 // inOffice runs a test in a bubble in which time passes only when everybody
@@ -240,6 +243,7 @@ func (o *office) options(holder string) Options {
 	o.registry = prometheus.NewRegistry()
 	return Options{
 		Store: o.store, Cards: testCards, Holder: holder, Metrics: o.registry,
+		Missed: o.missed, Reached: o.reached,
 		Random: func() float64 { return 0.5 },
 		Addresses: func(id string) (Address, bool) {
 			o.mu.Lock()

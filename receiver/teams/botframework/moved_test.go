@@ -76,6 +76,8 @@ func TestAPersonalConversationThatIsGoneIsMadeAnew(t *testing.T) {
 	require.Len(t, teamsSide.all, 3)
 	require.JSONEq(t, `{"bot":{"id":"28:`+app+`"},"isGroup":false,"members":[{"id":"29:alice"}],"tenantId":"`+tenant+`","channelData":{"tenant":{"id":"`+tenant+`"}}}`, teamsSide.all[1].body)
 	require.Equal(t, strings.TrimSuffix(service, "/")+"/v3/conversations/a:1new/activities", teamsSide.all[2].url)
+	require.Equal(t, botframework.AddressID("a:1new"), o.Address, "nobody would know where the message is that may have to be changed")
+	require.Empty(t, s.Send(t.Context(), hot).Address, "the next one is where it is expected")
 
 	there.place = personal
 	o = s.Edit(t.Context(), "7", hot)
