@@ -120,11 +120,11 @@ type Engine struct {
 	moved  chan struct{} // destinations may have moved to other addresses
 	polls  chan struct{} // other sources are to be polled
 	hushed chan struct{} // a silence was made or has ended
-	// compiledSubscription by the store's number.
-	subscriptions sync.Map
-	current       atomic.Pointer[compiled]
-	silenced      atomic.Pointer[compiledSilences]
-	where         atomic.Pointer[whereabouts] // people are
+
+	current    atomic.Pointer[compiled]
+	silenced   atomic.Pointer[compiledSilences]
+	subscribed atomic.Pointer[compiledSubscriptions]
+	where      atomic.Pointer[whereabouts] // people are
 
 	// active are the posted alerts that fire. It is guarded by its own lock.
 	active *active

@@ -10,7 +10,6 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/group"
 	"github.com/teamsrelay/teamsrelay/receiver/ingest"
 	"github.com/teamsrelay/teamsrelay/receiver/route"
-	"github.com/teamsrelay/teamsrelay/receiver/silence"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
 	"github.com/teamsrelay/teamsrelay/receiver/teams"
 )
@@ -273,8 +272,7 @@ func (c *compiled) collect(news []newsItem, source string) []*part {
 	return parts
 }
 
-// after is what has to happen once a transaction is on disk, and what was read
-// for it once.
+// after is what has to happen once a transaction is on disk.
 type after struct {
 	addresses []string
 	due       time.Time // the earliest time at which a group wants a tick
@@ -283,11 +281,6 @@ type after struct {
 	wanted    bool      // a person is to be made reachable
 	moves     []move    // posts that are still to be moved
 	reopened  []group.Group
-
-	silences        *silence.Active
-	silencesRead    bool
-	subscribers     []route.Subscription
-	subscribersRead bool
 }
 
 func (e *Engine) follow(done after) {
@@ -331,11 +324,11 @@ func (e *Engine) advance(tx store.Tx, g group.Group, before int64, now time.Time
 		before = 0
 	}
 	c := e.current.Load()
-	silences, err := e.silences(tx, now, done)
+	silences, err := e.silences(tx, now)
 	if err != nil {
 		return g, err
 	}
-	if err := e.subscribe(tx, c, &g, done); err != nil {
+	if err := e.subscribe(tx, c, &g); err != nil {
 		return g, err
 	}
 	tick := group.Tick{

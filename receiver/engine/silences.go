@@ -50,7 +50,7 @@ func (e *Engine) silence(tx store.Tx, cmd command.Command, g group.Group, now ti
 	if err := tx.SaveSilence(&s); err != nil {
 		return command.Result{}, err
 	}
-	done.silencesRead, done.hushed, done.asked = false, true, theirs
+	done.hushed, done.asked = true, theirs
 	result := command.Result{Done: true, SilenceID: s.ID, Asked: theirs}
 	if g.ID == 0 {
 		return result, tx.AddAudit(&store.Audit{
@@ -119,7 +119,7 @@ func (e *Engine) expire(tx store.Tx, cmd command.Command, g group.Group, now tim
 		}
 		return command.Result{Group: g, Why: "Nothing was done: it is not silenced here any more."}, nil
 	}
-	done.silencesRead, done.hushed = false, true
+	done.hushed = true
 	result := command.Result{Done: true, Asked: done.asked}
 	if g.ID == 0 {
 		return result, tx.AddAudit(&store.Audit{
@@ -193,45 +193,74 @@ func (e *Engine) became(tx store.Tx, g group.Group, wishes []group.Wish, now tim
 	return e.save(tx, next, g.ID, now, done)
 }
 
-// silences are those that keep alerts quiet at now, read once in a transaction;
-// nil when there are none.
-func (e *Engine) silences(tx store.Tx, now time.Time, done *after) (*silence.Active, error) {
-	if !done.silencesRead {
-		rows, err := tx.ActiveSilences(now)
-		if err != nil {
-			return nil, err
-		}
-		done.silences, done.silencesRead = e.compiled(rows), true
+// silences are those that keep alerts quiet at now; nil when there are none.
+// Every alert is held against them, so they are read when one may have changed,
+// begun or ended, and not for each transaction.
+func (e *Engine) silences(tx store.Tx, now time.Time) (*silence.Active, error) {
+	revisions, err := tx.Revisions()
+	if err != nil {
+		return nil, err
 	}
-	return done.silences, nil
-}
-
-// compiledSilences are the latest that were compiled, and what they were made of.
-type compiledSilences struct {
-	of     string
-	active *silence.Active
-}
-
-// compiled makes silences ready to be asked. To compile those of a thousand
-// alerts takes milliseconds, and they are mostly the same in one transaction as
-// in the one before.
-func (e *Engine) compiled(rows []store.Silence) *silence.Active {
-	if len(rows) == 0 {
-		return nil
+	known := e.silenced.Load()
+	if known != nil && known.holds(revisions.Silences, now) {
+		return known.active, nil
 	}
-	var of strings.Builder
-	for i := range rows {
-		s := &rows[i]
-		// A number is given twice if the commit with the first one failed, which
-		// began at another time.
-		fmt.Fprintf(&of, "%d %s %d %d %d;", s.ID, s.State, s.StartsAt.UnixNano(), s.EndsAt.UnixNano(), len(s.TheirIDs))
+	rows, err := tx.OpenSilences(now)
+	if err != nil {
+		return nil, err
 	}
-	if known := e.silenced.Load(); known != nil && known.of == of.String() {
-		return known.active
-	}
-	made := &compiledSilences{of: of.String(), active: silence.Compile(rows)}
+	made := compileSilences(known, rows, now)
+	made.revision = revisions.Silences
 	e.silenced.Store(made)
-	return made.active
+	return made.active, nil
+}
+
+// compiledSilences are the silences of a revision that keep alerts quiet from
+// one time to another.
+type compiledSilences struct {
+	revision    int64
+	from, until time.Time // until is zero where none begins or ends
+	of          string    // what they were made of
+	active      *silence.Active
+}
+
+func (c *compiledSilences) holds(revision int64, now time.Time) bool {
+	return c.revision == revision && !now.Before(c.from) && (c.until.IsZero() || now.Before(c.until))
+}
+
+// compileSilences makes those of the open silences that hold at now ready to be
+// asked. To compile those of a thousand alerts takes milliseconds, and mostly
+// they are what was known: a silence was read again because another one did
+// not reach Alertmanager, or because one begins at night.
+func compileSilences(known *compiledSilences, open []store.Silence, now time.Time) *compiledSilences {
+	made := &compiledSilences{from: now.Round(0)} // by the wall clock, as the store has it
+	var held []store.Silence
+	var of strings.Builder
+	for i := range open {
+		s := &open[i]
+		next := s.EndsAt
+		switch begun := !s.StartsAt.After(now); {
+		case !begun:
+			next = s.StartsAt
+		case s.State == store.SilenceActive || s.State == store.SilenceEnding:
+			held = append(held, *s)
+			// A number is given twice if the commit with the first one failed,
+			// which began at another time.
+			fmt.Fprintf(&of, "%d %s %d %d %d;", s.ID, s.State, s.StartsAt.UnixNano(), s.EndsAt.UnixNano(), len(s.TheirIDs))
+		}
+		if made.until.IsZero() || next.Before(made.until) {
+			made.until = next
+		}
+	}
+	made.of = of.String()
+	switch {
+	case len(held) == 0:
+	case known != nil && known.of == made.of:
+		made.active = known.active
+	default:
+		made.active = silence.Compile(held)
+	}
+	return made
 }
 
 // silencing is what a group asks of the silences; nil: there are none.
@@ -266,11 +295,11 @@ func (e *Engine) hush(ctx context.Context) error {
 	var ids []int64
 	now := e.Now()
 	err := e.store.View(ctx, func(tx store.Tx) error {
-		rows, err := tx.ActiveSilences(now)
+		active, err := e.silences(tx, now)
 		if err != nil {
 			return err
 		}
-		silenced := silencing(e.compiled(rows))
+		silenced := silencing(active)
 		return tx.OpenGroups(func(g group.Group) error {
 			if g.HushChanges(silenced) {
 				ids = append(ids, g.ID)
