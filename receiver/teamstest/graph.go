@@ -31,6 +31,20 @@ type GraphOptions struct {
 	Page int
 	// Apps are in the organization's catalogue; nil: DefaultApp.
 	Apps []App
+	// Watch is told every exchange as it went over the wire, but for answers
+	// that a fault's Body makes; nil: nobody is. Tests hold it against the
+	// contract.
+	Watch func(GraphExchange)
+}
+
+// GraphExchange is a request over HTTP and its answer.
+type GraphExchange struct {
+	Method string
+	Target string // path and query behind the version, as they were asked for
+	// Request and Answer are the bodies.
+	Request []byte
+	Status  int
+	Answer  []byte
 }
 
 // The permissions that teamsrelay asks an administrator for: the first two
@@ -159,6 +173,7 @@ func (s *Server) GraphSignIns() int {
 type call struct {
 	method, path string // path is escaped, behind the version
 	query        url.Values
+	rawQuery     string
 	header       http.Header
 	body         []byte
 	base         string   // by which the client reached the server
@@ -239,7 +254,7 @@ func (s *Server) serveGraph(w http.ResponseWriter, r *http.Request, escaped stri
 		return // the client went away; nothing arrived
 	}
 	c := &call{
-		method: r.Method, path: escaped, query: r.URL.Query(), header: r.Header, body: body,
+		method: r.Method, path: escaped, query: r.URL.Query(), rawQuery: r.URL.RawQuery, header: r.Header, body: body,
 		base: base(r), now: now, request: newGUID(),
 	}
 	c.find()
@@ -280,10 +295,20 @@ func (s *Server) writeGraph(w http.ResponseWriter, c *call, a graphAnswer) {
 	if a.retryAfter > 0 {
 		h.Set("Retry-After", seconds(a.retryAfter))
 	}
-	if _, isJSON := a.body.(map[string]any); isJSON && a.status < 300 {
+	if _, isJSON := a.body.(properties); isJSON && a.status < 300 {
 		h.Set("OData-Version", "4.0")
 	}
-	write(w, a.status, a.body)
+	answer := &answerWriter{header: h}
+	write(answer, a.status, a.body)
+	w.WriteHeader(answer.status)
+	_, _ = w.Write(answer.body.Bytes()) // a client that is gone misses nothing
+	if _, page := a.body.(string); s.graph.Watch != nil && !page {
+		target := c.path
+		if c.rawQuery != "" {
+			target += "?" + c.rawQuery
+		}
+		s.graph.Watch(GraphExchange{c.method, target, c.body, a.status, answer.body.Bytes()})
+	}
 }
 
 // dispatch does what all calls have in common: limits, permissions, faults. It

@@ -82,7 +82,7 @@ func (a App) definition(version, state string) properties {
 	return properties{
 		"id":         base64.StdEncoding.EncodeToString([]byte(a.CatalogID + "##" + version)),
 		"teamsAppId": a.CatalogID, "displayName": a.Name, "version": version, "publishingState": state,
-		"shortDescription": "Alerts", "description": "Carries alerts to Teams.", "createdBy": nil,
+		"shortDescription": "Alerts", "description": "Carries alerts to Teams.",
 		"lastModifiedDateTime": "2026-01-02T03:04:05Z",
 	}
 }
