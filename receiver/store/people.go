@@ -74,9 +74,11 @@ type PeopleTx interface {
 	// first (by NotBefore, then name), and the earliest NotBefore of the others;
 	// zero when there is none.
 	PeopleToReach(now time.Time, limit int) (ready []Person, next time.Time, err error)
-	// PeopleIn returns the persons with a conversation, by name: several names
-	// may be one person.
+	// PeopleIn returns the persons with a conversation, by name. "" is nobody's.
 	PeopleIn(conversation string) ([]Person, error)
+	// PeopleOf returns the persons with an Entra object id, or with that as their
+	// name, by name: several names may be one person. "" is nobody's.
+	PeopleOf(objectID string) ([]Person, error)
 	// PersonalConversation returns the personal conversation with somebody, by
 	// Entra object id, that was heard of last (UpdatedAt, then id) and has not
 	// moved; ErrNotFound, for "" too.

@@ -107,6 +107,8 @@ type PostTx interface {
 type PostFilter struct {
 	GroupID     int64
 	Destination string
+	// Address: with DeadLetters, or with States but Shown and Accepted, its
+	// posts are found at once; without, all posts there are have to be read.
 	Address     string
 	States      []State
 	DeadLetters bool // only those in the list of dead letters

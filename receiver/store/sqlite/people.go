@@ -93,6 +93,13 @@ func (t *tx) PeopleIn(conversation string) ([]store.Person, error) {
 	return t.people(`SELECT `+personColumns+` FROM people WHERE conversation <> '' AND conversation = ? ORDER BY name`, conversation)
 }
 
+// PeopleOf implements store.PeopleTx.
+func (t *tx) PeopleOf(objectID string) ([]store.Person, error) {
+	return t.people(`SELECT `+personColumns+` FROM people WHERE rowid IN (
+		SELECT rowid FROM people WHERE object_id <> '' AND object_id = ?
+		UNION SELECT rowid FROM people WHERE name <> '' AND name = ?) ORDER BY name`, objectID, objectID)
+}
+
 // PersonalConversation implements store.PeopleTx.
 func (t *tx) PersonalConversation(objectID string) (store.Conversation, error) {
 	return one(t.conversations(`SELECT `+conversationColumns+` FROM conversations
@@ -130,12 +137,8 @@ func (t *tx) SaveRoster(r *store.Roster) error {
 	return err
 }
 
-// movable are the posts of an address that MovePosts moves, each part in the
-// words of a partial index: there is none for all posts of an address, which
-// every new post would pay for.
-const movable = `SELECT id FROM posts WHERE address = ? AND ` + queued + `
-	UNION SELECT id FROM posts WHERE address = ? AND ` + sending + `
-	UNION SELECT id FROM posts INDEXED BY posts_dead_address WHERE address = ? AND dead_letter
+// movable are the posts of an address that MovePosts moves.
+const movable = unsettledAt + `
 	UNION SELECT id FROM posts INDEXED BY posts_message WHERE address = ? AND message_id <> ''`
 
 // MovePosts implements store.PeopleTx.

@@ -101,7 +101,7 @@ func TestNoQueryReadsAWholeTable(t *testing.T) {
 		do(e)
 		for _, f := range []store.PostFilter{
 			{}, {GroupID: 1}, {Destination: "ops"}, {DeadLetters: true}, {DeadLetters: true, Destination: "ops"},
-			{DeadLetters: true, Address: "a"}, {States: []store.State{store.Dead}, Destination: "ops"},
+			{DeadLetters: true, Address: "a"}, {States: []store.State{store.Due, store.Waiting, store.Dead}, Address: "a"}, {States: []store.State{store.Dead}, Destination: "ops"},
 		} {
 			_, e = tx.ListPosts(f)
 			do(e)

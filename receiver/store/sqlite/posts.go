@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"database/sql/driver"
+	"slices"
 	"strings"
 	"time"
 
@@ -162,6 +163,9 @@ func (t *tx) ListPosts(f store.PostFilter) ([]store.Post, error) {
 	}
 	if f.Address != "" {
 		where.add(`address = ?`, f.Address)
+		if !f.DeadLetters && unsettledOnly(f.States) {
+			where.add(`id IN (`+unsettledAt+`)`, f.Address, f.Address, f.Address)
+		}
 	}
 	if len(f.States) > 0 {
 		states := make([]any, len(f.States))
@@ -182,6 +186,18 @@ func (t *tx) ListPosts(f store.PostFilter) ([]store.Post, error) {
 	}
 	return t.posts(`SELECT `+postColumns+from+where.sql()+` ORDER BY id DESC LIMIT ?`,
 		append(where.args, page(f.Limit))...)
+}
+
+// unsettledAt are the posts of an address that are still to be told, under way
+// or dead letters, each part in the words of a partial index: there is none for
+// all posts of an address, which every new post would pay for.
+const unsettledAt = `SELECT id FROM posts WHERE address = ? AND ` + queued + `
+	UNION SELECT id FROM posts WHERE address = ? AND ` + sending + `
+	UNION SELECT id FROM posts INDEXED BY posts_dead_address WHERE address = ? AND dead_letter`
+
+// unsettledOnly says that all posts in those states are among unsettledAt.
+func unsettledOnly(states []store.State) bool {
+	return len(states) > 0 && !slices.Contains(states, store.Shown) && !slices.Contains(states, store.Accepted)
 }
 
 // CountPosts implements store.PostTx. It reads two indices and no post.

@@ -23,6 +23,7 @@ CREATE TABLE people (
 );
 CREATE INDEX people_wanted ON people (not_before, name) WHERE wanted AND conversation = '';
 CREATE INDEX people_conversation ON people (conversation) WHERE conversation <> '';
+CREATE INDEX people_object ON people (object_id) WHERE object_id <> '';
 -- Who a person's chat is with is asked for every name that is new.
 CREATE INDEX conversations_user ON conversations (user_object_id, updated_at, id)
     WHERE kind = 'personal' AND moved_to = '' AND user_object_id <> '';
