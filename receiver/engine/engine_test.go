@@ -38,10 +38,11 @@ type rig struct {
 	engine   *Engine
 	stop     func()
 	now      func() time.Time
-	skew     atomic.Int64    // of the wall clock
-	tolerant bool            // no inhibition rules
-	singly   map[string]bool // see route.Options
-	rules    string          // a rule file
+	skew     atomic.Int64        // of the wall clock
+	tolerant bool                // no inhibition rules
+	begin    func(Config) Config // what start makes of the configuration; nil: nothing
+	singly   map[string]bool     // see route.Options
+	rules    string              // a rule file
 	mu       sync.Mutex
 	arrived  []string // "destination: summary"
 	throttle int      // how many of the next messages Teams refuses
@@ -113,10 +114,14 @@ func (r *rig) start(routes string, names ...string) {
 	require.NoError(r.t, err)
 	r.store = &counting{Store: db}
 	began := time.Now()
+	c := r.config(routes, names...)
+	if r.begin != nil {
+		c = r.begin(c)
+	}
 	r.engine, err = New(Options{
 		Store: r.store, Logger: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(),
 		Now: r.now, Elapsed: func() time.Duration { return time.Since(began) }, Location: time.UTC, Holder: "test",
-	}, r.config(routes, names...))
+	}, c)
 	require.NoError(r.t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)

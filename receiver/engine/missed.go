@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/teamsrelay/teamsrelay/receiver/group"
@@ -68,11 +69,30 @@ func (e *Engine) reached(tx store.Tx, p *store.Post, now time.Time, done *after)
 	if err != nil {
 		return err
 	}
-	next, changed := group.Reached(g, p.Destination, p.Address, now)
+	addresses, err := formerly(tx, p.Address)
+	if err != nil {
+		return err
+	}
+	next, changed := group.Reached(g, p.Destination, addresses, now)
 	if !changed {
 		return nil
 	}
 	return e.saveDue(tx, &next, done)
+}
+
+// formerly is an address and those at which posts for the same person waited
+// before there was a conversation.
+func formerly(tx store.Tx, address string) ([]string, error) {
+	all := []string{address}
+	conversation, ok := strings.CutPrefix(address, botframework.AddressID(""))
+	if !ok {
+		return all, nil
+	}
+	persons, err := tx.PeopleIn(conversation)
+	for i := range persons {
+		all = append(all, people.AddressID(persons[i].Name))
+	}
+	return all, err
 }
 
 // saveDue stores a group whose timer may ring earlier now.

@@ -326,19 +326,20 @@ func (e *Engine) Retry(ctx context.Context, name string, by group.Person, from s
 	now, release := e.clock.Hold()
 	defer release()
 	return e.moveIn(ctx, func(tx store.Tx, done *after) error {
-		known, err := e.everybody(tx)
+		switch in, err := e.destinationsByName(tx); {
+		case err != nil:
+			return err
+		case len(in[name]) == 0:
+			return ErrUnknownPerson
+		}
+		p, status, err := look(tx, name)
 		if err != nil {
 			return err
 		}
-		i := slices.IndexFunc(known, func(p PersonAt) bool { return p.Name == name })
-		if i < 0 {
-			return ErrUnknownPerson
-		}
-		p := known[i].Person
-		was := string(known[i].Status.State)
+		was := string(status.State)
 		addresses := []string{people.AddressID(p.Name)}
 		if p.Conversation != "" {
-			if known[i].Status.State == store.PersonReachable {
+			if status.State == store.PersonReachable {
 				return nil
 			}
 			addresses = append(addresses, botframework.AddressID(p.Conversation))
@@ -377,8 +378,57 @@ func (e *Engine) People(ctx context.Context) (all []PersonAt, err error) {
 	return all, err
 }
 
+// everybody reads in bulk: ten thousand people are looked up three times each
+// otherwise, while somebody waits for a list.
 func (e *Engine) everybody(tx store.Tx) ([]PersonAt, error) {
-	found := map[string]*PersonAt{}
+	in, err := e.destinationsByName(tx)
+	if err != nil || len(in) == 0 {
+		return nil, err
+	}
+	persons, err := tx.People("", 0)
+	if err != nil {
+		return nil, err
+	}
+	known := make(map[string]*store.Person, len(persons))
+	for i := range persons {
+		known[persons[i].Name] = &persons[i]
+	}
+	conversations, err := tx.Conversations("")
+	if err != nil {
+		return nil, err
+	}
+	talks := make(map[string]*store.Conversation, len(conversations))
+	for i := range conversations {
+		talks[conversations[i].ID] = &conversations[i]
+	}
+	rows, err := tx.Addresses()
+	if err != nil {
+		return nil, err
+	}
+	addresses := make(map[string]*store.Address, len(rows))
+	for i := range rows {
+		addresses[rows[i].Address] = &rows[i]
+	}
+	all := make([]PersonAt, 0, len(in))
+	for _, name := range slices.Sorted(maps.Keys(in)) {
+		at := PersonAt{Person: store.Person{Name: name, State: store.PersonUnknown}, Destinations: in[name]}
+		if p := known[name]; p != nil {
+			at.Person = *p
+		}
+		var a store.Address
+		if row := addresses[addressOf(&at.Person)]; row != nil {
+			a = *row
+		}
+		at.Status = people.Look(at.Person, talks[at.Conversation], a)
+		all = append(all, at)
+	}
+	return all, nil
+}
+
+// destinationsByName are the destinations of everybody who is told personally,
+// in the order of the file.
+func (e *Engine) destinationsByName(tx store.Tx) (map[string][]string, error) {
+	in := map[string][]string{}
 	for _, d := range e.current.Load().Destinations {
 		if d.Audience == nil {
 			continue
@@ -392,37 +442,31 @@ func (e *Engine) everybody(tx store.Tx) ([]PersonAt, error) {
 			names = r.Members
 		}
 		for _, name := range names {
-			at := found[name]
-			if at == nil {
-				at = &PersonAt{}
-				var err error
-				if at.Person, at.Status, err = look(tx, name); err != nil {
-					return nil, err
-				}
-				found[name] = at
-			}
-			if !slices.Contains(at.Destinations, d.Name) {
-				at.Destinations = append(at.Destinations, d.Name)
-			}
+			in[name] = append(in[name], d.Name)
 		}
 	}
-	all := make([]PersonAt, 0, len(found))
-	for _, name := range slices.Sorted(maps.Keys(found)) {
-		all = append(all, *found[name])
+	return in, nil
+}
+
+// addressOf is where something is told to a person, or waits for them.
+func addressOf(p *store.Person) string {
+	if p.Conversation == "" {
+		return people.AddressID(p.Name)
 	}
-	return all, nil
+	return botframework.AddressID(p.Conversation)
 }
 
 // look is how it is with a person.
 func look(tx store.Tx, name string) (store.Person, people.Status, error) {
-	p, err := personOf(tx, name)
+	p, err := tx.Person(name)
+	if errors.Is(err, store.ErrNotFound) {
+		p, err = store.Person{Name: name, State: store.PersonUnknown}, nil
+	}
 	if err != nil {
 		return p, people.Status{}, err
 	}
-	address := people.AddressID(name)
 	var conversation *store.Conversation
 	if p.Conversation != "" {
-		address = botframework.AddressID(p.Conversation)
 		c, err := tx.Conversation(p.Conversation)
 		switch {
 		case err == nil:
@@ -431,6 +475,6 @@ func look(tx store.Tx, name string) (store.Person, people.Status, error) {
 			return p, people.Status{}, err
 		}
 	}
-	row, err := tx.Address(address)
+	row, err := tx.Address(addressOf(&p))
 	return p, people.Look(p, conversation, row), err
 }

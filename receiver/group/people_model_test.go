@@ -172,7 +172,7 @@ func (c *crowd) miss() {
 	}
 	next, changed := Missed(c.g, m, fallback, c.now)
 	if c.rand.IntN(3) == 0 {
-		next, changed = Reached(c.g, m.Destination, m.Address, c.now)
+		next, changed = Reached(c.g, m.Destination, []string{m.Address}, c.now)
 	}
 	if changed {
 		c.g = c.stored(next)

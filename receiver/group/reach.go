@@ -78,10 +78,10 @@ func Missed(g Group, m Miss, fallback *Target, now time.Time) (Group, bool) {
 	return next, true
 }
 
-// Reached takes note that somebody was told after all. It reports false if
-// nobody missed them.
-func Reached(g Group, destination, address string, now time.Time) (Group, bool) {
-	i := g.missOf(destination, address)
+// Reached takes note that somebody was told after all, at one of the addresses
+// that they have or had. It reports false if nobody missed them.
+func Reached(g Group, destination string, addresses []string, now time.Time) (Group, bool) {
+	i := slices.IndexFunc(g.Misses, func(m Miss) bool { return m.Destination == destination && slices.Contains(addresses, m.Address) })
 	next := g
 	next.notLater(now)
 	switch {

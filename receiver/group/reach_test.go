@@ -238,13 +238,13 @@ func TestOthersAreToldInThePlaceOfWhomNothingReaches(t *testing.T) {
 		"who is reached after all is missed no more, and the fallback's card says so": func(w *watch) {
 			w.missed(miss("alice"), "sre")
 			w.until(3)
-			g, changed := Reached(w.g, "oncall", "user:alice", w.now)
+			g, changed := Reached(w.g, "oncall", []string{"user:alice", "bot:a:1"}, w.now)
 			require.True(w.t, changed)
 			w.g = g
 			w.until(4)
 			w.hears("1 sre unreached!", "3.05 sre unreached")
 			require.Empty(w.t, w.g.Misses)
-			_, changed = Reached(w.g, "oncall", "user:alice", w.now)
+			_, changed = Reached(w.g, "oncall", []string{"user:alice", "bot:a:1"}, w.now)
 			require.False(w.t, changed)
 		},
 		"a fallback that knows of the alert already is woken all the same": func(w *watch) {
