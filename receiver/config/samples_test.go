@@ -8,13 +8,18 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"gopkg.in/yaml.v3"
 
 	"github.com/teamsrelay/teamsrelay/receiver/config"
+	"github.com/teamsrelay/teamsrelay/receiver/deliver"
+	"github.com/teamsrelay/teamsrelay/receiver/group"
 	"github.com/teamsrelay/teamsrelay/receiver/intent"
 	"github.com/teamsrelay/teamsrelay/receiver/rules"
+	"github.com/teamsrelay/teamsrelay/receiver/store"
+	"github.com/teamsrelay/teamsrelay/receiver/teams"
 	"github.com/teamsrelay/teamsrelay/receiver/teamstest"
 )
 
@@ -30,7 +35,7 @@ func TestSamples(t *testing.T) {
 	loaded := map[string]*config.Config{}
 	files, err := filepath.Glob(samples + "/*.yml")
 	require.NoError(t, err)
-	files = append(files, samples+"/bot/teamsrelay.yml", samples+"/bot/local.yml")
+	files = append(files, samples+"/bot/teamsrelay.yml", samples+"/bot/people.yml", samples+"/bot/local.yml")
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		require.NoError(t, err)
@@ -98,6 +103,35 @@ func TestSamples(t *testing.T) {
 		require.True(t, made.Destinations[2].Actions.Nobody())
 		require.Len(t, made.Subscriptions, 2)
 	})
+	t.Run("the one of people tells, escalates and falls back as its comments say", func(t *testing.T) {
+		made := loaded["bot/people.yml"]
+		require.NotNil(t, made)
+		out, err := made.Engine(func(d config.Destination) deliver.Address { return deliver.Address{ID: d.Conversation()} })
+		require.NoError(t, err)
+		fallback := map[string]string{}
+		for _, d := range out.Destinations {
+			fallback[d.Name] = d.Fallback
+		}
+		require.Equal(t, map[string]string{"oncall": "sre", "managers": "sre", "sre": "partners", "partners": ""}, fallback)
+		require.Equal(t, []string{"alice@contoso.com", "bob@contoso.com"}, out.Destinations[0].Audience.Names)
+		require.NotEmpty(t, out.Destinations[1].Audience.Roster)
+
+		hot := map[string]string{"alertname": "DatacenterTemperature", "severity": "critical"}
+		require.Equal(t, [][]string{{"oncall"}}, told(made, hot))
+		steps := func(labels map[string]string) (after []time.Duration, last group.Step) {
+			for _, last = range made.Tree.Match(labels)[0].Spec("api", false, nil).Escalate {
+				after = append(after, last.After)
+			}
+			return after, last
+		}
+		after, last := steps(hot)
+		require.Equal(t, []time.Duration{15 * time.Minute, 45 * time.Minute}, after)
+		require.Equal(t, group.Step{After: 45 * time.Minute, Targets: []group.Target{{Destination: "managers"}}, Every: 30 * time.Minute}, last)
+		after, _ = steps(nil)
+		require.Equal(t, []time.Duration{time.Hour}, after)
+		after, _ = steps(map[string]string{"severity": "info"})
+		require.Empty(t, after)
+	})
 	t.Run("who forgets an id of the bot's sample is told of it", func(t *testing.T) {
 		text, err := os.ReadFile(samples + "/bot/teamsrelay.yml")
 		require.NoError(t, err)
@@ -115,7 +149,7 @@ func TestSamples(t *testing.T) {
 		require.True(t, made.Microsoft.Auth().Allows(made.Microsoft.Endpoints.ServiceURL))
 	})
 	t.Run("the commented options are options", func(t *testing.T) {
-		for _, name := range []string{"teamsrelay.yml", "events.yml", "tickets.yml", "bot/teamsrelay.yml"} {
+		for _, name := range []string{"teamsrelay.yml", "events.yml", "tickets.yml", "bot/teamsrelay.yml", "bot/people.yml"} {
 			text, err := os.ReadFile(samples + "/" + name)
 			require.NoError(t, err)
 			lines := commentedOption.FindAllString(string(text), -1)
@@ -190,4 +224,28 @@ func TestTheRulesOfTheREADME(t *testing.T) {
 		require.Empty(t, problems.Error(), body)
 	}
 	require.Equal(t, 2, found)
+}
+
+// TestTheGuideSaysWhatEveryReasonMeans: an administrator reads the word in a
+// list, and looks there for what to do about it.
+func TestTheGuideSaysWhatEveryReasonMeans(t *testing.T) {
+	text, err := os.ReadFile(samples + "/bot/README.md")
+	require.NoError(t, err)
+	_, part, found := strings.Cut(string(text), "\n## When somebody cannot be reached\n")
+	require.True(t, found)
+	part, _, _ = strings.Cut(part, "\n## ")
+	for _, reason := range []teams.Reason{
+		teams.UnknownUser, teams.Disabled, teams.NoTeams, teams.Foreign, teams.Blocked, teams.NotInstalled, teams.Policy, teams.Installing,
+		teams.NoCatalogue, teams.Consent, teams.Auth, teams.Throttled, teams.Unavailable, teams.Timeout, teams.Network, teams.TLS,
+	} {
+		require.Contains(t, part, "`"+string(reason)+"`")
+	}
+	for _, state := range []store.PersonState{
+		store.PersonUnknown, store.PersonKnown, store.PersonInstalling, store.PersonReachable, store.PersonBlocked, store.PersonPolicy,
+	} {
+		require.Contains(t, part, "`"+string(state)+"`")
+	}
+	for _, link := range regexp.MustCompile(`\]\(#([a-z0-9-]+)\)`).FindAllStringSubmatch(string(text), -1) {
+		require.Regexp(t, `(?m)^## `+strings.ReplaceAll(regexp.QuoteMeta(link[1]), "-", `\W+`)+`$`, strings.ToLower(string(text)), "the link leads nowhere")
+	}
 }
