@@ -441,6 +441,7 @@ func TestAThousandPeople(t *testing.T) {
 		}
 		require.NoError(o.t, o.engine.Settle(context.Background(), all))
 		time.Sleep(10 * time.Second)
-		o.expect("sre: new Hot", "sre: edit Hot")
+		o.expect("sre: new Hot")
+		require.Equal(o.t, 1000, len(o.only().Misses)+o.only().MoreMisses)
 	})
 }

@@ -223,11 +223,14 @@ func introduce(tx store.Tx, p store.Person, now time.Time) error {
 	return tx.SavePerson(&stored)
 }
 
+// unsettled are the states of posts that are still to be told, or were given up.
+var unsettled = []store.State{store.Due, store.Waiting, store.Sending, store.Dead}
+
 // disperse has the posts that waited for a roster's members told to each of
 // them.
 func (e *Engine) disperse(tx store.Tx, roster string, now time.Time, done *after) error {
 	for {
-		posts, err := tx.ListPosts(store.PostFilter{Address: roster, Limit: manyPosts})
+		posts, err := tx.ListPosts(store.PostFilter{Address: roster, States: unsettled, Limit: manyPosts})
 		if err != nil || len(posts) == 0 {
 			return err
 		}
@@ -273,12 +276,18 @@ func (e *Engine) Met(ctx context.Context, c store.Conversation) error {
 	now, release := e.clock.Hold()
 	defer release()
 	return e.moveIn(ctx, func(tx store.Tx, done *after) error {
-		all, err := tx.People("", 0)
+		all, err := tx.PeopleOf(id)
 		if err != nil {
 			return err
 		}
+		switch p, err := tx.Person(id); { // whom Graph was never asked about
+		case err == nil && p.ObjectID == "":
+			all = append(all, p)
+		case err != nil && !errors.Is(err, store.ErrNotFound):
+			return err
+		}
 		for _, p := range all {
-			if p.ObjectID != id && p.Name != id || p.Conversation == c.ID {
+			if p.Conversation == c.ID {
 				continue
 			}
 			p.ObjectID = id
