@@ -8,10 +8,8 @@ import (
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
-	promconfig "github.com/prometheus/common/config"
 
 	"github.com/teamsrelay/teamsrelay/receiver/outbound"
-	"github.com/teamsrelay/teamsrelay/receiver/teams"
 )
 
 const (
@@ -91,24 +89,11 @@ func newSource(cfg Config, to audience, problems []Problem) (*Source, error) {
 	if err := outbound.Failed(append(cfg.Check(), problems...)); err != nil {
 		return nil, fmt.Errorf("microsoft: %w", err)
 	}
-	transport := cfg.Transport
-	if transport == nil {
-		own, err := outbound.Transport("", promconfig.TLSConfig{})
-		if err != nil {
-			return nil, err
-		}
-		own.MaxResponseHeaderBytes = maxAnswer
-		own.OnProxyConnectResponse = teams.ProxyAnswer
-		transport = own
+	client, err := cfg.HTTP()
+	if err != nil {
+		return nil, err
 	}
-	s := &Source{
-		config: cfg, audience: to,
-		client: &http.Client{
-			Transport: transport,
-			// A redirect would hand what proves who we are to whoever it names.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
-	}
+	s := &Source{config: cfg, audience: to, client: client}
 	var secrets []string
 	for _, secret := range []string{cfg.Secret, cfg.CertificatePassword} {
 		if secret != "" {

@@ -11,9 +11,6 @@ import (
 	"strings"
 	"time"
 
-	promconfig "github.com/prometheus/common/config"
-
-	"github.com/teamsrelay/teamsrelay/receiver/outbound"
 	"github.com/teamsrelay/teamsrelay/receiver/teams"
 	"github.com/teamsrelay/teamsrelay/receiver/teams/auth"
 	"github.com/teamsrelay/teamsrelay/receiver/teams/pace"
@@ -39,8 +36,6 @@ const (
 	// 600.
 	maxAnswer = 64 << 10
 	maxPage   = 4 << 20
-	// idleTimeout closes a connection before the front doors on Azure's side do.
-	idleTimeout = 30 * time.Second
 	// What the words about a failed connection name: there are no options for
 	// this one.
 	proxyVariable = "HTTPS_PROXY"
@@ -64,26 +59,11 @@ func New(cfg auth.Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	transport := cfg.Transport
-	if transport == nil {
-		own, err := outbound.Transport("", promconfig.TLSConfig{})
-		if err != nil {
-			return nil, err
-		}
-		own.MaxIdleConnsPerHost = 16
-		own.IdleConnTimeout = idleTimeout
-		own.MaxResponseHeaderBytes = maxAnswer
-		own.OnProxyConnectResponse = teams.ProxyAnswer
-		transport = own
+	client, err := cfg.HTTP()
+	if err != nil {
+		return nil, err
 	}
-	return &Client{
-		auth: cfg, where: cfg.Where(), token: source,
-		http: &http.Client{
-			Transport: transport,
-			// A redirect would hand our token to whoever it names.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
-	}, nil
+	return &Client{auth: cfg, where: cfg.Where(), token: source, http: client}, nil
 }
 
 // whole fills what a place leaves to us.

@@ -16,7 +16,7 @@
 //	POST /users/{id}/teamwork/installedApps/{id}/upgrade
 //	GET  /users/{id}/teamwork/installedApps/{id}/chat
 //	GET  /appCatalogs/teamsApps?$expand=appDefinitions&$filter=externalId eq '…' (or id)
-//	GET  /groups/{id}?$select=…, /groups/{id}/transitiveMembers/microsoft.graph.user?$select=…&$top=…
+//	GET  /groups/{id}?$select=…, /groups/{id}/transitiveMembers?$select=…&$top=…
 //	GET  /teams/{id}/tags/{id}, /teams/{id}/tags/{id}/members
 package graphcontract
 
@@ -48,9 +48,9 @@ type Operation struct {
 var Beyond = map[Operation]Answers{
 	{"GET", "/users"}: {Status: "200", Schema: list("microsoft.graph.user")},
 	{"POST", "/users/{user-id}/teamwork/installedApps/{userScopeTeamsAppInstallation-id}/upgrade"}: {Status: "204"},
-	{"GET", "/groups/{group-id}"}:                                        {Status: "200", Schema: things("id", "displayName")},
-	{"GET", "/groups/{group-id}/transitiveMembers/microsoft.graph.user"}: {Status: "200", Schema: list("microsoft.graph.user")},
-	{"GET", "/teams/{team-id}/tags/{teamworkTag-id}"}:                    {Status: "200", Schema: things("id", "teamId", "displayName", "description", "memberCount", "tagType")},
+	{"GET", "/groups/{group-id}"}:                     {Status: "200", Schema: things("id", "displayName")},
+	{"GET", "/groups/{group-id}/transitiveMembers"}:   {Status: "200", Schema: list("microsoft.graph.user")},
+	{"GET", "/teams/{team-id}/tags/{teamworkTag-id}"}: {Status: "200", Schema: things("id", "teamId", "displayName", "description", "memberCount", "tagType")},
 	{"GET", "/teams/{team-id}/tags/{teamworkTag-id}/members"}: {Status: "200", Schema: map[string]any{
 		"type": "object", "required": []any{"value"},
 		"properties": map[string]any{"value": map[string]any{"type": "array", "items": things("id", "displayName", "userId", "tenantId")}},
@@ -101,20 +101,25 @@ type operation struct {
 	answers map[string]string // status ("200", "4XX") to the schema's location; "": no body
 }
 
-// Find reads the contract, and skips the test where it does not stand beside
-// the project.
-func Find(t testing.TB) *Contract {
-	t.Helper()
+// File reads the contract file where it stands beside the project.
+func File() ([]byte, error) {
 	at, err := os.Getwd()
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	for ; at != filepath.Dir(at); at = filepath.Dir(at) {
 		if _, err := os.Stat(filepath.Join(at, "go.mod")); err == nil {
 			break
 		}
 	}
-	text, err := os.ReadFile(filepath.Join(at, "..", "shared", "contracts", file))
+	return os.ReadFile(filepath.Join(at, "..", "shared", "contracts", file))
+}
+
+// Find reads the contract, and skips the test where it does not stand beside
+// the project.
+func Find(t testing.TB) *Contract {
+	t.Helper()
+	text, err := File()
 	if err != nil {
 		t.Skipf("the contract of Microsoft Graph is not beside the project: %v", err)
 	}

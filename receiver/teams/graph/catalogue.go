@@ -1,0 +1,158 @@
+package graph
+
+import (
+	"context"
+	"encoding/json"
+	"strconv"
+	"strings"
+
+	"github.com/teamsrelay/teamsrelay/receiver/teams"
+)
+
+// CatalogueApp is the app as the catalogue has it.
+type CatalogueApp struct {
+	ID           string // the catalogue's id
+	ManifestID   string // "" for an app of the Store, which has one id
+	Name         string
+	Version      string // the newest that is published; "" if the catalogue does not say
+	Distribution string // store, organization or sideloaded
+}
+
+// Catalogue looks the app up in the organization's catalogue. Its id is
+// remembered, and need not be asked for again; its version is what the
+// catalogue says now.
+func (c *Client) Catalogue(ctx context.Context) (CatalogueApp, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	app, err := c.lookUp(ctx)
+	if err != nil {
+		return CatalogueApp{}, err
+	}
+	return app, nil
+}
+
+// catalogueID is the catalogue's id of the app: as configured, as remembered,
+// or looked up.
+func (c *Client) catalogueID(ctx context.Context) (string, *Error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.inCatalogue != "" {
+		return c.inCatalogue, nil
+	}
+	app, err := c.lookUp(ctx)
+	return app.ID, err
+}
+
+// forget gives up an id that the catalogue does not know any more: an app that
+// was removed and uploaded again has another one.
+func (c *Client) forget(id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.inCatalogue == id && c.app.CatalogID == "" {
+		c.inCatalogue = ""
+	}
+}
+
+// lookUp asks the catalogue. The caller holds the lock, so that those who come
+// meanwhile wait for the answer instead of asking too.
+func (c *Client) lookUp(ctx context.Context) (CatalogueApp, *Error) {
+	filters := []string{"id eq '" + quoted(c.app.CatalogID) + "'"}
+	if c.app.CatalogID == "" {
+		// An app of the Store has no external id: it is the catalogue's own.
+		filters = []string{"externalId eq '" + quoted(c.app.ManifestID) + "'", "id eq '" + quoted(c.app.ManifestID) + "'"}
+	}
+	sideloaded := false
+	for _, filter := range filters {
+		a := c.ask(ctx, cataloging, get("/appCatalogs/teamsApps", "$filter", filter, "$expand", "appDefinitions"))
+		if a.err != nil {
+			return CatalogueApp{}, a.err
+		}
+		apps, ok := appsIn(a.body)
+		if !ok {
+			return CatalogueApp{}, unreadable("")
+		}
+		for _, app := range apps {
+			if app.Distribution == "sideloaded" {
+				sideloaded = true
+				continue
+			}
+			c.inCatalogue = app.ID
+			return app, nil
+		}
+	}
+	said := ""
+	if sideloaded {
+		said = " Somebody has only sideloaded it, for themselves."
+	}
+	return CatalogueApp{}, noCatalogue(said)
+}
+
+// quoted writes a text into a filter.
+func quoted(text string) string { return strings.ReplaceAll(text, "'", "''") }
+
+// appsIn reads a page of the catalogue; false: it is none.
+func appsIn(body []byte) ([]CatalogueApp, bool) {
+	var page struct {
+		Value []struct {
+			ID, ExternalID, DisplayName, DistributionMethod string
+			AppDefinitions                                  []struct{ Version, PublishingState string }
+		}
+	}
+	if json.Unmarshal(body, &page) != nil || page.Value == nil {
+		return nil, false
+	}
+	var apps []CatalogueApp
+	for _, v := range page.Value {
+		if v.ID == "" {
+			return nil, false
+		}
+		app := CatalogueApp{ID: v.ID, ManifestID: v.ExternalID, Name: teams.Printable(v.DisplayName, 200), Distribution: v.DistributionMethod}
+		for _, d := range v.AppDefinitions {
+			// What was submitted waits for an administrator, and nobody gets it.
+			if (d.PublishingState == "published" || d.PublishingState == "") && (app.Version == "" || Newer(d.Version, app.Version)) {
+				app.Version = d.Version
+			}
+		}
+		apps = append(apps, app)
+	}
+	return apps, true
+}
+
+// Newer tells whether one version of a manifest is newer than another: numbers
+// with dots, of which missing ones are 0, and a release is newer than what leads
+// to it (1.2.0-rc). What is no version is not newer, nor is anything newer than
+// it.
+func Newer(version, than string) bool {
+	a, aEarly, ok := numbers(version)
+	b, bEarly, ok2 := numbers(than)
+	if !ok || !ok2 {
+		return false
+	}
+	for i := range max(len(a), len(b)) {
+		var x, y uint64
+		if i < len(a) {
+			x = a[i]
+		}
+		if i < len(b) {
+			y = b[i]
+		}
+		if x != y {
+			return x > y
+		}
+	}
+	return bEarly && !aEarly
+}
+
+// numbers reads a version; early: it leads to a release.
+func numbers(version string) (all []uint64, early, ok bool) {
+	version, _, _ = strings.Cut(strings.TrimSpace(version), "+")
+	version, _, early = strings.Cut(version, "-")
+	for _, part := range strings.Split(version, ".") {
+		n, err := strconv.ParseUint(part, 10, 64)
+		if err != nil {
+			return nil, false, false
+		}
+		all = append(all, n)
+	}
+	return all, early, true
+}
