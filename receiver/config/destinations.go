@@ -25,36 +25,47 @@ func (d *document) destinations(sections []destinationSection, paths map[string]
 		d.Wrong("destinations", "there is no destination", "add one under destinations: with a name and workflow: {url_file: FILE}")
 	}
 	seen := make(map[string]bool)
+	shared := make(map[string]int)
 	made := make([]Destination, len(sections))
 	for i := range sections {
 		s, at := &sections[i], fmt.Sprintf("destinations[%d]", i)
 		d.name(s.Name, at, "destination", "which routes and people call it by", seen)
 		made[i] = d.destination(s, at, bot)
 		made[i].Paths = d.paths(s.Paths, at, "the destination "+yamlfile.Quote(s.Name), paths)
-		d.agree(made[:i], &made[i], at)
+		d.agree(made[:i+1], shared, at)
 	}
 	d.fallbacks(made)
 	d.reach(made, bot)
 	return made
 }
 
-// agree checks that all destinations of one conversation say the same about who
-// may act: they share one card there.
-func (d *document) agree(before []Destination, made *Destination, at string) {
-	for i := range before {
-		other := &before[i]
-		if other.Actions.same(made.Actions) || d.Faulty(at+".actions") {
-			continue
+// agree checks that the last destination says the same about who may act as
+// those before it that share a card with it: those of one conversation, and those
+// that tell one person. shared has the first destination of each.
+func (d *document) agree(made []Destination, shared map[string]int, at string) {
+	is := &made[len(made)-1]
+	differ := func(key, what string) bool {
+		first, known := shared[key]
+		if !known {
+			shared[key] = len(made) - 1
+			return false
 		}
-		names := yamlfile.Quote(other.Name) + " and " + yamlfile.Quote(made.Name)
-		if c := made.Conversation(); c != "" && c == other.Conversation() {
-			d.Wrong(at, "the destinations "+names+" are one conversation with one card, and differ in actions", "say the same in both")
+		if other := &made[first]; !other.Actions.same(is.Actions) && !d.Faulty(at+".actions") {
+			d.Wrong(at, "the destinations "+yamlfile.Quote(other.Name)+" and "+yamlfile.Quote(is.Name)+what+", and differ in actions", "say the same in both")
+			return true
+		}
+		return false
+	}
+	if c := is.Conversation(); c != "" && differ("conversation "+c, " are one conversation with one card") {
+		return
+	}
+	for _, user := range is.Users {
+		if differ("user "+user, " both tell "+yamlfile.Quote(user)+", with one card") {
 			return
 		}
-		if both := slices.IndexFunc(made.Users, func(u string) bool { return slices.Contains(other.Users, u) }); both >= 0 {
-			d.Wrong(at, "the destinations "+names+" both tell "+yamlfile.Quote(made.Users[both])+", with one card, and differ in actions", "say the same in both")
-			return
-		}
+	}
+	if roster := is.Group.Roster(); roster != "" {
+		differ(roster, " are one group of people with one card each")
 	}
 }
 

@@ -54,7 +54,26 @@ func TestHostileFiles(t *testing.T) {
 	for i := range 12 {
 		bomb += fmt.Sprintf("x%d: &x%d {routes: [%s]}\n", i+1, i+1, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*x%d, ", i), 10), ", "))
 	}
+	people := "storage: {url: \"sqlite:x.db\"}\nmicrosoft: {app_id: a, insecure_local: true}\nroute: {destinations: [d0]}\ndestinations:\n"
+	crowd := people + "- {name: d0, users: &u [" + "a@b.c"
+	for i := range 999 {
+		crowd += fmt.Sprintf(", u%d@b.c", i)
+	}
+	crowd += "]}\n"
+	for i := range 190 {
+		crowd += fmt.Sprintf("- {name: d%d, users: *u, actions: none}\n", i+1)
+	}
+	ring := people
+	for i := range 10_000 {
+		ring += fmt.Sprintf("- {name: d%d, users: [a@b.c], fallback: d%d}\n", i, (i+1)%10_000)
+	}
+	steps := "x0: &x0 [{after: 1s, destinations: [ops]}]\nroute: {destinations: [ops], escalate: [" + strings.TrimSuffix(strings.Repeat("*x0, ", 20_000), ", ") + "]}\n"
 	for _, test := range []struct{ name, text, want string }{
+		{"many destinations of many people", crowd, "both tell \"a@b.c\", with one card"},
+		{"fallbacks in a large circle", ring, "the fallbacks go in a circle: d0, d1, d2, d3, d4, 9995 more, d0"},
+		{"escalations without end", steps, "this must be a mapping and is a list"},
+		{"an escalation that contains itself", "route:\n  escalate: &e {after: 1s, destinations: [*e], every: *e}\n", "this must be text and is a mapping"},
+		{"a group that contains itself", "destinations: [{name: x, group: &g {id: *g}}]\n", "this must be text and is a mapping"},
 		{"larger than any configuration", strings.Repeat("# filler\n", 200_000), "larger than 1024 KiB"},
 		{"aliases that multiply", bomb + "route: *x12\n", "there is too much in this file"},
 		{"an alias that contains itself", "route: &r\n  routes: [*r]\n", "there is too much in this file"},

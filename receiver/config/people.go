@@ -196,6 +196,7 @@ func (d *document) fallbacks(made []Destination) {
 			index[made[i].Name] = i
 		}
 	}
+	circles := circlesOf(made, index)
 	for i := range made {
 		name, at := made[i].Fallback, fmt.Sprintf("destinations[%d].fallback", i)
 		to, known := index[name]
@@ -205,31 +206,46 @@ func (d *document) fallbacks(made []Destination) {
 			d.Wrong(at, "the destination "+yamlfile.Quote(name)+" is to stand in for itself", "name another one, or remove it")
 		case !known:
 			d.Wrong(at, "there is no destination "+yamlfile.Quote(name), "add it under destinations:, or correct the name")
-		case circle(made, index, i) != "":
-			d.Wrong(at, "the fallbacks go in a circle: "+circle(made, index, i), "let one of them have no fallback, such as a channel")
+		case circles[i] != nil:
+			d.Wrong(at, "the fallbacks go in a circle: "+strings.Join(circles[i], ", "), "let one of them have no fallback, such as a channel")
 		case made[i].Personal() && made[to].Personal():
 			d.Warn(at, "the destination "+yamlfile.Quote(name)+" is people too: what keeps the bot from some, such as a secret that has expired, keeps it from them", "name a destination with workflow: or channel:")
 		}
 	}
 }
 
-// circle is the way on which fallbacks lead back to a destination; "" if they
-// do not. A circle is told once, at the first destination in it.
-func circle(made []Destination, index map[string]int, start int) string {
-	way := []string{made[start].Name}
-	for at := start; len(way) <= len(made); {
-		next, known := index[made[at].Fallback]
-		if !known {
-			return ""
+// maxCircle is how many destinations of a circle are named.
+const maxCircle = 5
+
+// circlesOf finds the ways on which fallbacks lead back to where they began, by
+// the first destination of each in the file.
+func circlesOf(made []Destination, index map[string]int) map[int][]string {
+	circles := make(map[int][]string)
+	walk := make([]int, len(made)) // on which walk each was passed, from 1
+	for start := range made {
+		at, known := start, true
+		for known && walk[at] == 0 {
+			walk[at] = start + 1
+			at, known = index[made[at].Fallback]
 		}
-		way = append(way, made[next].Name)
-		switch {
-		case next == start:
-			return strings.Join(way, ", ")
-		case next < start: // told there, if this is in the same circle
-			return ""
+		if !known || walk[at] != start+1 { // it ends, or goes on where one was before
+			continue
 		}
-		at = next
+		first, names, more := at, []string(nil), 0
+		for next := index[made[at].Fallback]; next != at; next = index[made[next].Fallback] {
+			first = min(first, next)
+		}
+		for next := first; len(names) == 0 || next != first; next = index[made[next].Fallback] {
+			if len(names) < maxCircle {
+				names = append(names, made[next].Name)
+			} else {
+				more++
+			}
+		}
+		if more > 0 {
+			names = append(names, fmt.Sprintf("%d more", more))
+		}
+		circles[first] = append(names, made[first].Name)
 	}
-	return ""
+	return circles
 }
