@@ -21,7 +21,7 @@ func testPosts(k *kit) {
 				Address: "workflow:ümlaut 🔥", Destination: "ops", Card: "alert", Title: "Down \x00 \" '",
 				State: store.Waiting, Want: 7, Shown: 5, Carded: 4, Call: 6, Called: 2, Follows: 3, Loud: true, Rank: store.RankLoudCritical,
 				Since: at(1), NotBefore: at(2), Attempts: 3, MessageID: "1234;messageid=5",
-				Reason: "throttled", Message: "Teams asked for patience", DeadLetter: true, UpdatedAt: at(3),
+				Reason: "throttled", Message: "Teams asked for patience", DeadLetter: true, Missed: true, UpdatedAt: at(3),
 			},
 		} {
 			p.GroupID = g.ID
@@ -31,7 +31,7 @@ func testPosts(k *kit) {
 				require.Equal(k, p, must[store.Post](k)(tx.Post(p.ID)), name)
 				require.Equal(k, p, must[store.Post](k)(tx.PostOf(g.ID, p.Address)), name)
 			})
-			p.State, p.Shown, p.DeadLetter, p.NotBefore = store.Shown, p.Want, !p.DeadLetter, at(5)
+			p.State, p.Shown, p.DeadLetter, p.Missed, p.NotBefore = store.Shown, p.Want, !p.DeadLetter, !p.Missed, at(5)
 			k.savePost(p)
 			k.lasting(func(tx store.Tx) {
 				require.Equal(k, p, must[store.Post](k)(tx.Post(p.ID)), "changed, "+name)

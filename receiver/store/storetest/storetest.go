@@ -41,6 +41,9 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, reopen func(t *testi
 		{"conversations", testConversations},
 		{"silences", testSilences},
 		{"subscriptions", testSubscriptions},
+		{"people", testPeople},
+		{"moved posts", testMovePosts},
+		{"moved subscriptions", testMoveSubscriptions},
 		{"audit", testAudit},
 		{"messages", testMessages},
 	} {

@@ -144,6 +144,7 @@ func testUpdates(k *kit) {
 	k.run("every writing method is refused in a view", func(k *kit) {
 		g := k.saveGroup(anEpisode("k", "o", 1))
 		p := k.savePost(aPost(g, "a"))
+		k.update(func(tx store.Tx) error { return tx.SaveSubscription(&store.Subscription{Address: "a"}) })
 		for name, write := range map[string]func(store.Tx) error{
 			"SaveGroup":     func(tx store.Tx) error { g := anEpisode("new", "o", 1); return tx.SaveGroup(&g) },
 			"SaveGroup old": func(tx store.Tx) error { g := g; return tx.SaveGroup(&g) },
@@ -167,6 +168,10 @@ func testUpdates(k *kit) {
 			"DeleteSubscription": func(tx store.Tx) error { return tx.DeleteSubscription(1) },
 			"AddAudit":           func(tx store.Tx) error { return tx.AddAudit(&store.Audit{}) },
 			"AddKey":             func(tx store.Tx) error { return tx.AddKey(store.Key{ID: "k"}) },
+			"SavePerson":         func(tx store.Tx) error { return tx.SavePerson(&store.Person{Name: "alice"}) },
+			"SaveRoster":         func(tx store.Tx) error { return tx.SaveRoster(&store.Roster{ID: "group:1"}) },
+			"MovePosts":          func(tx store.Tx) error { _, _, err := tx.MovePosts("a", "b", at(0), 10); return err },
+			"MoveSubscriptions":  func(tx store.Tx) error { return tx.MoveSubscriptions("a", "b") },
 			"Readdress":          func(tx store.Tx) error { _, err := tx.Readdress("ops", []string{"z"}); return err },
 		} {
 			require.Error(k, k.store.View(ctx, write), name)
