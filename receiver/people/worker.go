@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -12,6 +13,9 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/teams/botframework"
 	"github.com/teamsrelay/teamsrelay/receiver/teams/graph"
 )
+
+// complainEvery is how often the log says that the store cannot be used.
+const complainEvery = time.Minute
 
 // Options are what a Worker lives with from start to stop. Everything without
 // "nil" must be set.
@@ -44,7 +48,13 @@ type Options struct {
 // and works in Run. Of several replicas one works at a time.
 type Worker struct {
 	Options
-	wake chan struct{}
+	metrics *metrics
+	wake    chan struct{}
+
+	complained time.Time // of Run alone
+	// newestVersion is that of the app in the catalogue; nil: nobody knows.
+	newestVersion atomic.Pointer[string]
+	askedNewest   time.Time // of the check that is under way
 }
 
 // New makes a worker. Nobody is asked anything before Run.
@@ -58,7 +68,10 @@ func New(o Options) (*Worker, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Worker{Options: o, wake: make(chan struct{}, 1)}, nil
+	w := &Worker{Options: o, wake: make(chan struct{}, 1)}
+	var err error
+	w.metrics, err = newMetrics(o.Registerer, o.Store, o.Now)
+	return w, err
 }
 
 // Wake has the worker look into the store: somebody is wanted, or the rosters
@@ -70,8 +83,17 @@ func (w *Worker) Wake() {
 	}
 }
 
-// Run works until ctx ends, and then until what is under way has ended.
-func (w *Worker) Run(ctx context.Context) error {
-	<-ctx.Done()
-	return nil
+// update is Store.Update, without waiting for ever.
+func (w *Worker) update(ctx context.Context, fn func(store.Tx) error) error {
+	ctx, cancel := context.WithTimeout(ctx, notNow)
+	defer cancel()
+	return w.Store.Update(ctx, fn)
+}
+
+// complain logs that the store cannot be used, now and then.
+func (w *Worker) complain(ctx context.Context, words string, err error) {
+	if now := time.Now(); ctx.Err() == nil && now.Sub(w.complained) >= complainEvery {
+		w.complained = now
+		w.Logger.Error(words, "err", err)
+	}
 }
