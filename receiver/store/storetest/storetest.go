@@ -44,6 +44,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, reopen func(t *testi
 		{"people", testPeople},
 		{"moved posts", testMovePosts},
 		{"moved subscriptions", testMoveSubscriptions},
+		{"revisions", testRevisions},
 		{"audit", testAudit},
 		{"messages", testMessages},
 	} {
