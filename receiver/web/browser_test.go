@@ -88,11 +88,11 @@ func TestAKeyboardIsEnoughForThePage(t *testing.T) {
 	ctx := browser(t, l.URL+"/subscriptions")
 
 	var order []string
-	for range 7 {
+	for range 8 {
 		do(t, ctx, keys("\t"))
 		order = append(order, evaluate[string](t, ctx, focused))
 	}
-	require.Equal(t, []string{"a teamsrelay", "a Subscriptions", "a Add one", "select destination", "textarea matchers", "input who", "button Add"}, order)
+	require.Equal(t, []string{"a teamsrelay", "a Users", "a Subscriptions", "a Add one", "select destination", "textarea matchers", "input who", "button Add"}, order)
 	require.NotEqual(t, "none", evaluate[string](t, ctx, `getComputedStyle(document.activeElement).outlineStyle`), "nobody sees where they are")
 
 	do(t, ctx, chromedp.Focus("#destination"), keys("dba"), keys("\t"), keys("team=\"dba\"\rsite=\"fra1\""), keys("\t"), keys("Alice"), keys("\t"), keys("\r"),
@@ -139,7 +139,59 @@ func TestABrowserElsewhereGivesTheAdminToken(t *testing.T) {
 	require.Empty(t, s.subscribed())
 }
 
-// TestThePageFitsAPhone writes what it saw to $PICTURES when that is set.
+// fits has a page be looked at on a phone, a larger phone and a screen, light
+// and dark, after open has done something to it. It writes what it saw to
+// $PICTURES when that is set.
+func fits(t *testing.T, ctx context.Context, name, address string, open ...chromedp.Action[chromedp.Void]) {
+	t.Helper()
+	at, err := url.Parse(address)
+	require.NoError(t, err)
+	seen := map[string]bool{}
+	for _, width := range []int64{320, 390, 1200} {
+		for _, colours := range []string{"light", "dark"} {
+			do(t, ctx, chromedp.EmulateViewport(width, 800), scheme(colours), chromedp.Navigate(address))
+			if width == 390 {
+				do(t, ctx, open...)
+			}
+			require.LessOrEqual(t, evaluate[float64](t, ctx, `document.documentElement.scrollWidth`), float64(width), "nobody scrolls sideways")
+			require.Empty(t, evaluate[[]string](t, ctx, `[...document.querySelectorAll("button, summary, select, textarea, input:not([type=hidden]), .chips a")]
+				.filter((e) => e.offsetParent && e.getBoundingClientRect().height < 40).map((e) => e.outerHTML)`), "a finger hits it")
+			require.Empty(t, evaluate[[]string](t, ctx, `[...document.querySelectorAll("select, textarea, input:not([type=hidden])")]
+				.filter((e) => !e.labels.length).map((e) => e.outerHTML)`), "every input says what it is for")
+			require.Equal(t, []string{at.Scheme + "://" + at.Host}, evaluate[[]string](t, ctx, `[...new Set(performance.getEntriesByType("resource").map((e) => new URL(e.name).origin))]`), "nothing comes from anywhere else")
+			require.Empty(t, evaluate[[]string](t, ctx, tooFaint), "everybody can read it")
+			seen[evaluate[string](t, ctx, `getComputedStyle(document.body).backgroundColor`)] = true
+			if folder := os.Getenv("PICTURES"); folder != "" {
+				png, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+				require.NoError(t, err)
+				require.NoError(t, os.WriteFile(filepath.Join(folder, fmt.Sprintf("%s-%d-%s.png", name, width, colours)), png, 0o644))
+			}
+		}
+	}
+	require.Len(t, seen, 2, "light and dark")
+}
+
+// tooFaint lists texts whose contrast with what is behind them is below 4.5,
+// the least that WCAG 2.2 wants of text of this size (1.4.3).
+const tooFaint = `(() => {
+	const luminance = (c) => {
+		const [r, g, b] = c.map((v) => { v /= 255; return v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4; });
+		return .2126 * r + .7152 * g + .0722 * b;
+	};
+	const numbers = (c) => c.match(/[\d.]+/g).map(Number);
+	const behind = (e) => {
+		for (; e; e = e.parentElement) {
+			const c = numbers(getComputedStyle(e).backgroundColor);
+			if (c.length === 3 || c[3] === 1) return c.slice(0, 3);
+		}
+		return [255, 255, 255];
+	};
+	return [...document.querySelectorAll("body *")].filter((e) => [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim())).map((e) => {
+		const a = luminance(numbers(getComputedStyle(e).color).slice(0, 3)), b = luminance(behind(e));
+		return [(Math.max(a, b) + .05) / (Math.min(a, b) + .05), e.outerHTML];
+	}).filter(([ratio]) => ratio < 4.5).map((pair) => pair.join(" "));
+})()`
+
 func TestThePageFitsAPhone(t *testing.T) {
 	s := newSite(t)
 	require.NoError(t, s.store.Update(t.Context(), func(tx store.Tx) error {
@@ -159,26 +211,5 @@ func TestThePageFitsAPhone(t *testing.T) {
 	l := httptest.NewServer(s.handler)
 	t.Cleanup(l.Close)
 	ctx := browser(t, l.URL+"/subscriptions")
-	seen := map[string]bool{}
-	for _, width := range []int64{320, 390, 1200} {
-		for _, colours := range []string{"light", "dark"} {
-			do(t, ctx, chromedp.EmulateViewport(width, 800), scheme(colours), chromedp.Navigate(l.URL+"/subscriptions?removed="+alert.ShortID(9)))
-			if width == 390 {
-				do(t, ctx, chromedp.Click("summary"), chromedp.WaitVisible(".danger"))
-			}
-			require.LessOrEqual(t, evaluate[float64](t, ctx, `document.documentElement.scrollWidth`), float64(width), "nobody scrolls sideways")
-			require.Empty(t, evaluate[[]string](t, ctx, `[...document.querySelectorAll("button, summary, select, textarea, input:not([type=hidden])")]
-				.filter((e) => e.offsetParent && e.getBoundingClientRect().height < 40).map((e) => e.outerHTML)`), "a finger hits it")
-			require.Empty(t, evaluate[[]string](t, ctx, `[...document.querySelectorAll("select, textarea, input:not([type=hidden])")]
-				.filter((e) => !e.labels.length).map((e) => e.outerHTML)`), "every input says what it is for")
-			require.Equal(t, []string{l.URL}, evaluate[[]string](t, ctx, `[...new Set(performance.getEntriesByType("resource").map((e) => new URL(e.name).origin))]`), "nothing comes from anywhere else")
-			seen[evaluate[string](t, ctx, `getComputedStyle(document.body).backgroundColor`)] = true
-			if folder := os.Getenv("PICTURES"); folder != "" {
-				png, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
-				require.NoError(t, err)
-				require.NoError(t, os.WriteFile(filepath.Join(folder, fmt.Sprintf("subscriptions-%d-%s.png", width, colours)), png, 0o644))
-			}
-		}
-	}
-	require.Len(t, seen, 2, "light and dark")
+	fits(t, ctx, "subscriptions", l.URL+"/subscriptions?removed="+alert.ShortID(9), chromedp.Click("summary"), chromedp.WaitVisible(".danger"))
 }

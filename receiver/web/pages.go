@@ -71,12 +71,16 @@ func (s *server) pages(mux *http.ServeMux) {
 	mux.HandleFunc("GET /subscriptions", s.subscriptionsPage)
 	mux.Handle("POST /subscriptions", s.form(s.addOnPage))
 	mux.Handle("POST /subscriptions/{id}/remove", s.form(s.removeOnPage))
+	mux.HandleFunc("GET /users", s.usersPage)
+	mux.HandleFunc("GET /users/{name}", s.userPage)
+	mux.Handle("POST /users/{name}/retry", s.form(s.retryOnPage))
 }
 
 // base is what base.tmpl needs.
 type base struct {
 	Root  string // the way to / from this page, for links that hold behind a proxy's path too
 	Style string
+	Here  string // the first part of the page's path
 	CSRF  string
 	// AsksToken: forms have an input for the admin token. ReadOnly: there are
 	// no forms, because nobody could give the token.
@@ -85,7 +89,8 @@ type base struct {
 
 // base makes that for a request, and gives the browser its cookie.
 func (s *server) base(w http.ResponseWriter, r *http.Request) base {
-	b := base{Root: root(r), Style: styleHash, CSRF: csrfOf(r)}
+	here, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	b := base{Root: root(r), Style: styleHash, Here: here, CSRF: csrfOf(r)}
 	if b.CSRF == "" {
 		b.CSRF = rand.Text()
 		// Lax: who follows a link from Teams keeps the cookie that the forms in

@@ -47,6 +47,9 @@ type UserStory struct {
 	// Open is what they have not been told: what waits, and what was given up;
 	// newest first, at most maxOpen.
 	Open []Post `json:"open"`
+	// Told are the alerts of which they were told that are not over yet, newest
+	// first, at most maxTold.
+	Told []Post `json:"told"`
 }
 
 // Roster is an Entra group or a Teams tag, in GET /api/v1/rosters.
@@ -139,9 +142,9 @@ func (s *server) user(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	story := UserStory{User: userOf(&found)}
+	var story UserStory
 	err := s.Store.View(r.Context(), func(tx store.Tx) (err error) {
-		story.Open, err = openFor(tx, &found.Person)
+		story, err = storyOf(tx, &found)
 		return err
 	})
 	if err != nil {
@@ -254,11 +257,47 @@ func cut(text string) string {
 	return text
 }
 
-// maxOpen is how much of what somebody has not been told is shown.
-const maxOpen = 100
+// How much of somebody's story is shown.
+const (
+	maxOpen = 100 // of what they have not been told
+	maxTold = 20  // of what they have
+)
 
 // anyTime is later than whatever waits, so that all of it is found.
 const anyTime = 100 * 365 * 24 * time.Hour
+
+// storyOf is how it is with somebody.
+func storyOf(tx store.Tx, p *engine.PersonAt) (story UserStory, err error) {
+	story.User = userOf(p)
+	if story.Open, err = openFor(tx, &p.Person); err != nil {
+		return story, err
+	}
+	story.Told, err = toldTo(tx, &p.Person)
+	return story, err
+}
+
+// toldTo are the cards in somebody's conversation that are not over yet.
+func toldTo(tx store.Tx, p *store.Person) ([]Post, error) {
+	if p.Conversation == "" {
+		return []Post{}, nil
+	}
+	address := botframework.AddressID(p.Conversation)
+	groups, err := tx.OpenGroupsAt([]string{address}, maxTold)
+	if err != nil {
+		return nil, err
+	}
+	var all []store.Post
+	for i := range groups {
+		post, err := tx.PostOf(groups[i].ID, address)
+		switch {
+		case err != nil && !errors.Is(err, store.ErrNotFound):
+			return nil, err
+		case err == nil && (post.State == store.Shown || post.State == store.Accepted):
+			all = append(all, post)
+		}
+	}
+	return postsOf(tx, all)
+}
 
 // openFor is what somebody has not been told.
 func openFor(tx store.Tx, p *store.Person) ([]Post, error) {

@@ -26,7 +26,7 @@ const (
 )
 
 // newPeopleSite is a site whose destinations are people.
-func newPeopleSite(t *testing.T) *site {
+func newPeopleSite(t testing.TB) *site {
 	return newSiteOf(t, `
 storage: {url: "sqlite:web.db"}
 destinations:

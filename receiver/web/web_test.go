@@ -29,7 +29,7 @@ const token = "an-admin-token"
 // site is a main listener on a real store, with one destination that nobody
 // delivers to: the engine does not run.
 type site struct {
-	t        *testing.T
+	t        testing.TB
 	handler  http.Handler
 	engine   *engine.Engine
 	store    *brittle
@@ -40,7 +40,14 @@ type site struct {
 // brittle is a store that can be told to refuse.
 type brittle struct {
 	store.Store
-	refuse bool
+	refuse, blind bool // to write, to read
+}
+
+func (b *brittle) View(ctx context.Context, fn func(store.Tx) error) error {
+	if b.blind {
+		return store.ErrUnavailable
+	}
+	return b.Store.View(ctx, fn)
 }
 
 func (b *brittle) Update(ctx context.Context, fn func(store.Tx) error) error {
@@ -57,7 +64,7 @@ func (b *brittle) Check(ctx context.Context) error {
 	return b.Store.Check(ctx)
 }
 
-func newSite(t *testing.T) *site {
+func newSite(t testing.TB) *site {
 	return newSiteOf(t, `
 storage: {url: "sqlite:web.db"}
 destinations:
@@ -78,7 +85,7 @@ events:
 }
 
 // newSiteOf is newSite with another configuration; bot is how the bot sends.
-func newSiteOf(t *testing.T, file string, bot func(config.Destination) deliver.Address) *site {
+func newSiteOf(t testing.TB, file string, bot func(config.Destination) deliver.Address) *site {
 	t.Helper()
 	db, err := sqlite.Open(filepath.Join(t.TempDir(), "web.db"), sqlite.Options{})
 	require.NoError(t, err)
