@@ -147,6 +147,10 @@ func TestSamples(t *testing.T) {
 		require.Equal(t, teamstest.Alerts, made.Destinations[0].Conversation())
 		require.Equal(t, teamstest.Chat, made.Destinations[1].Conversation())
 		require.True(t, made.Microsoft.Auth().Allows(made.Microsoft.Endpoints.ServiceURL))
+		require.True(t, made.Microsoft.Graph(), "somebody has to install the app for people")
+		require.Equal(t, teamstest.DefaultApp.ManifestID, made.Microsoft.TeamsAppID)
+		require.Equal(t, [][]string{{"oncall"}}, told(made, map[string]string{"alertname": "DatacenterTemperature", "severity": "critical"}))
+		require.Equal(t, [][]string{{"alerts", "duty"}}, told(made, map[string]string{"alertname": "DatacenterTemperatureHigh", "severity": "critical"}), "what make run sends is another alert")
 	})
 	t.Run("the commented options are options", func(t *testing.T) {
 		for _, name := range []string{"teamsrelay.yml", "events.yml", "tickets.yml", "bot/teamsrelay.yml", "bot/people.yml"} {
