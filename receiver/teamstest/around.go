@@ -75,21 +75,37 @@ func (s *Server) sendAll(ctx context.Context, updates []map[string]any) ([]Answe
 	return answers, nil
 }
 
+// step is somebody who adds the bot somewhere.
+type step struct {
+	who   User
+	where string
+}
+
 // InstallEverywhere has the first user add the bot to the team and the group
 // chat, and everybody to their own chat. It ends at the first place where the
 // bot does not answer with a 2xx.
 func (s *Server) InstallEverywhere(ctx context.Context) error {
-	s.mu.Lock()
-	type step struct {
-		who   User
-		where string
+	if err := s.InstallTogether(ctx); err != nil {
+		return err
 	}
-	first := s.bot.users[0]
-	steps := []step{{first, Team}, {first, Chat}}
+	s.mu.Lock()
+	var steps []step
 	for _, u := range s.bot.users {
 		steps = append(steps, step{u, s.bot.chats[u.ID].id})
 	}
 	s.mu.Unlock()
+	return s.installSteps(ctx, steps)
+}
+
+// InstallTogether is InstallEverywhere without people's own chats.
+func (s *Server) InstallTogether(ctx context.Context) error {
+	s.mu.Lock()
+	first := s.bot.users[0]
+	s.mu.Unlock()
+	return s.installSteps(ctx, []step{{first, Team}, {first, Chat}})
+}
+
+func (s *Server) installSteps(ctx context.Context, steps []step) error {
 	for _, one := range steps {
 		answers, err := Someone{one.who, s}.Install(ctx, one.where)
 		if err != nil {

@@ -37,7 +37,7 @@ func (g *graph) graphScope(scopes []string, host string) string {
 }
 
 // graphToken reads the permissions in a request's token, or says why it is
-// refused. Where the bot signs in nowhere, Graph wants no token either, and
+// refused. It must be for the address by which Graph was reached. Where the bot signs in nowhere, Graph wants no token either, and
 // everything consented to is permitted.
 func (s *Server) graphToken(r *http.Request, now time.Time) (roles []string, refusal string) {
 	s.mu.Lock()
@@ -66,10 +66,7 @@ func (s *Server) graphToken(r *http.Request, now time.Time) (roles []string, ref
 		return nil, "Lifetime validation failed, the token is expired."
 	}
 	of, _ := parsed.Audience()
-	s.mu.Lock()
-	mine := len(of) == 1 && of[0] != audience && s.graph.isGraph(of[0], r.Host)
-	s.mu.Unlock()
-	if !mine {
+	if u, err := url.Parse(strings.Join(of, " ")); err != nil || !strings.EqualFold(u.Host, r.Host) {
 		return nil, "Access token validation failure. Invalid audience."
 	}
 	var from string

@@ -29,24 +29,60 @@ type fakeBot struct {
 func startBot(t *testing.T) *fakeBot {
 	t.Helper()
 	b := &fakeBot{more: make(chan struct{})}
-	l := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		var activity map[string]any
-		if err := json.Unmarshal(body, &activity); err != nil {
-			w.WriteHeader(http.StatusBadRequest)
-			return
-		}
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		b.heard = append(b.heard, activity)
-		close(b.more)
-		b.more = make(chan struct{})
-		b.tokens = append(b.tokens, strings.Join(r.Header.Values("Authorization"), ","))
-		_, _ = io.WriteString(w, b.answer)
-	}))
+	l := httptest.NewServer(b)
 	t.Cleanup(l.Close)
 	b.endpoint = l.URL + "/api/messages"
 	return b
+}
+
+// botInside is a bot without sockets, for testing/synctest.
+func botInside() (*fakeBot, teamstest.Bot) {
+	b := &fakeBot{more: make(chan struct{})}
+	return b, teamstest.Bot{Endpoint: "http://bot.test/api/messages", Client: &http.Client{Transport: b}}
+}
+
+// RoundTrip implements http.RoundTripper.
+func (b *fakeBot) RoundTrip(r *http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	b.ServeHTTP(w, r)
+	return w.Result(), nil
+}
+
+// ServeHTTP implements http.Handler.
+func (b *fakeBot) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	var activity map[string]any
+	if err := json.Unmarshal(body, &activity); err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.heard = append(b.heard, activity)
+	close(b.more)
+	b.more = make(chan struct{})
+	b.tokens = append(b.tokens, strings.Join(r.Header.Values("Authorization"), ","))
+	_, _ = io.WriteString(w, b.answer)
+}
+
+// kinds are the kinds of what the bot heard, in order, in short.
+func (b *fakeBot) kinds() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	found := []string{}
+	for _, activity := range b.heard {
+		kind := activity["type"].(string)
+		if action, ok := activity["action"].(string); ok {
+			kind += " " + action
+		}
+		for _, what := range []string{"membersAdded", "membersRemoved"} {
+			if _, there := activity[what]; there {
+				kind += " " + what
+			}
+		}
+		found = append(found, kind)
+	}
+	return found
 }
 
 // hears waits until the bot has heard n activities, and returns all.

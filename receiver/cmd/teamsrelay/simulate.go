@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,7 +19,7 @@ import (
 )
 
 func addSimulate(k *kingpin.Application, p *program) {
-	cmd := k.Command("simulate", `A simulated Teams with a page that shows the cards. Webhooks are http://ADDRESS/workflow/NAME for any NAME; GET /messages lists what came in; POST /faults makes it behave badly. With --bot-endpoint it has channels, chats and people for a bot, too.`)
+	cmd := k.Command("simulate", `A simulated Teams with a page that shows the cards. Webhooks are http://ADDRESS/workflow/NAME for any NAME; GET /messages lists what came in; POST /faults makes it behave badly. With --bot-endpoint it has channels, chats and people for a bot, too, and Microsoft Graph, by which the bot gets to people who have never installed it.`)
 	cmd.HelpLong(`Examples, with curl:
   what came in        curl http://127.0.0.1:9099/messages
   three times 429     curl http://127.0.0.1:9099/faults -d '{"webhook": "ops",
@@ -36,7 +37,11 @@ The bot's side, with --bot-endpoint=http://127.0.0.1:3978/api/messages:
   press a button      curl http://127.0.0.1:9099/bot/press -d '{"as": "Alice",
                         "conversation": "19:…", "message": "1795…", "button": "Acknowledge"}'
   a bad day           curl http://127.0.0.1:9099/faults -d '{"conversation": "19:…",
-                        "faults": [{"code": "ConversationBlockedByUser"}]}'`)
+                        "faults": [{"code": "ConversationBlockedByUser"}]}'
+Microsoft Graph, for destinations with users: and group: (endpoints.graph):
+  somebody in it      curl http://127.0.0.1:9099/v1.0/users/alice@contoso.com
+  its calls as faults curl http://127.0.0.1:9099/faults -d '{"service": "graph install",
+                        "faults": [{"status": 503, "times": -1}]}'`)
 	address := cmd.Flag("listen-address", "Where to listen.").Default("127.0.0.1:9099").String()
 	throttle := cmd.Flag("throttle", "Refuse with 429 what Teams would: more than 4 requests a second at one webhook, and more than Microsoft's limits of a bot.").Default("true").Bool()
 	endpoint := cmd.Flag("bot-endpoint", "Where a bot on this machine takes activities, such as http://127.0.0.1:3978/api/messages. It is told what people do on the page; there are no tokens in either direction.").PlaceHolder("URL").String()
@@ -45,6 +50,7 @@ The bot's side, with --bot-endpoint=http://127.0.0.1:3978/api/messages:
 		if *throttle {
 			options.Throttle = teamstest.RealThrottle
 			options.Bot.Throttle = teamstest.RealBotThrottle
+			options.Graph.Throttle = teamstest.RealGraphThrottle
 		}
 		if *endpoint != "" {
 			if err := checkBotEndpoint(*endpoint); err != nil {
@@ -65,7 +71,7 @@ The bot's side, with --bot-endpoint=http://127.0.0.1:3978/api/messages:
 		done := make(chan error, 1)
 		go func() { done <- server.Serve(listener) }()
 		if *endpoint != "" {
-			describeBot(p.out, teams, *endpoint)
+			describeBot(p.out, teams, *endpoint, base, settle(teams))
 			ctx, cancel := context.WithCancel(p.ctx)
 			var installing sync.WaitGroup
 			installing.Go(func() { installBot(ctx, p.out, teams) })
@@ -97,33 +103,69 @@ func checkBotEndpoint(endpoint string) error {
 	return nil
 }
 
+// settle puts people into the simulated tenant with whom something is wrong,
+// and returns the id of a group of those with whom nothing is.
+func settle(teams *teamstest.Server) (group string) {
+	for _, one := range []struct {
+		who teamstest.User
+		is  teamstest.Situation
+	}{
+		{teamstest.User{Name: "Dan Dixon"}, teamstest.Situation{Disabled: true}},
+		{teamstest.User{Name: "Paula Price"}, teamstest.Situation{Policy: true}},
+		{teamstest.User{Name: "Nora Nolan"}, teamstest.Situation{NoTeams: true}},
+		{teamstest.User{Name: "Grace Green", Mail: "grace@fabrikam.com", Guest: true}, teamstest.Situation{Delay: installTakes}},
+	} {
+		first, _, _ := strings.Cut(strings.ToLower(one.who.Name), " ")
+		if !one.who.Guest {
+			one.who.UPN = first + "@contoso.com"
+		}
+		teams.As(teams.AddUser(one.who).ID).Become(one.is)
+	}
+	return teams.AddGroup("Operations on call", "Alice", "Bob", "Grace")
+}
+
+// installTakes is how long the guest's chat takes to appear, so that one can
+// see somebody wait for it.
+const installTakes = 5 * time.Second
+
 // describeBot prints what a receiver's configuration needs, ready to copy.
-func describeBot(out io.Writer, teams *teamstest.Server, endpoint string) {
+func describeBot(out io.Writer, teams *teamstest.Server, endpoint, base, group string) {
 	fmt.Fprintf(out, `The bot is at %s. A receiver that is to be it needs:
 
 microsoft:
   tenant_id: %s
   app_id: %s
+  teams_app_id: %s
   insecure_local: true
-  endpoints: {service_url: "%s"}
+  endpoints: {service_url: "%s", graph: "%s"}
 destinations:
   - name: alerts
     channel: {channel_id: "%s"}
   - name: oncall
     chat: {chat_id: "%s"}
+  - name: personal
+    users: [alice@contoso.com, bob@contoso.com]
+  - name: team
+    group: %s
 
-`, endpoint, teamstest.DefaultTenant, teamstest.DefaultAppID, teams.ServiceURL(), teamstest.Alerts, teamstest.Chat)
+Nobody has the app for themselves yet: it is installed through Microsoft Graph
+when there is something to tell them. grace@fabrikam.com is a guest, and waits
+%s for it. Some cannot be reached: dan@contoso.com is disabled, a policy keeps
+the app from paula@contoso.com, and nora@contoso.com has never opened Teams.
+
+`, endpoint, teamstest.DefaultTenant, teamstest.DefaultAppID, teamstest.DefaultApp.ManifestID, teams.ServiceURL(), base,
+		teamstest.Alerts, teamstest.Chat, group, installTakes)
 }
 
 // installEvery is how long to wait for a bot that does not answer yet.
 const installEvery = 2 * time.Second
 
-// installBot adds the bot to the team, the group chat and everybody's own chat
-// as soon as it answers.
+// installBot adds the bot to the team and the group chat as soon as it answers.
+// Everybody's own chat is left to Microsoft Graph, or to the page's button.
 func installBot(ctx context.Context, out io.Writer, teams *teamstest.Server) {
 	for {
-		if err := teams.InstallEverywhere(ctx); err == nil {
-			fmt.Fprintln(out, "The bot answers, and is in the team and in all chats")
+		if err := teams.InstallTogether(ctx); err == nil {
+			fmt.Fprintln(out, "The bot answers, and is in the team and in the group chat")
 			return
 		}
 		select {
