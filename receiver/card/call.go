@@ -118,6 +118,10 @@ func (t *teller) called(h group.History) (s Said, told bool) {
 		return says(alerts(h.Count) + " joined: " + thousands(t.count.firing) + " " + t.words.firing + " now")
 	case group.FiresAgain:
 		return says(by(t.words.again, h))
+	case group.Escalated, group.Unreached:
+		if text := t.reaching(h); text != "" {
+			return says(text)
+		}
 	case group.SilenceEnds:
 		return says("the silence has ended, and it goes on")
 	case group.AllResolved:
@@ -157,6 +161,9 @@ func (t *teller) still(s *Story) string {
 	text := capital(again(t.words.firing))
 	if took := t.took(s.State); took != "" {
 		text += " after " + took
+	}
+	if t.escalatedTo() != "" {
+		text += ", and nobody has acknowledged it"
 	}
 	return text + "."
 }

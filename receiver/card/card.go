@@ -16,6 +16,9 @@ type Input struct {
 	// Late is how long the change waited for delivery; the card says so when
 	// it is worth saying. 0: on time.
 	Late time.Duration
+	// Destination is where the card is read, so that it can say "you"; "": nobody
+	// knows.
+	Destination string
 	// Shown is the revision that the post showed before: what people did
 	// after it is news here. 0: nothing was shown.
 	Shown int
@@ -91,6 +94,7 @@ type DigestRow struct {
 	Resolved int
 	Since    time.Time
 	ID       string
+	Note     string // what Note says of it
 }
 
 // DigestInput is what a digest is made from.

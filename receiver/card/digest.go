@@ -130,6 +130,9 @@ func digestLine(row DigestRow, wall wall) DigestLine {
 	if !row.Since.IsZero() {
 		parts = append(parts, "since "+wall.time(row.Since))
 	}
+	if row.Note != "" {
+		parts = append(parts, shorten(oneLine(row.Note), 2*maxWho))
+	}
 	if row.ID != "" {
 		parts = append(parts, "#"+shorten(row.ID, 16))
 	}

@@ -44,7 +44,8 @@ func (t *teller) acknowledged() bool {
 }
 
 // standing is what somebody did about what goes on, and who: "acknowledged by
-// Alice", "silenced until 12:00".
+// Alice", "silenced until 12:00"; or, where nobody did, why others are told:
+// "escalated", "Alice not told".
 func (t *teller) standing() string {
 	switch {
 	case t.silenced():
@@ -52,7 +53,7 @@ func (t *teller) standing() string {
 	case t.acknowledged():
 		return "acknowledged by " + personName(t.in.Group.Ack.By)
 	}
-	return ""
+	return t.standingReach()
 }
 
 // endedByHand are the alerts of an episode that somebody ended: those that
@@ -69,13 +70,15 @@ func endedByHand(members []*group.Member, at time.Time) []*group.Member {
 }
 
 // people are the lines about what somebody did and what still holds, the most
-// important first.
+// important first: why the readers are told, if that is because others were not
+// or did nothing.
 func (t *teller) people() []Line {
 	g := &t.in.Group
-	if g.Facts == 0 && g.Ack == nil && g.Owner == nil && g.Closed == nil && g.Silence == nil && len(g.Wishes) == 0 {
+	if g.Facts == 0 && g.Ack == nil && g.Owner == nil && g.Closed == nil && g.Silence == nil && len(g.Wishes) == 0 &&
+		len(g.Misses) == 0 && g.MoreMisses == 0 && len(g.Escalated) == 0 {
 		return nil // most cards
 	}
-	var lines []Line
+	lines := t.reach()
 	add := func(text string) { lines = append(lines, Line{Text: text, Color: "Default"}) }
 	if m := g.Closed; m != nil {
 		text := "Resolved by " + personName(m.By) + " by hand, " + t.wall.time(m.At)
@@ -244,7 +247,7 @@ func deedWord(h group.History) string {
 		}
 		return strings.TrimSpace(what + " asked for")
 	}
-	return ""
+	return reachWord(h)
 }
 
 // assignee is to whom a line of the story says that it was assigned here; ""
@@ -259,7 +262,11 @@ func assignee(h group.History) string {
 // remark is what somebody wrote, of a line of the story; "" where its text is
 // something else.
 func remark(h group.History) string {
-	if h.Change == group.Asked || h.Change == group.Failed || assignee(h) != "" {
+	switch h.Change {
+	case group.Asked, group.Failed, group.Escalated, group.Unreached:
+		return ""
+	}
+	if assignee(h) != "" {
 		return ""
 	}
 	return strings.TrimSpace(h.Text)

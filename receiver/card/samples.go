@@ -47,7 +47,7 @@ func Samples(now time.Time) []Sample {
 	for _, kind := range []func(time.Time) []Sample{alertSamples, serviceSamples, reloadSamples, configSamples, ticketSamples, payloadSamples, digestSamples} {
 		list = append(list, kind(now)...)
 	}
-	return append(list, peopleSamples(now, list)...)
+	return append(append(list, peopleSamples(now, list)...), reachSamples(now, list)...)
 }
 
 // SampleFor is the first of the samples of a card; for a card that does not

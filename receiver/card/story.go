@@ -69,6 +69,7 @@ func (s *Story) Worst() string {
 
 // Tag is how a preview begins: the word with what somebody did about it, and
 // what they did just now. "[CRITICAL]", "[CRITICAL, acknowledged by Alice]",
+// "[CRITICAL, escalated]",
 // "[RESOLVED by Carol]", "[CRITICAL] assigned to Bob by Alice:"; "" without
 // either.
 func (s *Story) Tag() string {

@@ -59,7 +59,7 @@ func (d *Deliverer) render(a *attempt, g group.Group) card.Message {
 	now := d.now()
 	in := card.Input{
 		Group: g, Now: now, Location: d.location,
-		Reminder: a.reminder(&g), Shown: a.post.Carded,
+		Destination: a.post.Destination, Reminder: a.reminder(&g), Shown: a.post.Carded,
 	}
 	if a.address.Look != nil {
 		in.Look = a.address.Look(a.post.MessageID)

@@ -113,7 +113,7 @@ func digestRow(p *store.Post, g *group.Group) card.DigestRow {
 	firing, resolved, _ := g.Counts()
 	return card.DigestRow{
 		Title: p.Title, Severity: severityWord(g), Rank: int(g.Severity()),
-		Firing: firing, Resolved: resolved, Since: g.OpenedAt, ID: g.ShortID(),
+		Firing: firing, Resolved: resolved, Since: g.OpenedAt, ID: g.ShortID(), Note: card.Note(g, p.Destination),
 	}
 }
 
