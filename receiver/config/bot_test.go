@@ -116,6 +116,8 @@ route: {destinations: [sre]}
 		{"by a managed identity", "managed_identity: true", ""},
 		{"by a secret of the environment", "client_secret: '${OPS_URL}'", ""},
 		{"managed_identity: false is no way", "managed_identity: false", "x.yml:3: error: nothing proves to Microsoft that we are the application"},
+		{"a managed identity and Graph's address where it is not looked for", "managed_identity: true, graph: 'https://graph.microsoft.us'", `x.yml:3: error: there is no key "graph" here; did you mean endpoints: {graph: …}?`},
+		{"the package's id as that of the catalogue", "managed_identity: true, teams_app_id: %ID, teams_catalog_id: %ID", "x.yml:3: warning: this is the id in the app package"},
 		{"a certificate that is not there", "certificate_file: gone.pem", "x.yml:3: error: "},
 		{"a file that is no certificate", "certificate_file: not-a.pem", "x.yml:3: error: "},
 		{"a secret and its file", "client_secret: a, client_secret_file: not-a.pem", "x.yml:3: error: both client_secret and client_secret_file are there"},
@@ -124,7 +126,7 @@ route: {destinations: [sre]}
 		{"tokens that nobody asks for", "insecure_local: true, client_secret: a", "x.yml:3: warning: it is not used, because insecure_local does without tokens"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			text := strings.NewReplacer("%ID", id("1"), "WAY", test.way).Replace(file)
+			text := strings.NewReplacer("%ID", id("1")).Replace(strings.Replace(file, "WAY", test.way, 1))
 			made, problems := config.Parse(filepath.Join(dir, "x.yml"), []byte(text), env())
 			require.NotContains(t, problems.Error(), "topsecret")
 			if test.problem == "" {

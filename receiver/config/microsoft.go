@@ -134,6 +134,9 @@ func (d *document) doubt(m Microsoft) {
 	d.doubtGUID(m, m.AppID, at+".app_id", "the Application (client) ID that Entra shows for the bot's application")
 	d.doubtGUID(m, m.TeamsAppID, at+".teams_app_id", "an id of your own for the Teams app; teamsrelay app-package makes one")
 	d.doubtGUID(m, m.TeamsCatalogID, at+".teams_catalog_id", "the id that the organization's catalogue gave the app")
+	if m.TeamsCatalogID != "" && m.TeamsCatalogID == m.TeamsAppID && !m.InsecureLocal && !d.Faulty(at+".teams_catalog_id") {
+		d.Warn(at+".teams_catalog_id", "this is the id in the app package, and the organization's catalogue gives every app another one", "remove it: the catalogue's is found by teams_app_id")
+	}
 	if guid.MatchString(m.ClientSecret.Reveal()) && !m.InsecureLocal {
 		place := at + ".client_secret"
 		if !d.Has(place) {

@@ -188,6 +188,7 @@ var elsewhere = map[reflect.Type]map[string]string{
 	reflect.TypeFor[microsoftSection](): {
 		"client_id": "app_id", "bot_id": "app_id", "secret": "client_secret", "password": "client_secret",
 		"app_password": "client_secret", "certificate": "certificate_file", "manifest_id": "teams_app_id",
+		"catalog_id": "teams_catalog_id", "catalogue_id": "teams_catalog_id", "graph": "endpoints: {graph: …}", "graph_url": "endpoints: {graph: …}",
 		"service_url": "endpoints: {service_url: …}", "issuer": "endpoints: {bot_issuer: …}",
 	},
 	reflect.TypeFor[route.Route](): {
