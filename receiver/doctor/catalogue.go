@@ -60,12 +60,6 @@ func (e *examination) judgeCatalogue(app graph.CatalogueApp) []Finding {
 		what += fmt.Sprintf(" With teams_catalog_id: %s in the configuration AppCatalog.Read.All is not needed to install it.", app.ID)
 	}
 	found := []Finding{{About: app.ID, Result: OK, What: what}}
-	if app.Distribution == "sideloaded" {
-		found = append(found, Finding{
-			Result: Failed, What: "The app was uploaded for one person or team only (sideloaded).", Why: whyCatalogue,
-			Do: "Upload the same package for the organization: " + e.manageApps("Actions", "Upload new app") + ".",
-		})
-	}
 	if id := e.microsoft.TeamsAppID; id != "" && app.ManifestID != "" && !strings.EqualFold(id, app.ManifestID) {
 		found = append(found, Finding{
 			About: "teams_catalog_id", Result: Failed,

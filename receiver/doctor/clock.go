@@ -34,9 +34,8 @@ func judgeClock(host string, ahead time.Duration) Finding {
 	if ahead < 0 {
 		direction = "behind"
 	}
-	by := ahead.Abs().Round(time.Second)
 	f := Finding{
-		What: fmt.Sprintf("This machine's clock is %v %s that of %s.", by, direction, host),
+		What: fmt.Sprintf("This machine's clock is %s %s that of %s.", spell(ahead.Abs()), direction, host),
 		Why:  "Tokens are good for a certain time. With a wrong clock Microsoft refuses ours, we refuse Microsoft's, and buttons in Teams do nothing.",
 		Do:   "Let this machine take its time from a server: timedatectl set-ntp true, chronyd or w32tm /resync. On a virtual machine look at the host's clock, too.",
 	}
@@ -46,7 +45,20 @@ func judgeClock(host string, ahead time.Duration) Finding {
 	case ahead.Abs() > doubtfulSkew:
 		f.Result = Warning
 	default:
-		f = Finding{Result: OK, What: fmt.Sprintf("This machine and %s have the same time, give or take %v.", host, max(by, time.Second))}
+		f = Finding{Result: OK, What: fmt.Sprintf("This machine and %s have the same time, give or take %s.", host, spell(max(ahead.Abs(), time.Second)))}
 	}
 	return f
+}
+
+// spell is a time in words, in the largest unit that says enough.
+func spell(d time.Duration) string {
+	switch {
+	case d >= 48*time.Hour:
+		return plural(int(d.Round(24*time.Hour)/(24*time.Hour)), "day")
+	case d >= 2*time.Hour:
+		return plural(int(d.Round(time.Hour)/time.Hour), "hour")
+	case d >= 2*time.Minute:
+		return plural(int(d.Round(time.Minute)/time.Minute), "minute")
+	}
+	return plural(int(d.Round(time.Second)/time.Second), "second")
 }

@@ -58,8 +58,9 @@ type Options struct {
 	Install bool
 	// PublicURL is where Microsoft sends activities; "": not examined.
 	PublicURL string
-	// Ready asks the receiver whether it is ready. Its error is ErrNoReceiver
-	// if there is none, and else says what the receiver says.
+	// Ready asks the receiver whether it is ready. Its error is of type
+	// *NoReceiver if there is none, and else says what the receiver says. nil:
+	// nobody is asked.
 	Ready func(context.Context) error
 	// Now is the time; nil: the machine's.
 	Now func() time.Time
@@ -69,15 +70,18 @@ type Options struct {
 
 // What checks need of those before them.
 const (
-	readable     = "the configuration"
-	signInHost   = "the way to Microsoft's sign-in"
-	graphHost    = "the way to Microsoft Graph"
-	serviceHost  = "the way to Teams"
-	botToken     = "the sign-in as the bot"
-	graphToken   = "the sign-in to Microsoft Graph"
-	inCatalogue  = "the app in the catalogue"
-	findsPeople  = "the permission to find people"
-	seesInstalls = "the permission to install the app"
+	readable      = "the configuration"
+	signInHost    = "the way to Microsoft's sign-in"
+	graphHost     = "the way to Microsoft Graph"
+	serviceHost   = "the way to Teams"
+	botToken      = "the sign-in as the bot"
+	graphToken    = "the sign-in to Microsoft Graph"
+	inCatalogue   = "the app in the catalogue"
+	findsPeople   = "the permission to find people"
+	seesInstalls  = "the permission to install the app"
+	seesCatalogue = "the permission to look into the catalogue"
+	readsGroups   = "the permission to read groups"
+	readsTags     = "the permission to read tags"
 )
 
 // check is one thing that is looked at. Its findings are told as they are
@@ -99,8 +103,8 @@ var checks = []check{
 	{name: "clock", title: "Clock", needless: withoutBot, needs: []string{readable}, run: examineClock},
 	{name: "sign-in", title: "Sign-in as the bot", needless: withoutTokens, needs: []string{readable, signInHost}, gives: []string{botToken}, run: examineSignIn},
 	{name: "graph", title: "Sign-in to Microsoft Graph", needless: withoutGraphTokens, needs: []string{readable, signInHost}, gives: []string{graphToken}, run: examineGraph},
-	{name: "permissions", title: "Permissions", needless: withoutGraphTokens, needs: []string{readable, graphToken}, gives: []string{findsPeople, seesInstalls}, run: examinePermissions},
-	{name: "catalogue", title: "The app in the catalogue", needless: withoutGraph, needs: []string{readable, graphHost, graphToken}, gives: []string{inCatalogue}, run: examineCatalogue},
+	{name: "permissions", title: "Permissions", needless: withoutGraphTokens, needs: []string{readable, graphToken}, gives: []string{findsPeople, seesInstalls, seesCatalogue, readsGroups, readsTags}, run: examinePermissions},
+	{name: "catalogue", title: "The app in the catalogue", needless: withoutGraph, needs: []string{readable, graphHost, graphToken, seesCatalogue}, gives: []string{inCatalogue}, run: examineCatalogue},
 	{name: "people", title: "People", needless: withoutNames, needs: []string{readable, graphHost, graphToken, findsPeople}, run: examinePeople},
 	{name: "groups", title: "Groups and tags", needless: withoutRosters, needs: []string{readable, graphHost, graphToken}, run: examineGroups},
 	{name: "bot", title: "The bot in Teams", needless: withoutBot, needs: []string{readable, serviceHost, botToken}, run: examineBot},

@@ -245,8 +245,11 @@ func judgeHeader(u *url.URL, without, with knock) Finding {
 	return f
 }
 
-// ErrNoReceiver says that no receiver answers on this machine.
-var ErrNoReceiver = errors.New("no receiver answers")
+// NoReceiver says that no receiver answers here, which is no mistake: it may
+// run elsewhere, or not yet.
+type NoReceiver struct{ Err error }
+
+func (n *NoReceiver) Error() string { return n.Err.Error() }
 
 func withoutReceiver(e *examination) string {
 	if e.Ready == nil {
@@ -257,15 +260,17 @@ func withoutReceiver(e *examination) string {
 
 // examineReceiver asks the receiver whether it is ready.
 func examineReceiver(ctx context.Context, e *examination) {
-	switch err := e.Ready(ctx); {
+	err := e.Ready(ctx)
+	var none *NoReceiver
+	switch {
 	case err == nil:
 		e.ok("", "It runs and is ready. teamsrelay users list and teamsrelay destinations list say how it is with each.")
-	case errors.Is(err, ErrNoReceiver):
+	case errors.As(err, &none):
 		e.skip(sentence(err.Error()))
 	default:
 		e.say(Finding{
 			Result: Failed, What: sentence(err.Error()), Why: "A receiver that is not ready takes no alerts.",
-			Do: "Look into its log, and at " + "GET /-/ready on its main listener.",
+			Do: "Look into its log.",
 		})
 	}
 }

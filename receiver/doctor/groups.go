@@ -16,6 +16,14 @@ func examineGroups(ctx context.Context, e *examination) {
 		return
 	}
 	for _, r := range rosters(e.Config) {
+		need := readsGroups
+		if r.Tag != "" {
+			need = readsTags
+		}
+		if e.lost[need] {
+			e.say(Finding{About: r.destination, Result: Skipped, What: capital(need) + " comes first."})
+			continue
+		}
 		var name string
 		var members []graph.User
 		if r.ID != "" {

@@ -195,20 +195,20 @@ var microsoftsIssuers = []string{"microsoft", "digicert", "baltimore", "globalsi
 // judgeHost is what an answer of a host means.
 func judgeHost(a answer) Finding {
 	f := Finding{About: a.name, Result: Failed, Why: a.why}
-	const letThrough = "Ask whoever runs the network to let this machine reach %s on port 443, without a sign-in page and without opening TLS; a proxy goes into HTTPS_PROXY."
+	const letThrough = "Ask whoever runs the network to let this machine reach it on port 443, without a sign-in page and without opening TLS. A proxy goes into HTTPS_PROXY in the environment of teamsrelay."
 	switch {
 	case a.trouble != "":
 		f.What = a.trouble
-		f.Do = fmt.Sprintf(letThrough, a.name)
+		f.Do = letThrough
 	case a.page && (!a.pages || a.status < 400):
 		f.What = fmt.Sprintf("A web page answers (%d) instead of %s: a proxy or a sign-in page stands in between.", a.status, a.is)
-		f.Do = fmt.Sprintf(letThrough, a.name)
+		f.Do = letThrough
 	case a.status >= 300 && a.status < 400:
 		f.What = fmt.Sprintf("The answer is a redirect (%d), which %s does not give and we do not follow.", a.status, a.is)
-		f.Do = fmt.Sprintf(letThrough, a.name)
+		f.Do = letThrough
 	case a.status == http.StatusProxyAuthRequired:
 		f.What = teams.ProxySignIn(proxyHint)
-		f.Do = fmt.Sprintf(letThrough, a.name)
+		f.Do = letThrough
 	case a.status >= 500:
 		f.Result = Warning
 		f.What = fmt.Sprintf("%s can be reached and has a bad time (%d).", capital(a.is), a.status)

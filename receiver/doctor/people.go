@@ -47,7 +47,7 @@ func examinePeople(ctx context.Context, e *examination) {
 	if e.User != "" {
 		named, left = []string{e.User}, 0
 	}
-	for _, p := range look(ctx, client, named) {
+	for _, p := range e.look(ctx, client, named) {
 		f := e.judgePerson(p)
 		e.say(f)
 		if f.Result != Failed && e.Install {
@@ -60,7 +60,7 @@ func examinePeople(ctx context.Context, e *examination) {
 }
 
 // look asks Graph about people, without changing anything.
-func look(ctx context.Context, client *graph.Client, named []string) []person {
+func (e *examination) look(ctx context.Context, client *graph.Client, named []string) []person {
 	people := make([]person, len(named))
 	var ids []string
 	var at []int
@@ -70,7 +70,7 @@ func look(ctx context.Context, client *graph.Client, named []string) []person {
 			ids, at = append(ids, found.ID), append(at, i)
 		}
 	}
-	if len(ids) == 0 {
+	if len(ids) == 0 || e.appless() != "" {
 		return people
 	}
 	for i, app := range client.Installations(ctx, ids) {
@@ -81,6 +81,16 @@ func look(ctx context.Context, client *graph.Client, named []string) []person {
 		}
 	}
 	return people
+}
+
+// appless is what keeps anybody's app from being seen; "": nothing.
+func (e *examination) appless() string {
+	for _, need := range []string{seesInstalls, inCatalogue} {
+		if e.lost[need] {
+			return need
+		}
+	}
+	return ""
 }
 
 // judgePerson is what is known of somebody, in words.
@@ -98,8 +108,6 @@ func (e *examination) judgePerson(p person) Finding {
 	switch {
 	case user.Err != nil:
 		return refused(user.Err)
-	case user.Enabled != nil && !*user.Enabled:
-		return refused(&graph.Error{Outcome: teams.Outcome{Reason: teams.Disabled, Message: fmt.Sprintf("The account of %s is disabled.", who)}})
 	case p.app.Err != nil:
 		return refused(p.app.Err)
 	}
@@ -111,6 +119,8 @@ func (e *examination) judgePerson(p person) Finding {
 		f.Do = "Name an account of this tenant, or a channel that they are in."
 	}
 	switch version, newest := p.app.Version, e.catalogue.Version; {
+	case e.appless() != "":
+		f.What += fmt.Sprintf("%s was found. Whether they have the app cannot be seen: %s comes first.", who, e.appless())
 	case p.app.ID == "":
 		f.What += who + " was found and does not have the app yet. The first alert for them installs it."
 		if !e.Install && e.User != "" {
@@ -134,8 +144,8 @@ func (e *examination) judgePerson(p person) Finding {
 
 // install installs the app for somebody and opens the conversation with them.
 func (e *examination) install(ctx context.Context, client *graph.Client, p person) {
-	if e.lost[inCatalogue] || e.lost[seesInstalls] {
-		e.skip("Installing needs the app in the catalogue and the permission to install it.")
+	if lost := e.appless(); lost != "" {
+		e.say(Finding{About: p.name, Result: Skipped, What: "Nothing is installed: " + lost + " comes first."})
 		return
 	}
 	if p.app.ID == "" {
@@ -149,7 +159,7 @@ func (e *examination) install(ctx context.Context, client *graph.Client, p perso
 		e.ok(p.name, "The app is installed now.")
 	}
 	if e.lost[botToken] || e.lost[serviceHost] {
-		e.skip("The conversation is not opened: the sign-in as the bot and the way to Teams come first.")
+		e.say(Finding{About: p.name, Result: Skipped, What: "The conversation is not opened: the sign-in as the bot and the way to Teams come first."})
 		return
 	}
 	bot, err := e.botClient()

@@ -17,6 +17,8 @@ type permission struct {
 	more []string
 	is   string // what it is for
 	lost string // what is not there without it
+	// instead is how to do without it; "": it cannot be done without.
+	instead string
 	// needed says whether the configuration needs it, and if not, why.
 	needed func(*examination) (bool, string)
 }
@@ -44,22 +46,23 @@ var permissions = []permission{
 	},
 	{
 		least: "AppCatalog.Read.All", more: []string{"AppCatalog.ReadWrite.All"},
-		is: "finds the app in the organization's catalogue",
+		is: "finds the app in the organization's catalogue", lost: seesCatalogue,
+		instead: "With teams_catalog_id in the configuration it is not needed to install the app.",
 		needed: func(e *examination) (bool, string) {
-			return e.microsoft.TeamsCatalogID == "", "teams_catalog_id is there. With it the catalogue's version can be compared, too"
+			return e.microsoft.TeamsCatalogID == "", "teams_catalog_id is in the configuration"
 		},
 	},
 	{
 		least: "GroupMember.Read.All",
 		more:  []string{"GroupMember.ReadWrite.All", "Group.Read.All", "Group.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"},
-		is:    "reads who is in an Entra group",
+		is:    "reads who is in an Entra group", lost: readsGroups,
 		needed: func(e *examination) (bool, string) {
 			return slices.ContainsFunc(rosters(e.Config), func(r roster) bool { return r.ID != "" }), "no destination is an Entra group"
 		},
 	},
 	{
 		least: "TeamworkTag.Read.All", more: []string{"TeamworkTag.ReadWrite.All"},
-		is: "reads who is behind a tag of a team",
+		is: "reads who is behind a tag of a team", lost: readsTags,
 		needed: func(e *examination) (bool, string) {
 			return slices.ContainsFunc(rosters(e.Config), func(r roster) bool { return r.Tag != "" }), "no destination is a tag"
 		},
@@ -92,14 +95,14 @@ func (e *examination) judgePermissions(roles []string) []Finding {
 		for _, use := range uses {
 			known[use] = true
 		}
-		if f.Result == Failed && p.lost != "" {
+		if f.Result == Failed {
 			e.lose(p.lost)
 		}
 		found = append(found, f)
 	}
 	for _, role := range roles {
 		if !known[role] {
-			found = append(found, e.tooMuch(role, role+" is not needed."))
+			found = append(found, e.tooMuch(role, "It is not needed."))
 		}
 	}
 	return found
@@ -120,8 +123,6 @@ func (e *examination) judgePermission(p permission, roles []string, needed bool,
 	switch more := has(p.more...); {
 	case !needed && held == "":
 		return Finding{About: p.least, Result: Skipped, What: fmt.Sprintf("It %s, which is not needed: %s.", p.is, because)}, nil
-	case !needed && p.lost == "" && strings.HasPrefix(because, "teams_catalog_id"):
-		return Finding{About: held, Result: OK, What: "It is there."}, enough
 	case !needed:
 		return e.tooMuch(held, fmt.Sprintf("It %s, which is not needed: %s.", p.is, because)), enough
 	case held != "":
@@ -138,7 +139,7 @@ func (e *examination) judgePermission(p permission, roles []string, needed bool,
 		return f, []string{more}
 	}
 	return Finding{
-		About: p.least, Result: Failed, What: fmt.Sprintf("It is missing; it %s.", p.is),
+		About: p.least, Result: Failed, What: strings.TrimSpace(fmt.Sprintf("It is missing; it %s. %s", p.is, p.instead)),
 		Why: "Microsoft Graph refuses without it, and whoever is to be told personally is not; the destination's fallback is.",
 		Do:  e.registration("API permissions", "Add a permission", "Microsoft Graph", "Application permissions") + " (not Delegated): choose it, Add permissions, then press Grant admin consent, which needs a Privileged Role Administrator. New tokens carry it after some minutes.",
 	}, nil

@@ -29,13 +29,10 @@ func placesOf(cloud string) places {
 // path is a way through menus: one name after the other.
 func path(steps ...string) string { return strings.Join(steps, " > ") }
 
-// registration is a page of the application in Entra.
+// registration is a page of the application in Entra. The list of applications
+// can be searched by id.
 func (e *examination) registration(page ...string) string {
-	app := "the application"
-	if e.microsoft.AppID != "" {
-		app = "the one with the Application (client) ID " + e.microsoft.AppID
-	}
-	return path(append([]string{e.where.entra, "App registrations", "All applications", app}, page...)...)
+	return path(append([]string{e.where.entra, "App registrations", "All applications", e.microsoft.AppID}, page...)...)
 }
 
 // manageApps is where an administrator finds the app.

@@ -53,7 +53,7 @@ func (e *examination) ends() string {
 	if e.microsoft.ClientSecret == "" {
 		return ""
 	}
-	return " When the secret ends is not told to us; see the column Expires: " + e.registration("Certificates & secrets", "Client secrets") + "."
+	return " When its secret ends is not told to us: the column Expires of its page Certificates & secrets shows it."
 }
 
 // examineGraph gets a token for Microsoft Graph.

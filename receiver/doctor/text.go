@@ -13,9 +13,12 @@ const lineLength = 88
 // Text writes findings for people, each as it comes, without colours: the
 // words say it.
 type Text struct {
-	w    io.Writer
-	last Finding // the one before
-	err  error
+	w     io.Writer
+	check string // of the finding before
+	brief bool   // it was not made
+	// why and do are the last of this check, which are not repeated.
+	why, do string
+	err     error
 }
 
 // NewText writes to w.
@@ -29,24 +32,43 @@ const indent = "           "
 
 // Write writes one finding.
 func (t *Text) Write(f Finding) {
-	if f.Check != t.last.Check {
+	first := f.Check != t.check
+	about := f.About
+	switch {
+	case first && f.Result == Skipped && about == "":
+		// A check that was not made has one line, without a heading.
+		about = titleOf(f.Check)
+		if !t.brief {
+			t.line("")
+		}
+		t.brief = true
+	case first:
 		t.line("\n" + titleOf(f.Check))
+		t.brief = false
+	}
+	if first {
+		t.check, t.why, t.do = f.Check, "", ""
 	}
 	what := f.What
-	if f.About != "" {
-		what = f.About + ": " + what
+	if about != "" {
+		what = about + ": " + what
 	}
 	t.line(wrap(fmt.Sprintf("  %-9s", shout[f.Result]), what))
-	for _, part := range []struct{ label, text, before string }{{"Why: ", f.Why, t.last.Why}, {"Do:  ", f.Do, t.last.Do}} {
-		switch {
-		case part.text == "":
-		case part.text == part.before && f.Check == t.last.Check:
-			t.line(indent + part.label + "as above.")
-		default:
-			t.line(wrap(indent+part.label, part.text))
-		}
+	t.part("Why: ", f.Why, &t.why)
+	t.part("Do:  ", f.Do, &t.do)
+}
+
+// part writes a sentence below a finding, unless it stands above already.
+func (t *Text) part(label, text string, before *string) {
+	switch {
+	case text == "":
+		return
+	case text == *before:
+		t.line(indent + label + "as above.")
+	default:
+		t.line(wrap(indent+label, text))
 	}
-	t.last = f
+	*before = text
 }
 
 // End writes what came of it all.
@@ -67,6 +89,9 @@ func (t *Text) line(text string) {
 		_, t.err = fmt.Fprintln(t.w, text)
 	}
 }
+
+// together keeps two words on one line.
+const together = "\x00"
 
 // wrap breaks a text into lines after words; all but the first begin with as
 // many blanks as start is long. A word that is too long has a line of its own:
@@ -89,5 +114,5 @@ func wrap(start, text string) string {
 		b.WriteString(word)
 		length += size
 	}
-	return b.String()
+	return strings.ReplaceAll(b.String(), together, " ")
 }

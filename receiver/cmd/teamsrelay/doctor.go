@@ -95,7 +95,7 @@ func report(w io.Writer, format string, examine func(tell func(doctor.Finding)) 
 }
 
 // ready asks the receiver whether it is ready. No answer at all, or one of
-// somebody else, is doctor.ErrNoReceiver: it may run on another machine.
+// somebody else, is a *doctor.NoReceiver: it may run on another machine.
 func (c *client) ready(ctx context.Context) error {
 	base, err := url.Parse(strings.TrimSuffix(*c.base, "/"))
 	if err != nil || base.Host == "" {
@@ -113,7 +113,7 @@ func (c *client) ready(ctx context.Context) error {
 	}
 	response, err := transport.Do(request)
 	if err != nil {
-		return fmt.Errorf("%w: %w", doctor.ErrNoReceiver, unreachable(base.Host, err))
+		return &doctor.NoReceiver{Err: unreachable(base.Host, err)}
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, 4<<10))
@@ -125,5 +125,5 @@ func (c *client) ready(ctx context.Context) error {
 	case response.StatusCode == http.StatusServiceUnavailable:
 		return fmt.Errorf("it is not ready: %s", teams.Printable(teams.WithoutURLs(string(body)), 200))
 	}
-	return fmt.Errorf("%w: %w", doctor.ErrNoReceiver, unexpected(base.Host, response, body))
+	return &doctor.NoReceiver{Err: unexpected(base.Host, response, body)}
 }
