@@ -33,6 +33,7 @@ type work struct {
 	lease lease
 
 	stale  bool      // the queue is to be read from the store
+	looked time.Time // when it last was
 	next   time.Time // when somebody else's turn comes; zero: nobody's
 	paused time.Time // until when the store is left alone
 
@@ -83,7 +84,7 @@ func (k *work) turn() time.Duration {
 	if now.Before(k.paused) {
 		return k.paused.Sub(now)
 	}
-	if k.stale || k.due(k.next, now) {
+	if k.stale || due(k.next, now) || now.Sub(k.looked) >= lookAgain {
 		k.read(now)
 	}
 	k.settle(now)
@@ -107,7 +108,7 @@ func (k *work) turn() time.Duration {
 }
 
 // due says that a time that is set has come.
-func (k *work) due(at, now time.Time) bool { return !at.IsZero() && !now.Before(at) }
+func due(at, now time.Time) bool { return !at.IsZero() && !now.Before(at) }
 
 // wait is how long until something is due; also is one more time when
 // something is.
@@ -142,7 +143,7 @@ func (k *work) read(now time.Time) {
 		k.rest("It could not be read who is to be reached; trying again", err)
 		return
 	}
-	k.stale = false
+	k.stale, k.looked = false, now
 	k.queue = slices.DeleteFunc(ready, func(p store.Person) bool { return k.busy[p.Name] })
 }
 
