@@ -65,7 +65,7 @@ func TestFromATemperatureToSomebodyWhoHasInstalledNothing(t *testing.T) {
 	relay := serveWith(t, []string{"SSL_CERT_FILE=" + ca}, plainProgram(t), dir, config+withGraph(t, base))
 	meet(t, teams, relay)
 	require.Zero(t, teams.GraphCalls(teamstest.AnyGraph), "nobody is asked about before there is something to tell")
-	require.Empty(t, teams.PersonalChat("Alice"), "Alice has nothing installed")
+	require.Empty(t, teams.Posted(teams.PersonalChat("Alice")))
 
 	i.write(`temperature,rack=r1 temp_c=40`)
 	card := personalCard(t, teams, "Alice", "ColdAisle")
@@ -114,7 +114,7 @@ func TestAnEscalationSurvivesAKill(t *testing.T) {
 	require.Equal(t, http.StatusOK, relay.post("/api/v2/alerts", []byte(hotRack)).status)
 	card := cardIn(t, teams, teamstest.Alerts, "HotRack")
 	relay.kill()
-	require.Empty(t, teams.PersonalChat("Bob"), "it is not time yet")
+	require.Empty(t, teams.Posted(teams.PersonalChat("Bob")), "it is not time yet")
 
 	relay.again()
 	relay.listen()

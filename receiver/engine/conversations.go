@@ -157,7 +157,7 @@ func (e *Engine) rendered(ctx context.Context, address string, g group.Group, bu
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return card.Message{}, err
 	}
-	in := card.Input{Group: g, Now: e.Now(), Location: e.location, Shown: post.Carded}
+	in := card.Input{Group: g, Destination: post.Destination, Now: e.Now(), Location: e.location, Shown: post.Carded}
 	if a.Look != nil && buttons {
 		in.Look = a.Look(post.MessageID)
 	}
