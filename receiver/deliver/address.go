@@ -39,7 +39,8 @@ type Address struct {
 	// Held: nobody can send there yet, so Send is nil. It stands for a person or
 	// a roster until there is a conversation, to which the posts are moved then
 	// (store.PeopleTx.MovePosts). Posts wait; while the address is broken and
-	// does not wait, they are given up at once.
+	// does not wait, they are given up at once. Who is told instead while they
+	// wait is for whoever works on it to say: nothing is tried here.
 	Held bool
 	// Who is the person that the address is, for people; "": it is none.
 	Who string

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/teamsrelay/teamsrelay/receiver/people"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
 	"github.com/teamsrelay/teamsrelay/receiver/teams"
 )
@@ -92,7 +93,7 @@ func TestWhoCannotBeFoundIsGivenUpAtOnce(t *testing.T) {
 			o.breaks(held, reason, false)
 			o.after(time.Second)
 			require.Len(t, s.heard, 120)
-			require.Equal(t, "g0 missed: "+Why(reason), s.heard[0])
+			require.Equal(t, "g0 missed: "+people.Why(reason), s.heard[0])
 			p := o.at(held, "g0")
 			require.Equal(t, []any{store.Dead, string(reason), true}, []any{p.State, p.Reason, p.Missed})
 			require.Contains(t, p.Message, `"g0" was not told to Alice of ops (`+string(reason)+`): nobody in the organization is called alice@contoso.com.`)
@@ -141,7 +142,7 @@ func TestWhoeverTakesOverFindsWhatWasCutOffBeforeItWasMovedToWait(t *testing.T) 
 }
 
 func TestAnAddressIsLeftAloneWhereNobodyCanBeReached(t *testing.T) {
-	for reason := range reasons {
+	for reason := range advices {
 		row := store.Address{Broken: "so it is", BrokenReason: string(reason), BrokenAt: noon}
 		switch reason {
 		case teams.Blocked, teams.NotInstalled, teams.Policy, teams.UnknownUser, teams.Disabled, teams.NoTeams, teams.Foreign:

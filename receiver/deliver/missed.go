@@ -34,7 +34,7 @@ func (t *turn) missed(p *store.Post, reason teams.Reason) error {
 		}
 		return nil // one bad row must not keep the others from being told
 	}
-	after, err := t.d.missed(t.tx, p, reason, Why(reason))
+	after, err := t.d.missed(t.tx, p, reason, because(&t.address, reason))
 	if err != nil {
 		return err
 	}

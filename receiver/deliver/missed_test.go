@@ -71,6 +71,9 @@ func inMissingOffice(t *testing.T, test func(o *office, s *standIns)) {
 	})
 }
 
+// ofA is what is said of the address "a".
+func ofA(reason teams.Reason) string { return because(&Address{}, reason) }
+
 func always(o teams.Outcome) func(message) *teams.Outcome {
 	return func(message) *teams.Outcome { return &o }
 }
@@ -81,7 +84,7 @@ func TestWhoIsGivenUpIsMissedAtOnce(t *testing.T) {
 			o.channel.answer = always(teams.Outcome{Kind: teams.GiveUp, Reason: reason, Status: 403})
 			o.raise(store.RankLoud, "disk")
 			o.after(time.Second)
-			require.Equal(t, []string{"disk missed: " + Why(reason)}, s.heard, "the fallback would sleep on")
+			require.Equal(t, []string{"disk missed: " + ofA(reason)}, s.heard, "the fallback would sleep on")
 			require.True(t, o.post("disk").Missed)
 			require.Equal(t, store.Dead, o.post("disk").State)
 			o.raise(store.RankLoud, "disk")
@@ -126,7 +129,7 @@ func TestWithoutASignInEverybodyWhoWaitsIsMissedAtOnce(t *testing.T) {
 		o.raise(store.RankLoud, names("g", 130)...)
 		o.after(2 * time.Second)
 		require.Len(t, s.heard, 130, "one attempt a minute is made for one of them, and the others must not wait for theirs")
-		require.Equal(t, "g7 missed: "+Why(teams.Auth), s.heard[slices.Index(s.heard, "g7 missed: "+Why(teams.Auth))])
+		require.Equal(t, "g7 missed: "+ofA(teams.Auth), s.heard[slices.Index(s.heard, "g7 missed: "+ofA(teams.Auth))])
 
 		o.raise(store.RankLoud, "later")
 		o.after(11 * time.Second)
@@ -186,7 +189,7 @@ func TestAPostThatAlwaysFailsIsMissedAfterFiveMinutesAndItsNeighboursAreNot(t *t
 			o.raise(store.RankLoud, fmt.Sprint("g", i))
 		}
 		o.after(time.Minute)
-		require.Equal(t, []string{"poison missed: " + Why(teams.Unavailable)}, s.heard)
+		require.Equal(t, []string{"poison missed: " + ofA(teams.Unavailable)}, s.heard)
 		require.InDelta(t, missedAfter, s.at["poison"], float64(2*time.Second), "the backoff must not make it eight minutes")
 	})
 }
@@ -218,7 +221,7 @@ func TestACardThatOnlySaysWhatWasIsNoReasonToTellOthers(t *testing.T) {
 		require.Empty(t, s.heard, "they know of the alert; a quiet edit is late")
 		o.raise(store.RankLoud, "disk")
 		o.after(6 * time.Minute)
-		require.Equal(t, []string{"disk missed: " + Why(teams.Unavailable)}, s.heard, "but what is loud has to reach somebody")
+		require.Equal(t, []string{"disk missed: " + ofA(teams.Unavailable)}, s.heard, "but what is loud has to reach somebody")
 	})
 }
 

@@ -42,7 +42,7 @@ func (d *Deliverer) turn(ctx context.Context, id string, done *attempt) (next st
 		}
 		var err error
 		next, begun, err = t.next()
-		next.missing = !missing(&t.row, t.now).IsZero()
+		next.missing = !t.address.Held && !missing(&t.row, t.now).IsZero()
 		return err
 	})
 	if err != nil {

@@ -41,17 +41,21 @@ func allReasons(t *testing.T) []teams.Reason {
 func TestEveryReasonHasWords(t *testing.T) {
 	all := allReasons(t)
 	for _, r := range all {
-		w, ok := reasons[r]
+		text, ok := advices[r]
 		require.True(t, ok, "who reads a dead letter with reason %q would not learn what to do", r)
-		require.True(t, strings.HasSuffix(w.advice, "."), "%s: %s", r, w.advice)
-		require.NotEmpty(t, w.why, r)
-		require.NotContains(t, w.why, ".", "%s: it stands within a sentence", r)
-		require.Less(t, len(w.why), 70, "%s: it stands in a line of a card", r)
-		require.NotEmpty(t, Why(r), r)
+		require.True(t, strings.HasSuffix(text, "."), "%s: %s", r, text)
+		for _, a := range []Address{{}, {Who: "Alice"}} {
+			why := because(&a, r)
+			require.NotEmpty(t, why, r)
+			require.NotContains(t, why, ".", "%s: it stands within a sentence", r)
+			require.Less(t, len(why), 70, "%s: it stands in a line of a card", r)
+		}
 	}
-	require.Len(t, reasons, len(all), "words for a reason that there is not")
-	require.Equal(t, "Teams did not take it", Why("made_up"))
+	require.Len(t, advices, len(all), "words for a reason that there is not")
 	require.NotEmpty(t, advice("made_up"))
+	require.NotEmpty(t, because(&Address{}, "made_up"))
+	require.Equal(t, "has no chat with the bot any more", because(&Address{Who: "Alice"}, teams.NotFound))
+	require.Equal(t, "what leads there is gone", because(&Address{}, teams.NotFound), "a webhook has no chat with the bot")
 }
 
 func TestADeadLetterSaysOnceWhatToDo(t *testing.T) {
