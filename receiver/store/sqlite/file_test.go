@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	"github.com/stretchr/testify/require"
@@ -171,7 +172,7 @@ func TestAFailedOpenGivesTheFileBack(t *testing.T) {
 // TestOpenOfAnOlderSchema makes a file as each version before left it, with an
 // alert that was told.
 func TestOpenOfAnOlderSchema(t *testing.T) {
-	for version := int64(1); version <= 4; version++ {
+	for version := int64(1); version <= 5; version++ {
 		t.Run(fmt.Sprint("schema ", version), func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "old.db")
 			db, err := sql.Open("sqlite", dsn(path))
@@ -200,12 +201,32 @@ func TestOpenOfAnOlderSchema(t *testing.T) {
 				_, err := db.Exec(`UPDATE posts SET carded = shown`)
 				require.NoError(t, err)
 			}
+			if version >= 5 {
+				for _, row := range []string{
+					`UPDATE posts SET follows = 8`,
+					`INSERT INTO conversations (id, kind, tenant, service_url, bot_id, name, team_id, team_group, team_name,
+						user_id, user_object_id, installed, blocked, moved_to, updated_at)
+						VALUES ('a:1', 'personal', '', '', '', 'Alice', '', '', '', '29:1', '0b7a', 1, '', '', 1)`,
+					`INSERT INTO subscriptions (address, name, matchers, by_name, by_id) VALUES ('bot:a:1', 'Alice', CAST('[]' AS BLOB), '', '')`,
+				} {
+					_, err := db.Exec(row)
+					require.NoError(t, err)
+				}
+			}
 			require.NoError(t, db.Close())
 
 			s := openAt(t, path)
 			require.NoError(t, s.View(ctx, func(tx store.Tx) error {
 				p, err := tx.Post(9)
 				require.NoError(t, err)
+				if version >= 5 {
+					require.EqualValues(t, 8, p.Follows)
+					p.Follows = 0
+					c, err := tx.PersonalConversation("0b7a")
+					require.NoError(t, err, "who has talked to the bot would be installed for anew")
+					require.Equal(t, "a:1", c.ID)
+				}
+				require.False(t, p.Missed, "nobody was told in its place")
 				require.Equal(t, store.Post{ID: 9, GroupID: 7, Address: "workflow:1", Destination: "ops", Card: "alert", Title: "Down",
 					State: store.Accepted, Want: 3, Shown: 3, Carded: 3}, p)
 				require.Equal(t, p.Call, p.Called, "an old post would call for its past")
@@ -219,6 +240,19 @@ func TestOpenOfAnOlderSchema(t *testing.T) {
 				return err
 			}))
 			require.NoError(t, s.Check(ctx))
+			require.NoError(t, s.Update(ctx, func(tx store.Tx) error {
+				if err := tx.SavePerson(&store.Person{Name: "alice", Wanted: true}); err != nil {
+					return err
+				}
+				if err := tx.SaveRoster(&store.Roster{ID: "group:1"}); err != nil {
+					return err
+				}
+				if err := tx.MoveSubscriptions("bot:a:1", "bot:a:2"); err != nil {
+					return err
+				}
+				_, _, err := tx.MovePosts("workflow:1", "bot:a:2", time.Now(), 10)
+				return err
+			}))
 		})
 	}
 }
