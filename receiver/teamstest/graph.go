@@ -22,7 +22,8 @@ type GraphOptions struct {
 	// sign-in have one address.
 	URL string
 	// Roles are the permissions that an administrator has consented to; nil:
-	// RecommendedRoles. Consent changes them later.
+	// RecommendedRoles, and with a bot that is not Bot.Signed, and so has no
+	// token that names them, User.Read.All too. Consent changes them later.
 	Roles []string
 	// Throttle refuses with 429 what does not fit; zero: everything is taken.
 	Throttle GraphThrottle
@@ -76,9 +77,12 @@ type graph struct {
 	meters    map[string]*meter
 }
 
-func newGraph(o GraphOptions) *graph {
+func newGraph(o GraphOptions, signed bool) *graph {
 	if o.Roles == nil {
-		o.Roles = RecommendedRoles
+		o.Roles = slices.Clone(RecommendedRoles)
+		if !signed {
+			o.Roles = append(o.Roles, "User.Read.All")
+		}
 	}
 	if o.Page <= 0 {
 		o.Page = 100

@@ -35,24 +35,32 @@ func (s *Server) aboutUser(c *call) (User, bool) {
 	return s.bot.user(c.params[0])
 }
 
-// tellUser is a user as Graph tells of one, with all that it knows. What
-// User.ReadBasic.All does not show is null.
+// tellUser is a user as Graph tells of one.
 func (s *Server) tellUser(c *call, u User) properties {
 	given, surname, _ := strings.Cut(u.Name, " ")
 	p := properties{
-		"id": u.ObjectID, "displayName": u.Name, "givenName": given, "surname": surname, "jobTitle": nil,
-		"mail": u.Mail, "preferredLanguage": nil, "userPrincipalName": u.UPN, "accountEnabled": nil, "userType": nil,
+		"id": u.ObjectID, "displayName": u.Name, "givenName": given, "surname": surname, "mail": u.Mail, "userPrincipalName": u.UPN,
+		"jobTitle": nil, "preferredLanguage": nil, "accountEnabled": !s.bot.person(u).Disabled, "userType": "Member",
 	}
-	if u.Mail == "" {
-		p["mail"] = nil
+	if u.Guest {
+		p["userType"] = "Guest"
 	}
+	return c.selected(p, usualOfUser...)
+}
+
+// mayReadUsers refuses who asks for more of users than User.ReadBasic.All
+// shows (teams-platform §5.1).
+func (c *call) mayReadUsers() (graphAnswer, bool) {
 	if c.has("User.Read.All", "Directory.Read.All") {
-		p["accountEnabled"], p["userType"] = !s.bot.person(u).Disabled, "Member"
-		if u.Guest {
-			p["userType"] = "Guest"
+		return graphAnswer{}, true
+	}
+	asked := c.query.Get("$select") + c.query.Get("$filter")
+	for _, hidden := range []string{"accountEnabled", "userType", "jobTitle", "preferredLanguage", "otherMails", "proxyAddresses"} {
+		if strings.Contains(asked, hidden) {
+			return c.fail(http.StatusForbidden, "Authorization_RequestDenied", "Insufficient privileges to complete the operation."), false
 		}
 	}
-	return p
+	return graphAnswer{}, true
 }
 
 func (s *Server) findUser(c *call) graphAnswer {
@@ -60,7 +68,10 @@ func (s *Server) findUser(c *call) graphAnswer {
 	if !ok {
 		return refused
 	}
-	body := c.selected(s.tellUser(c, u), usualOfUser...)
+	if refused, ok := c.mayReadUsers(); !ok {
+		return refused
+	}
+	body := s.tellUser(c, u)
 	body["@odata.context"] = c.context("users/$entity")
 	return graphAnswer{status: http.StatusOK, body: body}
 }
@@ -70,10 +81,13 @@ func (s *Server) searchUsers(c *call) graphAnswer {
 	if !ok {
 		return refused
 	}
+	if refused, ok := c.mayReadUsers(); !ok {
+		return refused
+	}
 	found := []properties{}
 	for _, u := range s.bot.users {
 		if !s.bot.person(u).Gone && f.holds(u.values) {
-			found = append(found, c.selected(s.tellUser(c, u), usualOfUser...))
+			found = append(found, s.tellUser(c, u))
 		}
 	}
 	return c.page(s, "users", found)
@@ -269,7 +283,10 @@ func (s *Server) tellGroup(c *call, all bool) graphAnswer {
 		}
 		entry := properties{"id": u.ObjectID}
 		if c.has(readUsers...) { // else only that there is somebody
-			entry = c.selected(s.tellUser(c, u), usualOfUser...)
+			if refused, ok := c.mayReadUsers(); !ok {
+				return refused
+			}
+			entry = s.tellUser(c, u)
 		}
 		entry["@odata.type"] = "#microsoft.graph.user"
 		found = append(found, entry)

@@ -160,7 +160,7 @@ func New(o Options) *Server {
 		webhooks: map[string]*meter{},
 		faults:   map[string][]Fault{},
 		bot:      newBot(o.Bot),
-		graph:    newGraph(o.Graph),
+		graph:    newGraph(o.Graph, o.Bot.Signed),
 		sending:  make(chan struct{}, maxSending),
 		changed:  make(chan struct{}),
 	}
