@@ -25,6 +25,13 @@ const graphBase = "https://graph.microsoft.com/v1.0"
 // Microsoft's. Without the file the test still runs.
 func withGraph(t *testing.T, o teamstest.Options) *teamstest.Server {
 	t.Helper()
+	return held(t, o, false)
+}
+
+// held is withGraph; strictly: what is asked is held against the contract too,
+// and must not be refused as wrong.
+func held(t *testing.T, o teamstest.Options, strictly bool) *teamstest.Server {
+	t.Helper()
 	if text, err := os.ReadFile("../../../shared/contracts/graph-v1.0-teams-subset.openapi.json"); err == nil {
 		contract, err := graphcontract.Read(text)
 		require.NoError(t, err)
@@ -32,7 +39,7 @@ func withGraph(t *testing.T, o teamstest.Options) *teamstest.Server {
 		o.Graph.Watch = func(x teamstest.GraphExchange) {
 			mu.Lock()
 			defer mu.Unlock()
-			if _, err := contract.CheckRequest(x.Method, x.Target, x.Request); err != nil {
+			if _, err := contract.CheckRequest(x.Method, x.Target, x.Request); err != nil && !strictly {
 				return // a test asks for what there is not
 			}
 			_, err := contract.Check(graphcontract.Exchange(x))
