@@ -113,6 +113,7 @@ func TestAnEscalationSurvivesAKill(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, relay.post("/api/v2/alerts", []byte(hotRack)).status)
 	card := cardIn(t, teams, teamstest.Alerts, "HotRack")
+	relay.settled(patience) // what is under way at a kill waits for a minute
 	relay.kill()
 	require.Empty(t, teams.Posted(teams.PersonalChat("Bob")), "it is not time yet")
 
