@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"strings"
 
 	"github.com/teamsrelay/teamsrelay/receiver/config"
@@ -160,13 +161,26 @@ func judgeConfiguration(file string, c *config.Config, problems config.Problems)
 }
 
 // secretsOf are all secrets of a configuration that can be looked for in a
-// text.
+// text: of URLs also the password and what the query holds. Those of event
+// sources are not among them; nobody whom the doctor asks gets to know them.
 func secretsOf(c *config.Config) []string {
 	var all []string
 	add := func(secrets ...config.Secret) {
 		for _, s := range secrets {
-			if text := s.Reveal(); text != "" && !outbound.IsWeak(text) {
-				all = append(all, text)
+			texts := []string{s.Reveal()}
+			if u, err := url.Parse(s.Reveal()); err == nil {
+				password, _ := u.User.Password()
+				texts = append(texts, password)
+				for _, values := range u.Query() {
+					texts = append(texts, values...)
+				}
+			}
+			for _, text := range texts {
+				// What is short stands in ordinary words, too: the version in a
+				// webhook's query is no secret.
+				if len(text) >= shortestSecret && !outbound.IsWeak(text) {
+					all = append(all, text)
+				}
 			}
 		}
 	}
@@ -179,6 +193,10 @@ func secretsOf(c *config.Config) []string {
 	}
 	return all
 }
+
+// shortestSecret is how many bytes a secret has at least to be looked for. Those
+// that Microsoft makes have 34 and more.
+const shortestSecret = 8
 
 // capital is a text with its first letter large.
 func capital(text string) string {

@@ -169,10 +169,12 @@ route: {destinations: [ops]}
 admin_token: %s
 influxdb:
   - {name: dc, url: "http://localhost:8086", token: %s}
+events:
+  - {name: butler, preset: butler, token: %s}
 %s`, teamstest.DefaultTenant, teamstest.DefaultAppID, teamstest.DefaultSecret, teamstest.DefaultApp.ManifestID,
 		teamstest.Alerts, teamstest.Chat,
 		w.AddGroup("On duty", "Alice", "Bob"), teamstest.TeamGroup, w.AddTag("Shift", "Carol"),
-		secrets[2], secrets[3], secrets[1], secrets[4], more)
+		secrets[2], secrets[3], secrets[1], secrets[4], secrets[5], more)
 }
 
 // examine runs the doctor over a configuration, and returns what it prints.

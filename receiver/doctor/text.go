@@ -97,6 +97,7 @@ const together = "\x00"
 // many blanks as start is long. A word that is too long has a line of its own:
 // people copy it.
 func wrap(start, text string) string {
+	text = strings.ReplaceAll(text, " > ", together+"> ")
 	var b strings.Builder
 	b.WriteString(start)
 	length := len(start)
