@@ -89,11 +89,11 @@ type PeopleTx interface {
 	// SaveRoster stores one, over the one with the same ID.
 	SaveRoster(r *Roster) error
 
-	// MovePosts moves up to limit posts of an address to another one, the oldest
-	// first, and says whether any are left: who moves thousands lets others
-	// write in between (a post takes about 0.1 ms). Those are moved that are
-	// still to be told, under way, dead letters, or shown by a message; what a
-	// digest has told stays where people read it. Messages are forgotten,
+	// MovePosts moves up to limit posts of an address to another one, first those
+	// that are sent first, and says whether any are left: who moves thousands
+	// lets others write in between (a post takes about 0.1 ms). Those are moved
+	// that are still to be told, under way, dead letters, or shown by a message;
+	// what a digest has told stays where people read it. Messages are forgotten,
 	// because they cannot be edited at the other address. Where an episode has
 	// a post at both, the one that is there takes over (Post.TakeOver). Dead
 	// letters become due again, but for those of episodes that are over.

@@ -137,19 +137,27 @@ func (t *tx) SaveRoster(r *store.Roster) error {
 	return err
 }
 
-// movable are the posts of an address that MovePosts moves.
-const movable = unsettledAt + `
-	UNION SELECT id FROM posts INDEXED BY posts_message WHERE address = ? AND message_id <> ''`
+// movable are the posts of an address that MovePosts moves, in parts that have
+// an index each, so that a portion of thousands costs no more than itself.
+var movable = [...]string{
+	queued + ` ORDER BY rank DESC, since, id`,
+	sending,
+	`dead_letter AND state = 'dead' ORDER BY id`,
+	`message_id <> '' AND state IN ('shown', 'accepted')`,
+}
 
 // MovePosts implements store.PeopleTx.
 func (t *tx) MovePosts(from, to string, now time.Time, limit int) (moved int, more bool, err error) {
 	if from == to {
 		return 0, false, nil
 	}
-	posts, err := t.posts(`SELECT `+postColumns+` FROM posts WHERE id IN (`+movable+`) ORDER BY id LIMIT ?`,
-		from, from, from, from, int64(limit)+1)
-	if err != nil {
-		return 0, false, err
+	var posts []store.Post
+	for _, some := range movable {
+		part, err := t.posts(`SELECT `+postColumns+` FROM posts WHERE address = ? AND `+some+` LIMIT ?`, from, int64(limit+1-len(posts)))
+		if err != nil {
+			return 0, false, err
+		}
+		posts = append(posts, part...)
 	}
 	if more = len(posts) > limit; more {
 		posts = posts[:limit]

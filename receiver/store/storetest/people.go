@@ -296,25 +296,25 @@ func testMovePosts(k *kit) {
 		})
 	})
 
-	k.run("thousands are moved in portions, the oldest first", func(k *kit) {
-		var posts []store.Post
-		for i := range 7 {
-			posts = append(posts, saved(k, fmt.Sprint(i), group.Open, func(p *store.Post) {
-				if i%2 == 1 {
-					dead(p)
-				}
-			}))
-		}
+	k.run("thousands are moved in portions, first those that are sent first", func(k *kit) {
+		told := func(p *store.Post) { p.Begin(at(1)); p.Delivered(1, "m1", true, at(1)) }
+		last := saved(k, "told", group.Open, told)
+		letters := []store.Post{saved(k, "d1", group.Open, dead), saved(k, "d2", group.Over, dead)}
+		sending := saved(k, "sending", group.Open, func(p *store.Post) { p.Begin(at(1)) })
+		young := saved(k, "young", group.Open, func(p *store.Post) { p.Since = at(3) })
+		old := saved(k, "old", group.Open, func(p *store.Post) { p.DeadLetter = true }) // its replay
+		loud := saved(k, "loud", group.Open, func(p *store.Post) { p.Since, p.Rank = at(9), store.RankLoudCritical })
+		order := []store.Post{loud, old, young, sending, letters[0], letters[1], last}
 		for _, c := range []struct {
 			moved, there int
 			more         bool
-		}{{3, 3, true}, {3, 6, true}, {1, 7, false}, {0, 7, false}} {
-			moved, more := move(k, from, to, 3)
+		}{{2, 2, true}, {2, 4, true}, {2, 6, true}, {1, 7, false}, {0, 7, false}} {
+			moved, more := move(k, from, to, 2)
 			require.Equal(k, []any{c.moved, c.more}, []any{moved, more})
 			k.lasting(func(tx store.Tx) {
-				for i, p := range posts {
+				for i, p := range order {
 					is := must[store.Post](k)(tx.Post(p.ID)).Address
-					require.Equal(k, map[bool]string{true: to, false: from}[i < c.there], is)
+					require.Equal(k, map[bool]string{true: to, false: from}[i < c.there], is, "%d after %d", i, c.there)
 				}
 			})
 		}
@@ -370,7 +370,7 @@ func testMovePosts(k *kit) {
 		first := saved(k, "1", group.Open, func(*store.Post) {})
 		there := k.savePost(aPost(group.Group{ID: first.GroupID}, to))
 		second := saved(k, "2", group.Open, func(p *store.Post) { p.Follows, p.Rank = first.ID, store.RankLoudCritical })
-		move(k, from, to, 1)
+		move(k, from, to, 1) // the second: it is louder
 		move(k, from, to, 1)
 		k.lasting(func(tx store.Tx) {
 			require.Equal(k, there.ID, must[store.Post](k)(tx.Post(second.ID)).Follows)
