@@ -20,6 +20,9 @@ const (
 	// missedEvery is how often what waits at an address is looked through, at
 	// most.
 	missedEvery = 5 * time.Second
+	// declinedFor is how long an address is left alone of whose posts nobody
+	// wanted to hear: most destinations have no fallback.
+	declinedFor = time.Minute
 )
 
 // missed reports, in this transaction, a post that could not be told. The post
@@ -138,15 +141,24 @@ func missing(row *store.Address, now time.Time) time.Time {
 // without holding the writer, and reported in chunks.
 func (d *Deliverer) miss(ctx context.Context, id string, p *place) {
 	now := d.now()
-	if d.missed == nil || now.Sub(p.missedAt).Abs() < missedEvery {
+	if d.missed == nil || now.Before(p.missedAt.Add(missedEvery)) && p.missedAt.Before(now.Add(declinedFor)) {
 		return
 	}
 	p.missedAt = now
-	waiting, err := d.waiting(ctx, id)
-	for len(waiting) > 0 && err == nil && ctx.Err() == nil {
+	all, err := d.waiting(ctx, id)
+	declined := 0
+	for waiting := all; len(waiting) > 0 && err == nil && ctx.Err() == nil; {
 		part := waiting[:min(missedAtOnce, len(waiting))]
 		waiting = waiting[len(part):]
-		err = d.update(ctx, id, func(t *turn) error { return t.miss(part) })
+		var not int
+		err = d.update(ctx, id, func(t *turn) (err error) {
+			not, err = t.miss(part)
+			return err
+		})
+		declined += not
+	}
+	if declined > 0 && declined == len(all) {
+		p.missedAt = now.Add(declinedFor - missedEvery)
 	}
 	if err != nil && ctx.Err() == nil {
 		d.log.Error("It could not be recorded who cannot be told; trying again", "err", err)
@@ -182,11 +194,12 @@ func overdue(p *store.Post, since time.Time) bool {
 	return !p.Missed && p.Unsent() && p.Rank > store.RankStale && wanting(p) && !p.Since.After(since)
 }
 
-// miss reports some posts, if that is still so.
-func (t *turn) miss(posts []int64) error {
+// miss reports some posts, if that is still so, and says of how many nobody
+// wanted to hear.
+func (t *turn) miss(posts []int64) (declined int, err error) {
 	since := missing(&t.row, t.now)
 	if since.IsZero() {
-		return nil
+		return 0, nil
 	}
 	for _, id := range posts {
 		p, err := t.tx.Post(id)
@@ -194,7 +207,7 @@ func (t *turn) miss(posts []int64) error {
 			continue // dropped, moved, or told meanwhile
 		}
 		if err != nil {
-			return err
+			return declined, err
 		}
 		reason := teams.Reason(t.row.BrokenReason)
 		if reason == "" {
@@ -204,8 +217,11 @@ func (t *turn) miss(posts []int64) error {
 			reason = teams.Unavailable
 		}
 		if err := t.missed(&p, reason); err != nil {
-			return err
+			return declined, err
+		}
+		if !p.Missed {
+			declined++
 		}
 	}
-	return nil
+	return declined, nil
 }

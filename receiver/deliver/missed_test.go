@@ -267,3 +267,18 @@ func TestAGroupThatCannotBeReadHoldsUpNobodysMiss(t *testing.T) {
 		require.Equal(t, store.Dead, o.post("bad").State)
 	})
 }
+
+func TestWhereNobodyIsToldInsteadNobodyIsAskedAllTheTime(t *testing.T) {
+	inMissingOffice(t, func(o *office, s *standIns) {
+		asked := 0
+		o.stop()
+		o.missed = func(store.Tx, *store.Post, teams.Reason, string) (func(), error) { asked++; return nil, nil }
+		o.start("one")
+		o.channel.answer = always(teams.Outcome{Kind: teams.Retry, Reason: teams.Unavailable, Status: 503})
+		o.raise(store.RankLoud, names("g", 100)...)
+		o.after(time.Hour + missedAfter)
+		require.LessOrEqual(t, asked, 100*60+200, "in an outage the store would work for nobody")
+		require.GreaterOrEqual(t, asked, 100*50, "but a fallback that is put into the file during an outage is to hear of it")
+		require.False(t, o.post("g7").Missed)
+	})
+}
