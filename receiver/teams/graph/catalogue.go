@@ -22,8 +22,10 @@ type CatalogueApp struct {
 // remembered, and need not be asked for again; its version is what the
 // catalogue says now.
 func (c *Client) Catalogue(ctx context.Context) (CatalogueApp, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	if !c.takeTurn(ctx) {
+		return CatalogueApp{}, late(ctx, 0)
+	}
+	defer c.giveTurn()
 	app, err := c.lookUp(ctx)
 	if err != nil {
 		return CatalogueApp{}, err
@@ -34,8 +36,10 @@ func (c *Client) Catalogue(ctx context.Context) (CatalogueApp, error) {
 // catalogueID is the catalogue's id of the app: as configured, as remembered,
 // or looked up.
 func (c *Client) catalogueID(ctx context.Context) (string, *Error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	if !c.takeTurn(ctx) {
+		return "", late(ctx, 0)
+	}
+	defer c.giveTurn()
 	if c.inCatalogue != "" {
 		return c.inCatalogue, nil
 	}
@@ -45,15 +49,29 @@ func (c *Client) catalogueID(ctx context.Context) (string, *Error) {
 
 // forget gives up an id that the catalogue does not know any more: an app that
 // was removed and uploaded again has another one.
-func (c *Client) forget(id string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+func (c *Client) forget(ctx context.Context, id string) {
+	if !c.takeTurn(ctx) {
+		return // whoever installs next finds out too
+	}
+	defer c.giveTurn()
 	if c.inCatalogue == id && c.app.CatalogID == "" {
 		c.inCatalogue = ""
 	}
 }
 
-// lookUp asks the catalogue. The caller holds the lock, so that those who come
+// takeTurn waits until nobody else asks the catalogue; false: ctx has ended.
+func (c *Client) takeTurn(ctx context.Context) bool {
+	select {
+	case c.looking <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (c *Client) giveTurn() { <-c.looking }
+
+// lookUp asks the catalogue. The caller has the turn, so that those who come
 // meanwhile wait for the answer instead of asking too.
 func (c *Client) lookUp(ctx context.Context) (CatalogueApp, *Error) {
 	filters := []string{"id eq '" + quoted(c.app.CatalogID) + "'"}

@@ -46,7 +46,7 @@ func (c *Client) Install(ctx context.Context, userIDs []string) []Installed {
 			done[i].Err = a.err
 		default:
 			if a.err.Reason == teams.NoCatalogue {
-				c.forget(app)
+				c.forget(ctx, app)
 			}
 			done[i].Err = a.err
 		}

@@ -32,6 +32,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -87,10 +88,12 @@ const (
 	file       = "graph-v1.0-teams-subset.openapi.json"
 )
 
-// Contract is the file, read.
+// Contract is the file, read. It may be used by several goroutines.
 type Contract struct {
 	operations map[Operation]*operation
-	compiler   *jsonschema.Compiler
+
+	mu       sync.Mutex // the compiler is for one at a time
+	compiler *jsonschema.Compiler
 }
 
 type operation struct {
@@ -350,7 +353,9 @@ func (c *Contract) holds(location string, body []byte, at string) error {
 		}
 		return nil
 	}
+	c.mu.Lock()
 	schema, err := c.compiler.Compile(location)
+	c.mu.Unlock()
 	if err != nil {
 		return err
 	}
