@@ -221,11 +221,14 @@ func (s *Server) createConversation(o *operation) (int, any) {
 	case c.kind == Channel && len(p.Activity) == 0:
 		return badArgument("A thread needs an activity to begin with.")
 	}
-	if status, answer := c.closed(); status != 0 {
-		if c.kind == Personal && !c.installed {
-			return http.StatusForbidden, errorBody("ForbiddenOperationException", "Bot isn't installed in user's personal scope")
-		}
+	switch status, answer := c.closed(); {
+	case status == 0:
+	case c.kind != Personal:
 		return status, answer
+	case !c.installed:
+		return http.StatusForbidden, errorBody("ForbiddenOperationException", "Bot isn't installed in user's personal scope")
+	default:
+		return http.StatusForbidden, errorBody("ConversationBlockedByUser", "User blocked the conversation with the bot.")
 	}
 	created := map[string]string{"id": c.id, "serviceUrl": s.bot.ServiceURL}
 	if len(p.Activity) > 0 {
@@ -301,9 +304,9 @@ func (s *Server) deleteActivity(o *operation) (int, any) {
 // closed says why a bot may not write to a conversation; 0: it may.
 func (c *conversation) closed() (status int, answer any) {
 	switch {
-	case c.blocked:
-		return http.StatusForbidden, errorBody("ConversationBlockedByUser", "User blocked the conversation with the bot.")
-	case !c.installed && c.kind == Personal:
+	case c.kind == Personal && !c.begun:
+		return http.StatusNotFound, errorBody("ConversationNotFound", "Conversation not found.")
+	case c.blocked, !c.installed && c.kind == Personal:
 		return http.StatusForbidden, messageWritesBlocked()
 	case !c.installed:
 		return http.StatusForbidden, errorBody("BotNotInConversationRoster", "The bot is not part of the conversation roster.")

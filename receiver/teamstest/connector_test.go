@@ -65,7 +65,7 @@ func TestTheConnectorAnswersAsMicrosofts(t *testing.T) {
 		"a thread in a team without the bot":          {func(s *teamstest.Server) { uninstall(t, s, teamstest.Alerts) }, "POST", "/v3/conversations", thread(teamstest.Alerts), 403, "BotNotInConversationRoster"},
 		"a post to a channel":                         {nil, "POST", alerts + "/activities", ackCard(), 201, ""},
 		"a post to a conversation that there is not":  {nil, "POST", "/v3/conversations/19:no@thread.v2/activities", ackCard(), 404, "ConversationNotFound"},
-		"a post to somebody who blocked the bot":      {func(s *teamstest.Server) { s.As("Alice").Block() }, "POST", "/v3/conversations/" + chatOf("Alice") + "/activities", ackCard(), 403, "ConversationBlockedByUser"},
+		"a chat with somebody who blocked the bot":    {func(s *teamstest.Server) { s.As("Alice").Block() }, "POST", "/v3/conversations", createChat(alice.ID), 403, "ConversationBlockedByUser"},
 		"a reply in a thread that there is not":       {nil, "POST", alerts + ";messageid=1/activities", ackCard(), 404, "ActivityNotFoundInConversation"},
 		"an edit of what is not there":                {nil, "PUT", alerts + "/activities/1", ackCard(), 404, "ActivityNotFoundInConversation"},
 		"a deletion of what is not there":             {nil, "DELETE", alerts + "/activities/1", nil, 404, "ActivityNotFoundInConversation"},
@@ -113,20 +113,31 @@ func uninstall(t *testing.T, s *teamstest.Server, conversation string) {
 	require.NoError(t, err)
 }
 
-func chatOf(user string) string {
-	return teamstest.New(teamstest.Options{}).PersonalChat(user)
+// Who has taken the app away, or has blocked the bot, gives the one error of
+// another shape, with JSON inside of a string.
+func TestAPersonWithoutTheAppBlocksWritesInTheirOwnWay(t *testing.T) {
+	for name, does := range map[string]func(*teamstest.Server){
+		"the app is taken away": func(s *teamstest.Server) { uninstall(t, s, s.PersonalChat("Alice")) },
+		"the bot is blocked":    func(s *teamstest.Server) { s.As("Alice").Block() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := installed(t, teamstest.Bot{})
+			does(s)
+			status, answer := connector(t, s, "POST", "/v3/conversations/"+s.PersonalChat("Alice")+"/activities", ackCard())
+			require.Equal(t, 403, status)
+			require.Equal(t, 209.0, answer["errorCode"])
+			require.Contains(t, answer["message"], `"subCode":"MessageWritesBlocked"`)
+			require.NotContains(t, answer, "error")
+		})
+	}
 }
 
-// A bot that uninstalls from a chat gets the one error of another shape, with
-// JSON inside of a string.
-func TestAPersonWithoutTheAppBlocksWritesInTheirOwnWay(t *testing.T) {
-	s := installed(t, teamstest.Bot{})
-	uninstall(t, s, s.PersonalChat("Alice"))
+// A bot that guesses the id of a chat that has not begun gets nowhere.
+func TestAChatThatHasNotBegunIsNotThere(t *testing.T) {
+	s := teamstest.New(teamstest.Options{})
 	status, answer := connector(t, s, "POST", "/v3/conversations/"+s.PersonalChat("Alice")+"/activities", ackCard())
-	require.Equal(t, 403, status)
-	require.Equal(t, 209.0, answer["errorCode"])
-	require.Contains(t, answer["message"], `"subCode":"MessageWritesBlocked"`)
-	require.NotContains(t, answer, "error")
+	require.Equal(t, 404, status)
+	require.Equal(t, "ConversationNotFound", code(answer))
 }
 
 // One card that is edited and replied to: what tests of the whole way look at.

@@ -67,7 +67,9 @@ type deed struct {
 	// page sends Action: what the renderer made of the button and the inputs.
 	Button string            `json:"button"`
 	Inputs map[string]string `json:"inputs"`
-	Action *struct {
+	// Situation is what the user's is from now on, for scripts.
+	Situation Situation `json:"situation"`
+	Action    *struct {
 		Type  string         `json:"type"`
 		ID    string         `json:"id"`
 		Title string         `json:"title"`
@@ -92,6 +94,11 @@ var deeds = map[string]func(context.Context, Someone, deed) (Answer, error){
 	},
 	"block":   func(_ context.Context, who Someone, _ deed) (Answer, error) { who.Block(); return Answer{}, nil },
 	"unblock": func(_ context.Context, who Someone, _ deed) (Answer, error) { who.Unblock(); return Answer{}, nil },
+	"become": func(_ context.Context, who Someone, d deed) (Answer, error) {
+		who.Become(d.Situation)
+		return Answer{}, nil
+	},
+	"arrive": func(_ context.Context, who Someone, _ deed) (Answer, error) { who.Arrive(); return Answer{}, nil },
 	"delete": func(_ context.Context, who Someone, d deed) (Answer, error) {
 		who.server.Delete(Message{Conversation: d.Conversation, MessageID: d.Message})
 		return Answer{}, nil
@@ -129,7 +136,7 @@ var errGone = errors.New("the message is not there any more")
 func (s *Server) doDeed(w http.ResponseWriter, r *http.Request) {
 	do := deeds[r.PathValue("deed")]
 	if do == nil {
-		http.Error(w, "nobody can do this here; the deeds are block, delete, install, press, react, rename, say, unblock and uninstall", http.StatusNotFound)
+		http.Error(w, "nobody can do this here; the deeds are arrive, become, block, delete, install, press, react, rename, say, unblock and uninstall", http.StatusNotFound)
 		return
 	}
 	var d deed

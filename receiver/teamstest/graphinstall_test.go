@@ -275,3 +275,20 @@ func TestAThousandPeople(t *testing.T) {
 }
 
 func first(status int, _ any) int { return status }
+
+// Scripts put people into situations over HTTP as tests do.
+func TestASituationOverHTTPCounts(t *testing.T) {
+	s := withGraph(t, teamstest.Options{})
+	url := listen(t, s)
+	status, said := call(t, "POST", url+"/bot/become", `{"as": "Bob", "situation": {"policy": true}}`)
+	require.Equal(t, 200, status, said)
+	status, _ = ask(t, s, "POST", installs("bob@contoso.com"), order(theApp))
+	require.Equal(t, 403, status)
+	status, said = call(t, "POST", url+"/bot/become", `{"as": "Bob", "situation": {"held": true}}`)
+	require.Equal(t, 200, status, said)
+	installFor(t, s, "Bob")
+	require.Equal(t, 403, first(chatWith(t, s, "Bob")))
+	status, said = call(t, "POST", url+"/bot/arrive", `{"as": "Bob"}`)
+	require.Equal(t, 200, status, said)
+	require.Equal(t, 201, first(chatWith(t, s, "Bob")))
+}

@@ -42,6 +42,11 @@ type keyring struct {
 	bots   []*signingKey
 	signIn *signingKey
 	made   int
+	last   struct { // the token that went to the bot last, and of what it was made
+		key    *signingKey
+		claims string
+		token  string
+	}
 }
 
 // yearsAway is when the certificates of good keys run out.
@@ -161,6 +166,19 @@ func (s *Server) Sign(claims Claims) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.bot.keys.newest().sign(claims)
+}
+
+// ownToken is the token with which Teams talks to the bot. One does for all that
+// is sent within a second: signing a thousand takes longer than sending them.
+func (s *Server) ownToken() string {
+	claims := s.Claims()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key, last := s.bot.keys.newest(), &s.bot.keys.last
+	if text := fmt.Sprint(claims); last.key != key || last.claims != text {
+		last.key, last.claims, last.token = key, text, key.sign(claims)
+	}
+	return last.token
 }
 
 // SignUnsigned makes a token that nobody signed ("alg": "none").

@@ -1,8 +1,10 @@
 package teamstest
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,6 +31,34 @@ type Situation struct {
 	// this, every second person has it.
 	Reversed bool
 	Flaky    int // so many orders to install are answered 400 before one is taken
+}
+
+// UnmarshalJSON reads a situation as people write it:
+//
+//	{"policy": true}      with gone, disabled, foreign, no_teams, held, silent and reversed likewise
+//	{"delay": "5s"}
+//	{"flaky": 1}
+func (x *Situation) UnmarshalJSON(data []byte) error {
+	var j struct {
+		Gone     bool   `json:"gone"`
+		Disabled bool   `json:"disabled"`
+		Foreign  bool   `json:"foreign"`
+		NoTeams  bool   `json:"no_teams"`
+		Policy   bool   `json:"policy"`
+		Delay    string `json:"delay"`
+		Held     bool   `json:"held"`
+		Silent   bool   `json:"silent"`
+		Reversed bool   `json:"reversed"`
+		Flaky    int    `json:"flaky"`
+	}
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&j); err != nil {
+		return err
+	}
+	delay, err := wait("delay", j.Delay)
+	*x = Situation{j.Gone, j.Disabled, j.Foreign, j.NoTeams, j.Policy, delay, j.Held, j.Silent, j.Reversed, j.Flaky}
+	return err
 }
 
 // person is what is remembered of a user beside it. It needs the server's

@@ -319,7 +319,7 @@ func (s *Server) Send(ctx context.Context, activity any) (Answer, error) {
 	s.mu.Unlock()
 	authorization := ""
 	if signed {
-		authorization = "Bearer " + s.Sign(s.Claims())
+		authorization = "Bearer " + s.ownToken()
 	}
 	return s.SendWith(ctx, activity, authorization)
 }

@@ -392,6 +392,11 @@ func TestScriptsDoOverHTTPWhatPeopleDo(t *testing.T) {
 		"a place that there is not": {"say", `{"as": "Alice", "conversation": "x", "text": "help"}`, 200, "no conversation"},
 		"a field by mistake":        {"say", `{"who": "Alice"}`, 400, "write it like"},
 		"a deed that there is not":  {"dance", `{}`, 404, "react, rename, say"},
+		"a situation":               {"become", `{"as": "Carol", "situation": {"policy": true, "delay": "5s", "flaky": 1}}`, 200, `"status": 0`},
+		"no situation":              {"become", `{"as": "Alice", "situation": {}}`, 200, `"status": 0`},
+		"a situation by mistake":    {"become", `{"as": "Alice", "situation": {"ill": true}}`, 400, "ill"},
+		"a delay that is none":      {"become", `{"as": "Alice", "situation": {"delay": "soon"}}`, 400, "delay"},
+		"nothing that is held":      {"arrive", `{"as": "Alice"}`, 200, `"status": 0`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			status, said := call(t, "POST", url+"/bot/"+c.path, c.body)

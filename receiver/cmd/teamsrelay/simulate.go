@@ -40,6 +40,9 @@ The bot's side, with --bot-endpoint=http://127.0.0.1:3978/api/messages:
                         "faults": [{"code": "ConversationBlockedByUser"}]}'
 Microsoft Graph, for destinations with users: and group: (endpoints.graph):
   somebody in it      curl http://127.0.0.1:9099/v1.0/users/alice@contoso.com
+  what holds for them curl http://127.0.0.1:9099/bot/become -d '{"as": "Bob",
+                        "situation": {"policy": true}}'  or gone, disabled, foreign, no_teams,
+                        held, silent, "delay": "5s", "flaky": 1; {} is a good day
   its calls as faults curl http://127.0.0.1:9099/faults -d '{"service": "graph install",
                         "faults": [{"status": 503, "times": -1}]}'`)
 	address := cmd.Flag("listen-address", "Where to listen.").Default("127.0.0.1:9099").String()
