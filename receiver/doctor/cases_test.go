@@ -18,6 +18,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/teamsrelay/teamsrelay/receiver/config"
 	"github.com/teamsrelay/teamsrelay/receiver/doctor"
 	"github.com/teamsrelay/teamsrelay/receiver/teamstest"
 )
@@ -235,4 +236,23 @@ func TestLinesAreShortAndWaysThroughMenusStayTogether(t *testing.T) {
 		require.LessOrEqual(t, len(line), 90, "it is read in a terminal and quoted in mails: %s", line)
 		require.False(t, strings.HasPrefix(strings.TrimSpace(line), ">"), "a mail would show it as a quotation: %s", line)
 	}
+}
+
+// Somebody who waits for ten seconds at a dead host wants to see what is known
+// already.
+func TestEachLineIsThereAsSoonAsItIsKnown(t *testing.T) {
+	w := newWorld(t)
+	made, problems := config.Parse("teamsrelay.yml", []byte(w.settings("")), config.Env{})
+	var told []string
+	before := -1
+	w.hosts[signIn] = func(*http.Request) (*http.Response, error) {
+		if before < 0 {
+			before = len(told)
+		}
+		return nil, errRefused
+	}
+	doctor.Run(t.Context(), doctor.Options{Config: made, Problems: problems, Transport: w}, func(f doctor.Finding) { told = append(told, f.Check) })
+	require.Positive(t, before)
+	require.Equal(t, "configuration", told[before-1])
+	require.Greater(t, len(told), before)
 }

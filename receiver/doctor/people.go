@@ -23,7 +23,7 @@ const (
 	patience = time.Minute
 )
 
-const whyPerson = "What is to be told to them goes to the destination's fallback instead."
+const whyPerson = "What is to be told to them is told to the destination's fallback, if it has one, and else to nobody."
 
 // person is what is known of somebody.
 type person struct {
@@ -55,7 +55,7 @@ func examinePeople(ctx context.Context, e *examination) {
 		}
 	}
 	if left > 0 {
-		e.ok("", fmt.Sprintf("The first %d are looked at, and %d more are named in the configuration; --user NAME looks at one of them.", maxPeople, left))
+		e.ok("", fmt.Sprintf("These are the first %d. Of those whom the configuration names besides (%d), --user NAME looks at one.", maxPeople, left))
 	}
 }
 
@@ -171,7 +171,7 @@ func (e *examination) install(ctx context.Context, client *graph.Client, p perso
 		return
 	}
 	e.opened = true
-	e.ok(p.name, "The conversation with them is there, so cards will reach them. Nothing was written into it.")
+	e.ok(p.name, "The conversation with them is there, so cards will reach them. No alert was sent.")
 }
 
 // open makes the conversation with somebody, or finds it. Teams does not know

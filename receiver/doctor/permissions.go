@@ -140,7 +140,7 @@ func (e *examination) judgePermission(p permission, roles []string, needed bool,
 	}
 	return Finding{
 		About: p.least, Result: Failed, What: strings.TrimSpace(fmt.Sprintf("It is missing; it %s. %s", p.is, p.instead)),
-		Why: "Microsoft Graph refuses without it, and whoever is to be told personally is not; the destination's fallback is.",
+		Why: "Microsoft Graph refuses without it, and those for whom it is needed cannot be told personally.",
 		Do:  e.registration("API permissions", "Add a permission", "Microsoft Graph", "Application permissions") + " (not Delegated): choose it, Add permissions, then press Grant admin consent, which needs a Privileged Role Administrator. New tokens carry it after some minutes.",
 	}, nil
 }
