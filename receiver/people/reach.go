@@ -250,6 +250,7 @@ func (w *Worker) install(ctx context.Context, all []*candidate) {
 	if len(ids) == 0 {
 		return
 	}
+	w.expected.add(ids, w.Now())
 	for i, done := range w.Graph.Install(ctx, ids) {
 		w.metrics.asked("install", done.Err)
 		for _, c := range of[ids[i]] {

@@ -96,7 +96,7 @@ func (k *work) turn() time.Duration {
 	case begins:
 		if !k.lease.keep(k.ctx, k.Worker) {
 			k.putBack(do)
-			return k.wait(now, k.lease.again)
+			return max(k.lease.again.Sub(now), 0) // what came of earlier work is stored then too
 		}
 		k.begin(do, roster, check)
 	case k.under > 0:

@@ -49,7 +49,9 @@ type Options struct {
 type Worker struct {
 	Options
 	metrics *metrics
-	wake    chan struct{}
+	wake    chan struct {
+		expected expected
+	}
 
 	complained time.Time // of Run alone
 	// newestVersion is that of the app in the catalogue; nil: nobody knows.
