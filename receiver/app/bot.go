@@ -265,8 +265,13 @@ func (a *App) newBot(s *speaker, registerer prometheus.Registerer) (*bot.Bot, fu
 			_, err := a.engine.TestAt(ctx, address)
 			return err
 		},
-		Create:  a.engine.Create,
-		Welcome: bot.Greeting,
+		Create: a.engine.Create,
+		Welcome: func(c store.Conversation) string {
+			if c.Kind == store.Personal && s.people.Expects(c.UserObjectID) {
+				return ""
+			}
+			return bot.Greeting(c)
+		},
 		Back: func(ctx context.Context, c store.Conversation) {
 			if err := a.engine.Met(ctx, c); err != nil {
 				a.log.Error("What waits for a person could not be moved to their conversation; it is looked for again", "err", err)

@@ -72,6 +72,9 @@ func TestFromATemperatureToSomebodyWhoHasInstalledNothing(t *testing.T) {
 	require.Contains(t, string(card.Card), "40.0 °C")
 	personalCard(t, teams, "Alice", "HotAisle")
 	require.Equal(t, 1, teams.GraphCalls(teamstest.Installing), "the app was installed once")
+	for _, m := range teams.Posted(teams.PersonalChat("Alice")) {
+		require.NotEmpty(t, m.Card, "who is woken by an alert is not greeted: %s", m.Text)
+	}
 	require.Equal(t, 1, teams.GraphSignIns(), "one token does for all")
 
 	// She answers where she was told, and it is true everywhere.

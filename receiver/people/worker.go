@@ -48,10 +48,9 @@ type Options struct {
 // and works in Run. Of several replicas one works at a time.
 type Worker struct {
 	Options
-	metrics *metrics
-	wake    chan struct {
-		expected expected
-	}
+	metrics  *metrics
+	wake     chan struct{}
+	expected expected
 
 	complained time.Time // of Run alone
 	// newestVersion is that of the app in the catalogue; nil: nobody knows.

@@ -31,6 +31,7 @@ func main() {
 	clients := flag.Int("clients", 32, "senders at a time")
 	span := flag.Duration("span", 10*time.Second, "how long each load lasts")
 	active := flag.Int("active", 100_000, "active alerts for the memory reading")
+	strangers := flag.Int("strangers", 1000, "people for one alert who have nothing installed")
 	proxy := flag.String("proxy", "", "internal: be the proxy to compare with, at this address")
 	proxyTo := flag.String("proxy-to", "", "internal: where the proxy posts")
 	flag.Parse()
@@ -43,6 +44,7 @@ func main() {
 		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), b.clients, os.TempDir())
 	for _, step := range []func() error{
 		b.webhooks, b.slowTeams, b.bigGroups, b.posted, b.latency, func() error { return b.memory(*active) },
+		func() error { return b.strangers(*strangers) },
 	} {
 		if err := step(); err != nil {
 			fmt.Fprintln(os.Stderr, "relaybench:", err)
