@@ -196,10 +196,14 @@ func (s *Server) listInstalls(c *call) graphAnswer {
 	found := []properties{}
 	has := []App{}
 	if app, there := s.installed(u, p); there {
-		has = append(has, app)
+		// Who may only look after itself does not see others: they are left out,
+		// without a word.
+		if _, may := s.mayManage(c, app); may {
+			has = append(has, app)
+		}
 	}
 	if c.has("TeamsAppInstallation.ReadForUser.All", "TeamsAppInstallation.ReadWriteForUser.All") {
-		has = append(has, otherApp) // who may only look after itself does not see others
+		has = append(has, otherApp)
 	}
 	for _, app := range has {
 		if f.holds(func(property string) []string { return app.values(strings.TrimPrefix(property, "teamsApp/")) }) {

@@ -248,6 +248,20 @@ func TestAnUpgradeIsToldAndSeen(t *testing.T) {
 	})
 }
 
+// Who may only look after itself, and is not the app, sees nothing, though it is
+// there: the webApplicationInfo of the manifest is wrong.
+func TestAnAppOfSomebodyElseIsNotSeen(t *testing.T) {
+	s := withGraph(t, teamstest.Options{})
+	installFor(t, s, "Alice")
+	require.NotEmpty(t, installation(t, s, "Alice"))
+	app := teamstest.DefaultApp
+	app.EntraID = "11111111-2222-3333-4444-555555555555"
+	s.Publish(app)
+	require.Empty(t, installation(t, s, "Alice"))
+	s.Consent("TeamsAppInstallation.ReadWriteForUser.All")
+	require.NotEmpty(t, installation(t, s, "Alice"))
+}
+
 // An app of the Store has one id, by which it is found, and no other.
 func TestAnAppOfTheStoreHasNoExternalID(t *testing.T) {
 	s := withGraph(t, teamstest.Options{Graph: teamstest.GraphOptions{Apps: []teamstest.App{{CatalogID: "s1", ManifestID: "s1", Name: "x", Version: "1.0", Distribution: "store"}}}})

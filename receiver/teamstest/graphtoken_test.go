@@ -53,7 +53,18 @@ func TestATokenWorksOnlyAtItsOwnAPI(t *testing.T) {
 	status, _ = connector(t, s, "POST", alerts+"/activities", ackCard(), ofGraph)
 	require.Equal(t, 401, status, "the connector takes no token of Graph's")
 
+	forged := func(claim string, value any) string {
+		claims := s.SignInClaims("https://graph.microsoft.com")
+		claims[claim] = value
+		return "Authorization: Bearer " + s.SignAsSignIn(claims)
+	}
+	status, _ = ask(t, s, "GET", "/users/alice@contoso.com", nil, forged("ver", "1.0"))
+	require.Equal(t, 200, status, "nothing is wrong with this one")
 	for name, header := range map[string]string{
+		"of another tenant":        forged("tid", "11111111-2222-3333-4444-555555555555"),
+		"for another cloud":        forged("aud", "https://graph.microsoft.us"),
+		"that ended a second ago":  forged("exp", time.Now().Add(-time.Second).Unix()),
+		"without an end":           forged("exp", nil),
 		"none":                     "X: y",
 		"the bot's":                ofBot,
 		"Microsoft's for the bot":  "Authorization: Bearer " + s.Sign(s.Claims()),

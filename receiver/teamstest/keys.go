@@ -11,6 +11,7 @@ import (
 	"math/big"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/lestrrat-go/jwx/v3/jwa"
@@ -74,11 +75,8 @@ func (k *keyring) forSignIn() *signingKey {
 
 // make makes a key whose certificate is good until a time.
 func (k *keyring) make(endorsements []string, until time.Time) *signingKey {
-	private, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		panic(err) // there is no randomness: nothing would work
-	}
 	k.made++
+	private := keyNumber(k.made)
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(int64(k.made)), Subject: pkix.Name{CommonName: "the simulated Teams"},
 		NotBefore: until.Add(-2 * 365 * 24 * time.Hour), NotAfter: until,
@@ -91,6 +89,26 @@ func (k *keyring) make(endorsements []string, until time.Time) *signingKey {
 		id: fmt.Sprintf("simulated-%d", k.made), private: private, endorsements: endorsements,
 		certificate: base64.StdEncoding.EncodeToString(der),
 	}
+}
+
+// first are the first two keys of every server of this process: tests make many
+// servers, and an RSA key takes a while. Those of one server all differ.
+var first = []func() *rsa.PrivateKey{sync.OnceValue(newKey), sync.OnceValue(newKey)}
+
+// keyNumber is the key that a server makes as its nth, from 1.
+func keyNumber(n int) *rsa.PrivateKey {
+	if n <= len(first) {
+		return first[n-1]()
+	}
+	return newKey()
+}
+
+func newKey() *rsa.PrivateKey {
+	private, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err) // there is no randomness: nothing would work
+	}
+	return private
 }
 
 // public is the key as a JSON Web Key.
@@ -179,6 +197,22 @@ func (s *Server) ownToken() string {
 		last.key, last.claims, last.token = key, text, key.sign(claims)
 	}
 	return last.token
+}
+
+// SignInClaims are those of a token that sign-in would give for an API, by its
+// base ("https://graph.microsoft.com"). Change them to make a wrong one, and
+// sign them with SignAsSignIn.
+func (s *Server) SignInClaims(api string) Claims {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.signInClaims(api, time.Now())
+}
+
+// SignAsSignIn makes a token of claims with the key of sign-in.
+func (s *Server) SignAsSignIn(claims Claims) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.bot.keys.forSignIn().sign(claims)
 }
 
 // SignUnsigned makes a token that nobody signed ("alg": "none").

@@ -1,6 +1,7 @@
 package teamstest
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strings"
@@ -88,17 +89,22 @@ func (s *Server) signIn(r *http.Request) (status int, answer any) {
 	if code != "" {
 		return signInErrors[code].status, signInError(code)
 	}
-	now := time.Now()
-	claims := Claims{
-		"iss": "https://sts.windows.net/" + s.bot.Tenant + "/", "aud": audience, "appid": s.bot.AppID, "tid": s.bot.Tenant, "ver": "1.0",
-		"iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(tokenLife).Unix(), "uti": s.signIns,
-	}
-	if ofGraph != "" {
-		claims["aud"], claims["roles"] = ofGraph, s.graph.Roles
-	}
-	token := s.bot.keys.forSignIn().sign(claims)
+	token := s.bot.keys.forSignIn().sign(s.signInClaims(cmp.Or(ofGraph, audience), time.Now()))
 	life := int(tokenLife / time.Second)
 	return http.StatusOK, map[string]any{"token_type": "Bearer", "expires_in": life, "ext_expires_in": life, "access_token": token}
+}
+
+// signInClaims are those of a token for an API. Graph's say what is permitted.
+// It needs the lock.
+func (s *Server) signInClaims(api string, now time.Time) Claims {
+	claims := Claims{
+		"iss": "https://sts.windows.net/" + s.bot.Tenant + "/", "aud": api, "appid": s.bot.AppID, "tid": s.bot.Tenant, "ver": "1.0",
+		"iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(tokenLife).Unix(), "uti": s.signIns,
+	}
+	if api != audience {
+		claims["roles"] = slices.Clone(s.graph.Roles)
+	}
+	return claims
 }
 
 // asserted tells whether the bot's certificate signed the assertion, for this
