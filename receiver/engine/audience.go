@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -50,18 +51,14 @@ func (c *compiled) seek() {
 // recipients are the people of an audience now, each once: several names may be
 // one person. A roster that was never read is one without a name.
 func recipients(tx store.Tx, a *Audience) ([]recipient, error) {
-	names := a.Names
-	var all []recipient
-	if a.Roster != "" {
-		r, err := tx.Roster(a.Roster)
-		if err != nil {
-			return nil, err
-		}
-		if r.RefreshedAt.IsZero() {
-			return []recipient{{address: a.held(a.Roster, r.DisplayName)}}, nil
-		}
-		names = r.Members
+	names, read, err := named(tx, a)
+	if err != nil {
+		return nil, err
 	}
+	if !read {
+		return []recipient{{address: a.held(a.Roster, "")}}, nil
+	}
+	var all []recipient
 	seen := make(map[string]bool, len(names))
 	for _, name := range names {
 		p, err := personOf(tx, name)
@@ -75,6 +72,15 @@ func recipients(tx store.Tx, a *Audience) ([]recipient, error) {
 		}
 	}
 	return all, nil
+}
+
+// named are the names in an audience now; false: its roster was never read.
+func named(tx store.Tx, a *Audience) (names []string, read bool, err error) {
+	if a.Roster == "" {
+		return a.Names, true, nil
+	}
+	r, err := tx.Roster(a.Roster)
+	return r.Members, !r.RefreshedAt.IsZero(), err
 }
 
 // addressOf is where messages to somebody go now.
@@ -95,31 +101,38 @@ func (a *Audience) held(id, who string) deliver.Address {
 
 // whereabouts are the addresses of all audiences, as they were a moment ago.
 type whereabouts struct {
-	of  map[string]deliver.Address // by id; of two destinations the first one's
-	all map[string][]deliver.Address
+	of  map[string]deliver.Address   // by id; of two destinations the first one's
+	all map[string][]deliver.Address // by destination
+	in  map[string][]string          // the destinations that a name is in
 }
 
 // gather reads where everybody is.
 func (e *Engine) gather(ctx context.Context) error {
+	e.relocating.Lock()
+	defer e.relocating.Unlock()
 	c := e.current.Load()
-	found := &whereabouts{of: map[string]deliver.Address{}, all: map[string][]deliver.Address{}}
+	found := &whereabouts{of: map[string]deliver.Address{}, all: map[string][]deliver.Address{}, in: map[string][]string{}}
 	err := e.store.View(ctx, func(tx store.Tx) error {
 		for _, d := range c.Destinations {
 			if d.Audience == nil {
 				continue
 			}
-			all, err := recipients(tx, d.Audience)
+			names, read, err := named(tx, d.Audience)
 			if err != nil {
 				return err
 			}
-			addresses := make([]deliver.Address, len(all))
-			for i := range all {
-				addresses[i] = all[i].address
-				if _, taken := found.of[addresses[i].ID]; !taken {
-					found.of[addresses[i].ID] = addresses[i]
-				}
+			if !read {
+				found.put(d.Name, d.Audience.held(d.Audience.Roster, ""))
+				continue
 			}
-			found.all[d.Name] = addresses
+			for _, name := range names {
+				p, err := personOf(tx, name)
+				if err != nil {
+					return err
+				}
+				found.in[name] = append(found.in[name], d.Name)
+				found.put(d.Name, d.Audience.addressOf(&p))
+			}
 		}
 		return nil
 	})
@@ -127,6 +140,38 @@ func (e *Engine) gather(ctx context.Context) error {
 		e.where.Store(found)
 	}
 	return err
+}
+
+// put adds an address of a destination, if it is not there.
+func (w *whereabouts) put(destination string, a deliver.Address) {
+	_, taken := w.of[a.ID]
+	if !taken {
+		w.of[a.ID] = a
+	}
+	if !taken || !slices.ContainsFunc(w.all[destination], func(o deliver.Address) bool { return o.ID == a.ID }) {
+		w.all[destination] = append(w.all[destination], a)
+	}
+}
+
+// relocate is gather for some persons, of whom it is known where they are now.
+func (e *Engine) relocate(persons []store.Person) {
+	e.relocating.Lock()
+	defer e.relocating.Unlock()
+	c, was := e.current.Load(), e.where.Load()
+	is := &whereabouts{of: maps.Clone(was.of), all: maps.Clone(was.all), in: was.in}
+	for i := range persons {
+		p := &persons[i]
+		for _, name := range is.in[p.Name] {
+			d, ok := c.audience(name)
+			if !ok {
+				continue
+			}
+			held := people.AddressID(p.Name)
+			is.all[name] = slices.DeleteFunc(slices.Clone(is.all[name]), func(a deliver.Address) bool { return a.ID == held })
+			is.put(name, d.Audience.addressOf(p))
+		}
+	}
+	e.where.Store(is)
 }
 
 // runWhereabouts follows what other replicas found out, and has somebody told

@@ -125,6 +125,7 @@ type Engine struct {
 	silenced   atomic.Pointer[compiledSilences]
 	subscribed atomic.Pointer[compiledSubscriptions]
 	where      atomic.Pointer[whereabouts] // people are
+	relocating sync.Mutex                  // one change of where at a time
 
 	// active are the posted alerts that fire. It is guarded by its own lock.
 	active *active

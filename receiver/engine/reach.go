@@ -47,7 +47,11 @@ func (e *Engine) moveIn(ctx context.Context, fn func(store.Tx, *after) error) er
 	if err != nil {
 		return err
 	}
-	err = e.gather(ctx)
+	if done.gather {
+		err = e.gather(ctx)
+	} else if len(done.people) > 0 {
+		e.relocate(done.people)
+	}
 	for _, m := range done.moves {
 		for more := true; more && err == nil; {
 			err = e.store.Update(ctx, func(tx store.Tx) (err error) {
@@ -151,6 +155,7 @@ func (e *Engine) arrive(tx store.Tx, p store.Person, place botframework.Place, n
 		return err
 	}
 	was := cmp.Or(p.Conversation, c.ID)
+	defer func() { done.people = append(done.people, p) }()
 	p.Conversation, p.State, p.Wanted = c.ID, store.PersonReachable, false
 	p.Reason, p.Message, p.Attempts, p.NotBefore = "", "", 0, time.Time{}
 	if err := tx.SavePerson(&p); err != nil {
@@ -188,6 +193,7 @@ func (e *Engine) Assemble(ctx context.Context, r store.Roster, members []store.P
 	now, release := e.clock.Hold()
 	defer release()
 	return e.moveIn(ctx, func(tx store.Tx, done *after) error {
+		done.gather = true
 		if err := tx.SaveRoster(&r); err != nil {
 			return err
 		}
@@ -292,6 +298,7 @@ func (e *Engine) Met(ctx context.Context, c store.Conversation) error {
 			}
 			p.ObjectID = id
 			place := botframework.Place{ServiceURL: c.ServiceURL, Conversation: c.ID, Kind: c.Kind, Tenant: c.Tenant, BotID: c.BotID, User: c.UserID}
+			done.gather = done.gather || p.Conversation != ""
 			if err := e.arrive(tx, p, place, now, done); err != nil {
 				return err
 			}
@@ -310,6 +317,7 @@ func (e *Engine) Moved(ctx context.Context, from, to string) error {
 		if err != nil {
 			return err
 		}
+		done.gather = len(all) > 0
 		for i := range all {
 			all[i].Conversation, all[i].UpdatedAt = to, now
 			if err := tx.SavePerson(&all[i]); err != nil {
@@ -353,6 +361,7 @@ func (e *Engine) Retry(ctx context.Context, name string, by group.Person, from s
 			}
 			addresses = append(addresses, botframework.AddressID(p.Conversation))
 		}
+		done.gather = true
 		p.Conversation, p.State = "", store.PersonUnknown
 		p.Wanted, p.Reason, p.Message, p.Attempts, p.NotBefore, p.UpdatedAt = true, "", "", 0, time.Time{}, now
 		if err := tx.SavePerson(&p); err != nil {

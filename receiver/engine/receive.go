@@ -275,11 +275,13 @@ func (c *compiled) collect(news []newsItem, source string) []*part {
 // after is what has to happen once a transaction is on disk.
 type after struct {
 	addresses []string
-	due       time.Time // the earliest time at which a group wants a tick
-	hushed    bool      // a silence was made or has ended
-	asked     bool      // another system is to be asked
-	wanted    bool      // a person is to be made reachable
-	moves     []move    // posts that are still to be moved
+	due       time.Time      // the earliest time at which a group wants a tick
+	hushed    bool           // a silence was made or has ended
+	asked     bool           // another system is to be asked
+	wanted    bool           // a person is to be made reachable
+	moves     []move         // posts that are still to be moved
+	people    []store.Person // who can be reached where they could not be before
+	gather    bool           // others are in an audience, or somewhere else
 	reopened  []group.Group
 }
 
