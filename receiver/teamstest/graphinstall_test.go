@@ -50,7 +50,7 @@ func installation(t *testing.T, s *teamstest.Server, user string) string {
 	return ""
 }
 
-// chat is the status with which the connector makes the bot's chat with
+// chatWith is the status with which the connector makes the bot's chat with
 // somebody, and its id.
 func chatWith(t *testing.T, s *teamstest.Server, user string) (int, any) {
 	t.Helper()
@@ -230,6 +230,7 @@ func TestAnInstallationThatSucceedsOnRetry(t *testing.T) {
 func TestAnUpgradeIsToldAndSeen(t *testing.T) {
 	inside(t, func(t *testing.T, s *teamstest.Server, bot *fakeBot) {
 		installFor(t, s, "Alice")
+		synctest.Wait() // until the bot was told of it: what is told later can overtake it
 		newer := teamstest.DefaultApp
 		newer.Version, newer.Submitted = "1.1.0", "2.0.0"
 		s.Publish(newer)
