@@ -15,7 +15,13 @@ import (
 )
 
 // GraphOptions say what the simulated Microsoft Graph is like. What is left
-// empty gets a default.
+// empty gets a default. It is at /v1.0 of the server, for whoever has a token
+// of its own from sign-in; without Bot.Signed it wants none.
+//
+// AddUsers, AddGroup and AddTag fill the tenant; Someone.Become says what is
+// wrong with a person; Publish, Unpublish and Consent are an administrator's
+// deeds; GraphFault scripts bad days, and GraphCalls, GraphThrottled and
+// GraphSignIns tell what was asked.
 type GraphOptions struct {
 	// URL is the base by which Graph is asked for at sign-in, beside Microsoft's
 	// own and the address of sign-in itself; "" is enough where Graph and
@@ -68,6 +74,7 @@ const maxRemembered = 100_000
 // graph is what is remembered of Microsoft Graph. It needs the server's lock.
 type graph struct {
 	GraphOptions
+	routes    []graphRoute
 	groups    []*group
 	tags      []*tag
 	requests  []GraphRequest
@@ -91,7 +98,7 @@ func newGraph(o GraphOptions, signed bool) *graph {
 		o.Apps = []App{DefaultApp}
 	}
 	o.Roles, o.Apps = slices.Clone(o.Roles), slices.Clone(o.Apps)
-	return &graph{GraphOptions: o, counts: map[Call]int{}, meters: map[string]*meter{}}
+	return &graph{GraphOptions: o, routes: operations(), counts: map[Call]int{}, meters: map[string]*meter{}}
 }
 
 // Consent says to which permissions an administrator has consented, instead of
@@ -223,12 +230,10 @@ var (
 	readChats     = []string{"ChatSettings.Read.Chat", "Chat.ReadBasic.All", "Chat.Read.All"}
 )
 
-// graphRoutes are set when the package begins: some of them call the others.
-var graphRoutes []graphRoute
-
-func init() {
+// operations are all that can be asked of Graph.
+func operations() []graphRoute {
 	const apps = "users/{}/teamwork/installedApps"
-	graphRoutes = []graphRoute{
+	return []graphRoute{
 		{Batch, "POST", "$batch", nil, unlimited, nil},
 		{SearchUsers, "GET", "users", readUsers, unlimited, (*Server).searchUsers},
 		{FindUser, "GET", "users/{}", readUsers, unlimited, (*Server).findUser},
@@ -261,7 +266,7 @@ func (s *Server) serveGraph(w http.ResponseWriter, r *http.Request, escaped stri
 		method: r.Method, path: escaped, query: r.URL.Query(), rawQuery: r.URL.RawQuery, header: r.Header, body: body,
 		base: base(r), now: now, request: newGUID(),
 	}
-	c.find()
+	c.find(s.graph.routes)
 	roles, refusal := s.graphToken(r, now)
 	s.mu.Lock()
 	s.graph.counts[AnyGraph]++
@@ -319,9 +324,13 @@ func (s *Server) writeGraph(w http.ResponseWriter, c *call, a graphAnswer) {
 // needs the lock.
 func (s *Server) dispatch(c *call) (graphAnswer, Fault) {
 	answer, fault := s.route(c)
+	at := len(s.graph.requests)
 	s.rememberGraph(c, answer.status)
 	if c.route != nil && c.route.call == Batch && answer.body == nil {
 		answer = s.runBatch(c)
+		if at < len(s.graph.requests) {
+			s.graph.requests[at].Status = answer.status
+		}
 	}
 	return answer, fault
 }
@@ -356,7 +365,7 @@ func (s *Server) route(c *call) (graphAnswer, Fault) {
 // find looks the operation up; without one route stays nil. Graph takes keys
 // in two forms: /users/x and /users('x'), in which an apostrophe is written
 // twice.
-func (c *call) find() {
+func (c *call) find(routes []graphRoute) {
 	segments := []string{}
 	for _, escaped := range strings.Split(strings.Trim(c.path, "/"), "/") {
 		segment, err := url.PathUnescape(escaped)
@@ -369,8 +378,8 @@ func (c *call) find() {
 		}
 		segments = append(segments, segment)
 	}
-	for i := range graphRoutes {
-		r := &graphRoutes[i]
+	for i := range routes {
+		r := &routes[i]
 		if params, ok := match(strings.Split(r.pattern, "/"), segments); ok && r.method == c.method {
 			c.route, c.params = r, params
 			return
@@ -400,12 +409,18 @@ func (c *call) permitted() (graphAnswer, bool) {
 	if c.route.roles == nil || c.has(c.route.roles...) {
 		return graphAnswer{}, true
 	}
-	if strings.HasPrefix(c.route.pattern, "users/{}/teamwork") || !strings.HasPrefix(c.route.pattern, "users") && !strings.HasPrefix(c.route.pattern, "groups") {
-		return c.fail(http.StatusForbidden, "Forbidden", fmt.Sprintf(
-			"Missing role permissions on the request. API requires one of '%s'. Roles on the request '%s'.",
-			strings.Join(c.route.roles, ", "), strings.Join(c.roles, ", "))), false
+	// What Entra answers and what Teams answers are worded differently.
+	if slices.Contains([]Call{FindUser, SearchUsers, ReadGroup, GroupMembers}, c.route.call) {
+		return c.denied(), false
 	}
-	return c.fail(http.StatusForbidden, "Authorization_RequestDenied", "Insufficient privileges to complete the operation."), false
+	return c.fail(http.StatusForbidden, "Forbidden", fmt.Sprintf(
+		"Missing role permissions on the request. API requires one of '%s'. Roles on the request '%s'.",
+		strings.Join(c.route.roles, ", "), strings.Join(c.roles, ", "))), false
+}
+
+// denied is what Entra says to whom a permission is missing.
+func (c *call) denied() graphAnswer {
+	return c.fail(http.StatusForbidden, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
 }
 
 // has tells whether one of the permissions is in the token.

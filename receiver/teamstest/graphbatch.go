@@ -110,7 +110,7 @@ func (s *Server) runInner(outer *call, r innerRequest, failed map[string]bool) i
 		answer = inner.fail(http.StatusFailedDependency, "FailedDependency", "A request that this one depends on has failed.")
 	default:
 		inner.path, inner.query = u.EscapedPath(), u.Query()
-		inner.find()
+		inner.find(s.graph.routes)
 		if inner.route != nil && inner.route.call == Batch {
 			answer = inner.fail(http.StatusBadRequest, "BadRequest", "A batch cannot hold a batch.")
 			break

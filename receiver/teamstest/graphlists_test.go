@@ -210,6 +210,7 @@ func TestABatchThatGraphDoesNotTake(t *testing.T) {
 			status, answer := ask(t, s, "POST", "/$batch", body)
 			require.Equal(t, 400, status, "%v", answer)
 			require.Equal(t, 1, s.GraphCalls(teamstest.AnyGraph))
+			require.Equal(t, 400, s.GraphRequests()[0].Status)
 			require.Zero(t, s.GraphCalls(teamstest.FindUser)+s.GraphCalls(teamstest.Installing))
 		})
 	}

@@ -57,7 +57,7 @@ func (c *call) mayReadUsers() (graphAnswer, bool) {
 	asked := c.query.Get("$select") + c.query.Get("$filter")
 	for _, hidden := range []string{"accountEnabled", "userType", "jobTitle", "preferredLanguage", "otherMails", "proxyAddresses"} {
 		if strings.Contains(asked, hidden) {
-			return c.fail(http.StatusForbidden, "Authorization_RequestDenied", "Insufficient privileges to complete the operation."), false
+			return c.denied(), false
 		}
 	}
 	return graphAnswer{}, true
@@ -176,8 +176,8 @@ func (s *Server) RemoveGroup(id string) {
 	s.graph.groups = slices.DeleteFunc(s.graph.groups, func(g *group) bool { return strings.EqualFold(g.id, id) })
 }
 
-// AddTag makes a tag of the team (by the team's group: TeamGroup) for users and
-// returns its id. With the id of another tag it replaces whom that is for.
+// AddTag makes a tag of the team (in Graph: TeamGroup) for users (see As) and
+// returns its id.
 func (s *Server) AddTag(name string, members ...string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -25,7 +25,8 @@
 //	GET    /{tenant}/v2.0/.well-known/openid-configuration     and what a client wants to know of it
 //	GET    /v1/.well-known/openidconfiguration                 what a bot checks tokens with
 //	GET    /v1/.well-known/keys
-//	GET    /bot, POST /bot/{deed}   who is there, and what the page does as one of them
+//	GET    /bot, POST /bot/{deed}   who is there, and what the page does as one of them; scripts also
+//	                                put people into a Situation there ("become", "arrive")
 //
 // Microsoft's own library signs in over https only. Without sockets, Transport
 // carries its requests, whatever host they are for; with them, serve it by
