@@ -239,7 +239,7 @@ func TestTheGuideSaysWhatEveryReasonMeans(t *testing.T) {
 	require.True(t, found)
 	part, _, _ = strings.Cut(part, "\n## ")
 	for _, reason := range []teams.Reason{
-		teams.UnknownUser, teams.Disabled, teams.NoTeams, teams.Foreign, teams.Blocked, teams.NotInstalled, teams.Policy, teams.Installing,
+		teams.UnknownUser, teams.Disabled, teams.NoTeams, teams.Foreign, teams.Blocked, teams.NotInstalled, teams.NotFound, teams.Policy, teams.Installing,
 		teams.NoCatalogue, teams.Consent, teams.Auth, teams.Throttled, teams.Unavailable, teams.Timeout, teams.Network, teams.TLS,
 	} {
 		require.Contains(t, part, "`"+string(reason)+"`")
