@@ -39,7 +39,7 @@ func withoutGraph(e *examination) string {
 		return "insecure_local has no Microsoft Graph, unless endpoints.graph names a simulated one."
 	case e.User == "" && len(names(e.Config)) == 0 && len(rosters(e.Config)) == 0:
 		return "No destination is people (users: or group:), so Microsoft Graph is not needed. --user NAME examines it all the same."
-	case e.microsoft.TenantID == "" && !e.microsoft.InsecureLocal:
+	case e.microsoft.TenantID == "":
 		return "Without tenant_id nobody says in which tenant to look for people."
 	}
 	return ""
@@ -113,8 +113,15 @@ func examineConfiguration(_ context.Context, e *examination) {
 	for _, f := range judgeConfiguration(e.File, e.Config, e.Problems) {
 		e.say(f)
 	}
-	if e.Config == nil {
+	switch {
+	case e.Config == nil:
 		e.lose(readable)
+	case e.User == "":
+	case !e.microsoft.Configured(), !e.microsoft.Graph(), e.microsoft.TenantID == "":
+		e.say(Finding{
+			About: "--user", Result: Failed, What: "Nobody can be looked at: " + lower(withoutGraph(e)),
+			Why: "People are found through Microsoft Graph, and told by the bot.", Do: "Add microsoft: with the bot's tenant_id, app_id and secret; sample-configs/bot/README.md goes through it.",
+		})
 	}
 }
 
@@ -204,6 +211,11 @@ func capital(text string) string {
 		return ""
 	}
 	return strings.ToUpper(text[:1]) + text[1:]
+}
+
+// lower is a sentence as it goes on after a colon.
+func lower(text string) string {
+	return strings.ToLower(text[:min(1, len(text))]) + text[min(1, len(text)):]
 }
 
 // sentence is a text that begins with a capital letter and ends with a full

@@ -2,7 +2,11 @@ package doctor_test
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"errors"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -97,6 +101,28 @@ func TestWhatAnAdministratorCanGetWrong(t *testing.T) {
 			check: "network", result: doctor.Failed, what: "connection refused", do: "HTTPS_PROXY",
 			skipped: append([]string{"sign-in"}, needSignIn...),
 		},
+		"the name server does not know Microsoft": {
+			spoil: host(signIn, failing(&net.DNSError{Err: "no such host", Name: signIn, IsNotFound: true})),
+			check: "network", result: doctor.Failed, what: "cannot be looked up", do: "HTTPS_PROXY",
+		},
+		"a proxy opens TLS, and this machine does not know it": {
+			spoil: host(graphHost, failing(x509.UnknownAuthorityError{})),
+			check: "network", result: doctor.Failed, what: "If a proxy of yours opens TLS", do: "without opening TLS",
+		},
+		"a proxy opens TLS, and this machine trusts it": {
+			spoil: func(w *world) {
+				w.hosts[keysHost] = func(r *http.Request) (*http.Response, error) {
+					response, err := w.Transport().RoundTrip(r)
+					response.TLS = &tls.ConnectionState{VerifiedChains: [][]*x509.Certificate{{{Subject: pkix.Name{Organization: []string{"Contoso Proxy"}}}}}}
+					return response, err
+				}
+			},
+			check: "network", result: doctor.OK, what: `Its certificate is from "Contoso Proxy": if that is a proxy of yours, it opens TLS and reads along.`,
+		},
+		"no answer comes": {
+			spoil: host(signIn, failing(context.DeadlineExceeded)),
+			check: "network", result: doctor.Failed, what: "firewall",
+		},
 		"a sign-in page of the network answers": {
 			spoil: host(graphHost, always(200, page, "Content-Type: text/html")),
 			check: "network", result: doctor.Failed, what: "A web page answers (200) instead of Microsoft Graph",
@@ -182,6 +208,20 @@ func TestWhatAnAdministratorCanGetWrong(t *testing.T) {
 		"there are permissions that nobody needs": {
 			spoil: func(w *world) { w.Consent(append([]string{"Mail.Send"}, teamstest.RecommendedRoles...)...) },
 			check: "permissions", result: doctor.Warning, what: "Mail.Send It is not needed", do: "Remove permission",
+		},
+		"the catalogue's id is configured, so that the catalogue need not be asked": {
+			spoil: func(w *world) {
+				w.Consent("TeamsAppInstallation.ReadWriteSelfForUser.All", "User.ReadBasic.All", "GroupMember.Read.All", "TeamworkTag.Read.All")
+			},
+			edit:  replacing("  teams_app_id:", "  teams_catalog_id: "+teamstest.DefaultApp.CatalogID+"\n  teams_app_id:"),
+			check: "permissions", result: doctor.Skipped, what: "teams_catalog_id is in the configuration",
+		},
+		"somebody is asked for, and there is no bot": {
+			edit: func(string) string {
+				return "storage: {url: sqlite:x.db}\ndestinations: [{name: web, workflow: {url: \"https://prod-01.westeurope.logic.azure.com/workflows/0123456789abcdef0123456789abcdef/triggers/manual/paths/invoke?sig=sig-of-the-webhook-nobody-may-see\"}}]\nroute: {destinations: [web]}\n"
+			},
+			change: func(o *doctor.Options) { o.User = "alice@contoso.com" },
+			check:  "configuration", result: doctor.Failed, what: "Nobody can be looked at: the configuration has no bot", do: "tenant_id",
 		},
 		"a permission allows far more than is needed": {
 			spoil: func(w *world) {

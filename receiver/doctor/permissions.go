@@ -19,6 +19,8 @@ type permission struct {
 	lost string // what is not there without it
 	// instead is how to do without it; "": it cannot be done without.
 	instead string
+	// useful is what it gives where it is not needed; "": nothing.
+	useful string
 	// needed says whether the configuration needs it, and if not, why.
 	needed func(*examination) (bool, string)
 }
@@ -47,6 +49,7 @@ var permissions = []permission{
 	{
 		least: "AppCatalog.Read.All", more: []string{"AppCatalog.ReadWrite.All"},
 		is: "finds the app in the organization's catalogue", lost: seesCatalogue,
+		useful:  "With it people get a new version of the app when the catalogue has one.",
 		instead: "With teams_catalog_id in the configuration it is not needed to install the app.",
 		needed: func(e *examination) (bool, string) {
 			return e.microsoft.TeamsCatalogID == "", "teams_catalog_id is in the configuration"
@@ -122,7 +125,9 @@ func (e *examination) judgePermission(p permission, roles []string, needed bool,
 	held := has(enough...)
 	switch more := has(p.more...); {
 	case !needed && held == "":
-		return Finding{About: p.least, Result: Skipped, What: fmt.Sprintf("It %s, which is not needed: %s.", p.is, because)}, nil
+		return Finding{About: p.least, Result: Skipped, What: strings.TrimSpace(fmt.Sprintf("It %s, which is not needed: %s. %s", p.is, because, p.useful))}, nil
+	case !needed && p.useful != "":
+		return Finding{About: held, Result: OK, What: "It is there. " + p.useful}, enough
 	case !needed:
 		return e.tooMuch(held, fmt.Sprintf("It %s, which is not needed: %s.", p.is, because)), enough
 	case held != "":
