@@ -92,6 +92,10 @@ type kind struct {
 	// needs are the permissions of which one is needed, the least first
 	// (teams-platform §5.2).
 	needs []string
+	// without is a sentence about how to do without them; "": there is no way.
+	without string
+	// personal: a 403 may be about the person, and not about us.
+	personal bool
 }
 
 // second is the window of one limit. It is a little longer than a second:
@@ -130,16 +134,22 @@ var (
 	readTags      = []string{"TeamworkTag.Read.All", "TeamworkTag.ReadWrite.All"}
 )
 
+// ofOthers is for who lets us install an app that is not the application's own.
+const ofOthers = " It is for an app whose webApplicationInfo.id is the application; for others it takes TeamsAppInstallation.ReadWriteForUser.All."
+
 // What Graph is asked for.
 var (
-	lookingUp  = kind{"directory", directory, "look people up", readUsers}
-	installing = kind{"install", install, "install the app for people", writeInstalls}
-	listing    = kind{"apps", readApps, "see for whom the app is installed", readInstalls}
-	upgrading  = kind{"post", otherPost, "upgrade the app for people", writeInstalls}
-	chatting   = kind{"get", otherGet, "find the app's chat with people", readInstalls}
-	cataloging = kind{"apps", readApps, "look into the organization's catalogue of apps", readCatalogue}
-	grouping   = kind{"directory", directory, "read who is in a group", readGroups}
-	tagging    = kind{"get", otherGet, "read for whom a tag is", readTags}
+	lookingUp  = kind{name: "directory", windows: directory, does: "look people up", needs: readUsers}
+	installing = kind{name: "install", windows: install, does: "install the app for people", needs: writeInstalls, without: ofOthers, personal: true}
+	listing    = kind{name: "apps", windows: readApps, does: "see for whom the app is installed", needs: readInstalls, without: ofOthers}
+	upgrading  = kind{name: "post", windows: otherPost, does: "upgrade the app for people", needs: writeInstalls, without: ofOthers}
+	chatting   = kind{name: "get", windows: otherGet, does: "find the app's chat with people", needs: readInstalls, without: ofOthers}
+	cataloging = kind{
+		name: "apps", windows: readApps, does: "look into the organization's catalogue of apps", needs: readCatalogue,
+		without: " Or do without it: set teams_catalog_id to the id that the Teams admin center shows (Teams apps, Manage apps, the app).",
+	}
+	grouping = kind{name: "directory", windows: directory, does: "read who is in a group", needs: readGroups}
+	tagging  = kind{name: "get", windows: otherGet, does: "read for whom a tag is", needs: readTags}
 )
 
 // request is one request of Graph's.
@@ -192,7 +202,11 @@ func (c *Client) askAll(ctx context.Context, k kind, requests []request) []answe
 	}
 	round := round{c, k, requests, answers}
 	round.ask(ctx, all, "")
-	if again := round.with(http.StatusBadRequest); len(again) > 0 && pause(ctx, transientPause) {
+	if again := round.with(http.StatusBadRequest, all); len(again) > 0 {
+		if !pause(ctx, transientPause) {
+			round.fail(again, late(ctx, 0)) // nobody is given up because we were stopped
+			return answers
+		}
 		round.ask(ctx, again, "")
 	}
 	return answers

@@ -109,7 +109,7 @@ func (c *Client) Installations(ctx context.Context, userIDs []string) []Installa
 	}
 	requests := make([]request, len(userIDs))
 	for i, id := range userIDs {
-		requests[i] = get(installsOf(id), "$expand", "teamsApp,teamsAppDefinition", "$filter", "teamsApp/id eq '"+strings.ReplaceAll(app, "'", "''")+"'")
+		requests[i] = get(installsOf(id), "$expand", "teamsApp,teamsAppDefinition", "$filter", "teamsApp/id eq '"+quoted(app)+"'")
 	}
 	var missing []int
 	for i, a := range c.askAll(ctx, listing, requests) {

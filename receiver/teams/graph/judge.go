@@ -15,7 +15,9 @@ const (
 	// maxRetryAfter bounds what Graph may ask us to wait: a wrong number there
 	// must not keep an alert for days.
 	maxRetryAfter = time.Hour
-	// maxExcerpt is how much of an answer is quoted, in runes.
+	// maxSaid is how much of what an error says is looked at, in bytes, and
+	// maxExcerpt how much of that is quoted, in runes.
+	maxSaid    = 4 << 10
 	maxExcerpt = 300
 )
 
@@ -76,19 +78,22 @@ func complaintIn(body []byte) complaint {
 // success whose body speaks of an error is an error.
 func (k kind) judge(status int, header http.Header, body []byte, token string) answer {
 	c := complaintIn(body)
+	if c.request == "" {
+		c.request = header.Get("request-id")
+	}
+	for _, text := range []*string{&c.code, &c.message, &c.request} {
+		if token != "" { // some answer with what they were asked
+			*text = strings.ReplaceAll(*text, token, "…")
+		}
+		*text = (*text)[:min(len(*text), maxSaid)]
+	}
 	switch {
 	case isSuccess(status) && !c.complains && (len(body) == 0 || json.Valid(body)):
 		return answer{status: status, body: body}
 	case isSuccess(status) && !c.complains:
-		e := unreadable(header.Get("request-id"))
+		e := unreadable(c.request)
 		e.Status = status
 		return answer{err: e}
-	}
-	if c.request == "" {
-		c.request = header.Get("request-id")
-	}
-	if token != "" {
-		c.code, c.message, c.request = strings.ReplaceAll(c.code, token, "…"), strings.ReplaceAll(c.message, token, "…"), strings.ReplaceAll(c.request, token, "…")
 	}
 	e := k.failure(status, c, outbound.RetryAfter(header, time.Now(), maxRetryAfter), k.granted(token))
 	e.Status, e.Code = status, teams.Printable(c.code, 100)
@@ -102,7 +107,7 @@ func (c complaint) said() string {
 		text = strings.TrimSuffix(c.code+": "+text, ": ")
 	}
 	words := ""
-	if text = teams.Printable(teams.WithoutURLs(text[:min(len(text), 4<<10)]), maxExcerpt); text != "" {
+	if text = teams.Printable(teams.WithoutURLs(text), maxExcerpt); text != "" {
 		words = fmt.Sprintf(" Graph says: %q", text)
 	}
 	if id := teams.Printable(c.request, 64); id != "" {
@@ -150,17 +155,17 @@ func (k kind) failure(status int, c complaint, wait time.Duration, granted bool)
 		return broken(teams.Auth, "Microsoft Graph does not take our token (401). Check tenant_id, app_id and cloud, and in the Entra admin center (Enterprise applications) that the application is there and enabled.")
 	case status == http.StatusForbidden && c.has("is not allowed to manage the teams app"):
 		return broken(teams.Consent, "The application may only install an app that is its own. Put its app_id into webApplicationInfo.id of the app's manifest and upload it anew (`teamsrelay app-package` does), or grant TeamsAppInstallation.ReadWriteForUser.All in the Entra admin center (App registrations, the bot, API permissions).")
-	case status == http.StatusForbidden && k.does == installing.does && c.has("permission policy", "setup policy", "is blocked"):
+	case status == http.StatusForbidden && k.personal && c.has("permission policy", "setup policy", "is blocked"):
 		return giveUp(teams.Policy, "An administrator's policy keeps the app from this person. Allow it in the Teams admin center (Teams apps, Permission policies, or Manage apps, the app, Users and groups).")
-	case status == http.StatusForbidden && k.does == installing.does && c.has("another tenant", "different tenant", "guest"):
+	case status == http.StatusForbidden && k.personal && c.has("another tenant", "different tenant", "guest"):
 		return giveUp(teams.Foreign, "This person belongs to another tenant, where the app cannot be installed from here. Name an account of this tenant, or give the destination a fallback.")
-	case status == http.StatusForbidden && k.does == installing.does && c.has("sideloaded", "organization's catalog"):
+	case status == http.StatusForbidden && k.personal && c.has("sideloaded", "organization's catalog"):
 		return broken(teams.NoCatalogue, "Only an app of the organization's catalogue can be installed for people, and this one is sideloaded. "+upload)
-	case status == http.StatusForbidden && k.does == installing.does && granted && !c.has("missing role permissions", "authorization_requestdenied", "insufficient privileges"):
+	case status == http.StatusForbidden && k.personal && granted && !c.has("missing role permissions", "authorization_requestdenied", "insufficient privileges"):
 		// The permission is there, so it is about this person.
 		return giveUp(teams.Policy, "Teams does not let the app be installed for this person (403). See in the Teams admin center whether a policy keeps it from them (Teams apps, Permission policies and Setup policies), and whether the app is allowed (Manage apps).")
 	case status == http.StatusForbidden:
-		return broken(teams.Consent, fmt.Sprintf("We may not %s. Add the application permission %s in the Entra admin center (App registrations, the bot, API permissions, Microsoft Graph), then press \"Grant admin consent\" there.%s", k.does, k.needs[0], k.instead()))
+		return broken(teams.Consent, fmt.Sprintf("We may not %s. Add the application permission %s in the Entra admin center (App registrations, the bot, API permissions, Microsoft Graph), then press \"Grant admin consent\" there.%s", k.does, k.needs[0], k.without))
 	case status == http.StatusNotFound && c.has("in the catalog", "teams app with id", "app with id"):
 		return noCatalogue(said)
 	case status == http.StatusNotFound || status == http.StatusGone:
@@ -180,17 +185,6 @@ func (k kind) failure(status int, c complaint, wait time.Duration, granted bool)
 	default:
 		return giveUp(teams.Rejected, fmt.Sprintf("Microsoft Graph answers %d, which it is not known to do.", status))
 	}
-}
-
-// instead is how to do without a permission; "": it cannot be done without.
-func (k kind) instead() string {
-	switch k.does {
-	case cataloging.does:
-		return " Or do without it: set teams_catalog_id to the id that the Teams admin center shows (Teams apps, Manage apps, the app)."
-	case installing.does, listing.does:
-		return " It is for an app whose webApplicationInfo.id is the application; for others it takes TeamsAppInstallation.ReadWriteForUser.All."
-	}
-	return ""
 }
 
 // statusOf is the status that belongs to the code of an error.

@@ -159,6 +159,23 @@ func TestABadRequestIsRepeatedOnceBecauseSomeSucceedThen(t *testing.T) {
 	})
 }
 
+// Whoever is stopped between the two attempts must not give up on anybody.
+func TestNobodyIsGivenUpBecauseWeWereStopped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &entra{answer: func(_ int, r asked) says {
+			if r.method == http.MethodPost {
+				return failing(400, "BadRequest", "Bad Request")
+			}
+			return says{}
+		}}
+		ctx, cancel := stop(t, 500*time.Millisecond)
+		defer cancel()
+		err := wrong(t, client(t, e).Install(ctx, []string{"1"})[0].Err)
+		require.Equal(t, teams.Interrupted, err.Reason)
+		require.Equal(t, teams.Retry, err.Kind)
+	})
+}
+
 func TestARefusedTokenIsReplacedOnce(t *testing.T) {
 	for name, alone := range map[string]bool{"of one request": true, "of a batch": false} {
 		t.Run(name, func(t *testing.T) {

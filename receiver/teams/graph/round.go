@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -27,15 +28,9 @@ type round struct {
 	answers  []answer
 }
 
-// with are the requests that were answered with a status.
-func (r round) with(status int) []int {
-	var found []int
-	for i, a := range r.answers {
-		if a.status == status {
-			found = append(found, i)
-		}
-	}
-	return found
+// with are those of these requests that were answered with a status.
+func (r round) with(status int, these []int) []int {
+	return slices.DeleteFunc(slices.Clone(these), func(i int) bool { return r.answers[i].status != status })
 }
 
 // fail gives up requests for one reason.
@@ -95,7 +90,7 @@ func (r round) ask(ctx context.Context, these []int, refused string) {
 		})
 	}
 	under.Wait()
-	if again := r.with(http.StatusUnauthorized); len(again) > 0 && refused == "" && token != "" {
+	if again := r.with(http.StatusUnauthorized, these); len(again) > 0 && refused == "" && token != "" {
 		r.ask(ctx, again, token)
 	}
 }

@@ -82,7 +82,7 @@ func (c *Client) ofUser(ctx context.Context) string {
 func (c *Client) search(ctx context.Context, names []string, unknown []int, filter, properties string, found []FoundUser) (still []int) {
 	requests := make([]request, len(unknown))
 	for at, i := range unknown {
-		requests[at] = get("/users", "$filter", fmt.Sprintf(filter, strings.ReplaceAll(names[i], "'", "''")), "$select", properties)
+		requests[at] = get("/users", "$filter", fmt.Sprintf(filter, quoted(names[i])), "$select", properties)
 	}
 	for at, a := range c.askAll(ctx, lookingUp, requests) {
 		i := unknown[at]
@@ -111,7 +111,7 @@ func (c *Client) search(ctx context.Context, names []string, unknown []int, filt
 // other form only, in which an apostrophe is written twice.
 func userPath(name string) string {
 	if strings.HasPrefix(name, "$") {
-		return "/users('" + url.PathEscape(strings.ReplaceAll(name, "'", "''")) + "')"
+		return "/users('" + url.PathEscape(quoted(name)) + "')"
 	}
 	return "/users/" + url.PathEscape(name)
 }
