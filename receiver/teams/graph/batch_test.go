@@ -180,6 +180,30 @@ func TestWhatIsDownIsNotTriedForEveryoneInTurn(t *testing.T) {
 	}
 }
 
+// What is said of a batch is about nobody in it: no one may be given up for it,
+// or be taken for somebody who has the app.
+func TestWhatIsSaidOfABatchIsAboutNobodyInIt(t *testing.T) {
+	for _, status := range []int{400, 403, 404, 405, 409, 410, 413, 418} {
+		t.Run(fmt.Sprint(status), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e := &entra{around: func(_ int, path string) says {
+					if path == "/$batch" {
+						return failing(status, "Something", "is blocked")
+					}
+					return says{}
+				}}
+				for _, got := range client(t, e).Install(t.Context(), people(100)) {
+					err := wrong(t, got.Err)
+					require.False(t, got.Already)
+					require.Equal(t, teams.Retry, err.Kind)
+					require.Equal(t, teams.Unavailable, err.Reason)
+					require.Contains(t, err.Message, "request-id r-1")
+				}
+			})
+		})
+	}
+}
+
 func TestAPartOfABatchThatGraphForgetsIsTriedAgain(t *testing.T) {
 	e := &entra{answer: func(_ int, r asked) says {
 		if r.path == "/users/"+people(3)[1] {

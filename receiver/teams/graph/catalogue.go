@@ -16,6 +16,10 @@ type CatalogueApp struct {
 	Name         string
 	Version      string // the newest that is published; "" if the catalogue does not say
 	Distribution string // store, organization or sideloaded
+	// EntraID is webApplicationInfo.id in its manifest: the application that may
+	// install it with a permission with "Self" in its name. "" if Graph does not
+	// say.
+	EntraID string
 }
 
 // Catalogue looks the app up in the organization's catalogue. Its id is
@@ -113,7 +117,10 @@ func appsIn(body []byte) ([]CatalogueApp, bool) {
 	var page struct {
 		Value []struct {
 			ID, ExternalID, DisplayName, DistributionMethod string
-			AppDefinitions                                  []struct{ Version, PublishingState string }
+			AppDefinitions                                  []struct {
+				Version, PublishingState string
+				Authorization            struct{ ClientAppID string }
+			}
 		}
 	}
 	if json.Unmarshal(body, &page) != nil || page.Value == nil {
@@ -128,7 +135,7 @@ func appsIn(body []byte) ([]CatalogueApp, bool) {
 		for _, d := range v.AppDefinitions {
 			// What was submitted waits for an administrator, and nobody gets it.
 			if (d.PublishingState == "published" || d.PublishingState == "") && (app.Version == "" || Newer(d.Version, app.Version)) {
-				app.Version = d.Version
+				app.Version, app.EntraID = d.Version, strings.ToLower(d.Authorization.ClientAppID)
 			}
 		}
 		apps = append(apps, app)

@@ -83,6 +83,7 @@ func TestEveryCallKeepsMicrosoftsContract(t *testing.T) {
 		inCatalogue, err := c.Catalogue(ctx)
 		require.NoError(t, err)
 		require.True(t, graph.Newer(inCatalogue.Version, has[0].Version))
+		require.Equal(t, teamstest.DefaultAppID, inCatalogue.EntraID)
 		require.NoError(t, c.Upgrade(ctx, ids[0], has[0].ID))
 		require.Equal(t, "1.10.0", c.Installations(ctx, ids[:1])[0].Version)
 

@@ -34,6 +34,16 @@ func (e *Error) Error() string { return e.Message }
 
 func isSuccess(status int) bool { return status >= 200 && status < 300 }
 
+// isAbout tells whether a status says something about what was asked, and not
+// about how or when.
+func isAbout(status int) bool {
+	switch status {
+	case http.StatusUnauthorized, http.StatusProxyAuthRequired, http.StatusRequestTimeout, http.StatusTooManyRequests:
+		return false
+	}
+	return status >= 400 && status < 500
+}
+
 // complaint is what the body of an answer says about an error.
 type complaint struct {
 	complains     bool
@@ -90,7 +100,8 @@ func (k kind) judge(status int, header http.Header, body []byte, token string) a
 	switch {
 	case isSuccess(status) && !c.complains && (len(body) == 0 || json.Valid(body)):
 		return answer{status: status, body: body}
-	case isSuccess(status) && !c.complains:
+	case !c.complains && (isSuccess(status) || isAbout(status)):
+		// Graph always says why. A proxy's page must not make us give anybody up.
 		e := unreadable(c.request)
 		e.Status = status
 		return answer{err: e}

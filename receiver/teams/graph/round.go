@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptrace"
@@ -33,10 +34,15 @@ func (r round) with(status int, these []int) []int {
 	return slices.DeleteFunc(slices.Clone(these), func(i int) bool { return r.answers[i].status != status })
 }
 
-// fail gives up requests for one reason.
+// fail says of requests what is so of all of them. What it says is about no one
+// person, so its status counts only as far as it lets us try again.
 func (r round) fail(these []int, err *Error) {
+	a := answer{err: err}
+	if err.Status == http.StatusBadRequest || err.Status == http.StatusUnauthorized {
+		a.status = err.Status
+	}
 	for _, i := range these {
-		r.answers[i] = answer{status: err.Status, err: err}
+		r.answers[i] = a
 	}
 }
 
@@ -111,7 +117,7 @@ func (r round) together(ctx context.Context, these []int, token string, line *pa
 	if len(these) == 1 {
 		i := these[0]
 		r.answers[i] = r.client.send(ctx, r.kind, r.requests[i], token)
-		if a := r.answers[i]; a.err != nil && (a.status == 0 || a.status == http.StatusTooManyRequests || a.status >= 500) {
+		if a := r.answers[i]; a.err != nil && (a.status == 0 || a.status == http.StatusTooManyRequests || a.status > http.StatusInternalServerError) {
 			err = a.err
 		}
 	} else {
@@ -144,11 +150,12 @@ func (r round) batch(ctx context.Context, these []int, token string) *Error {
 		}
 	}
 	outer := r.client.send(ctx, r.kind, request{method: http.MethodPost, path: "/$batch", body: map[string]any{"requests": parts}}, token)
-	if outer.err != nil {
-		for _, i := range these {
-			r.answers[i] = outer
+	if err := outer.err; err != nil {
+		if err.Kind == teams.GiveUp {
+			err = refusedBatch(err)
 		}
-		return outer.err
+		r.fail(these, err)
+		return err
 	}
 	said, err := partsIn(outer.body)
 	if err != nil {
@@ -267,6 +274,12 @@ func (c *Client) next(link string) (request, bool) {
 		return request{}, false
 	}
 	return request{method: http.MethodGet, path: "/" + path + "?" + u.RawQuery}, true
+}
+
+// refusedBatch: what Graph says of a whole batch is about nobody in it.
+func refusedBatch(err *Error) *Error {
+	return &Error{Code: err.Code, Outcome: teams.Outcome{Kind: teams.Retry, Reason: teams.Unavailable, Status: err.Status,
+		Message: fmt.Sprintf("Microsoft Graph does not take several requests at once ($batch, %d). See whether a proxy stands between us and Microsoft; it is tried again.", err.Status) + after(err.Message)}}
 }
 
 // noToken: nothing can be asked until the sign-in works again.
