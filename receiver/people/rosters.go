@@ -16,6 +16,8 @@ const (
 	// refreshEvery is how old the members of a roster may become. After a start
 	// they are read at once, unless they were a moment ago.
 	refreshEvery, moment = 15 * time.Minute, time.Minute
+	// assembleIn is how long storing a roster may take.
+	assembleIn = time.Minute
 	// maxMembers is how many people can be told personally by one roster: more
 	// are a mistake.
 	maxMembers = 5000
@@ -64,7 +66,9 @@ func (w *Worker) readRoster(ctx context.Context, id string, first bool) time.Tim
 		return w.Now()
 	}
 	r, persons := assembled(was, name, members, err, w.Now())
-	if err := w.Assemble(context.WithoutCancel(ctx), r, persons); err != nil {
+	assemble, cancel := context.WithTimeout(context.WithoutCancel(ctx), assembleIn)
+	defer cancel()
+	if err := w.Assemble(assemble, r, persons); err != nil {
 		w.Logger.Error("Who is in a roster could not be stored; trying again", "roster", id, "err", err)
 		return w.Now().Add(notNow)
 	}
