@@ -244,9 +244,9 @@ func compileSilences(known *compiledSilences, open []store.Silence, now time.Tim
 			next = s.StartsAt
 		case s.State == store.SilenceActive || s.State == store.SilenceEnding:
 			held = append(held, *s)
-			// A number is given twice if the commit with the first one failed,
-			// which began at another time.
-			fmt.Fprintf(&of, "%d %s %d %d %d;", s.ID, s.State, s.StartsAt.UnixNano(), s.EndsAt.UnixNano(), len(s.TheirIDs))
+			// The number alone does not say which it is: it is given twice if
+			// the commit with the first one failed.
+			fmt.Fprintf(&of, "%d %q %q %d %d %q;", s.ID, s.By, s.Comment, s.EndsAt.UnixNano(), len(s.TheirIDs), s.Sets)
 		}
 		if made.until.IsZero() || next.Before(made.until) {
 			made.until = next
