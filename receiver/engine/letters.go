@@ -2,11 +2,13 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/teamsrelay/teamsrelay/receiver/alert"
 	"github.com/teamsrelay/teamsrelay/receiver/deliver"
 	"github.com/teamsrelay/teamsrelay/receiver/group"
+	"github.com/teamsrelay/teamsrelay/receiver/people"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
 )
 
@@ -28,19 +30,39 @@ func (e *Engine) Replay(ctx context.Context, id int64) error {
 	})
 	if err == nil {
 		e.deliver.Wake(address)
+		e.current.Load().seek() // where the address is a person's
 	}
 	return err
 }
 
 // tryAgain lets an address be tried that Teams wanted to be left alone: who
-// replays knows more than we do.
+// replays knows more than we do. A person without a conversation is to be
+// reached again.
 func (e *Engine) tryAgain(tx store.Tx, address string) error {
+	if name, held := people.NameOf(address); held {
+		if err := e.seekAgain(tx, name); err != nil {
+			return err
+		}
+	}
 	row, err := tx.Address(address)
 	if err != nil || !deliver.LeftAlone(&row, e.Now()) {
 		return err
 	}
 	row.Mend()
 	return tx.SaveAddress(&row)
+}
+
+// seekAgain has a person be reached, whatever was known against it.
+func (e *Engine) seekAgain(tx store.Tx, name string) error {
+	p, err := tx.Person(name)
+	if errors.Is(err, store.ErrNotFound) {
+		p, err = store.Person{Name: name, State: store.PersonUnknown}, nil
+	}
+	if err != nil || p.Wanted && p.Reason == "" {
+		return err
+	}
+	p.Wanted, p.Reason, p.Message, p.Attempts, p.NotBefore, p.UpdatedAt = true, "", "", 0, time.Time{}, e.Now()
+	return tx.SavePerson(&p)
 }
 
 // replayAtOnce is how many dead letters one transaction changes.
@@ -89,6 +111,7 @@ func (e *Engine) ReplayAll(ctx context.Context) (int, error) {
 		all, before = all+some, last
 	}
 	e.deliver.WakeAll()
+	e.current.Load().seek()
 	return all, nil
 }
 

@@ -135,13 +135,13 @@ func (d *Destination) reach(tx store.Tx, audience *engine.Audience, everybody []
 		d.People.Total++
 		u := userOf(p)
 		switch {
-		case p.Status.State == store.PersonReachable:
-			d.People.Reachable++
-		case u.unreachable():
+		case u.Unreachable():
 			d.People.Unreachable++
 			if worst == nil {
 				worst = p
 			}
+		case p.Status.State == store.PersonReachable:
+			d.People.Reachable++
 		}
 	}
 	if audience.Roster != "" {

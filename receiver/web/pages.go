@@ -57,7 +57,24 @@ func hashOf(content []byte) string {
 
 // pageTemplate is the page of a file in pages, within base.tmpl.
 func pageTemplate(file string) *template.Template {
-	return template.Must(template.ParseFS(pageFiles, "pages/base.tmpl", "pages/"+file))
+	return template.Must(template.New("").Funcs(template.FuncMap{"spans": spansOf}).ParseFS(pageFiles, "pages/base.tmpl", "pages/"+file))
+}
+
+// span is a part of a text: words, or what somebody types.
+type span struct {
+	Text  string
+	Typed bool
+}
+
+// spansOf takes a text apart at its backquotes.
+func spansOf(text string) []span {
+	var spans []span
+	for i, part := range strings.Split(text, "`") {
+		if part != "" {
+			spans = append(spans, span{Text: part, Typed: i%2 == 1})
+		}
+	}
+	return spans
 }
 
 // pages puts the pages and their forms on the main listener.

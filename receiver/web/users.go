@@ -33,12 +33,14 @@ type User struct {
 	Destinations []string `json:"destinations"`
 	// Conversation: there is one, so that Microsoft Graph is not needed to tell
 	// them anything.
-	Conversation bool       `json:"conversation"`
-	InstalledAt  *time.Time `json:"installed_at,omitempty"` // by us
-	Version      string     `json:"version"`                // of the app that they have; "" while nobody knows it
-	CheckedAt    *time.Time `json:"checked_at,omitempty"`   // when Microsoft Graph was last asked about them
-	UpdatedAt    *time.Time `json:"updated_at,omitempty"`
-	RetryAt      *time.Time `json:"retry_at,omitempty"` // when they are tried again by themselves
+	Conversation bool `json:"conversation"`
+	// Wanted: something waits for them, and they are being made reachable.
+	Wanted      bool       `json:"wanted"`
+	InstalledAt *time.Time `json:"installed_at,omitempty"` // by us
+	Version     string     `json:"version"`                // of the app that they have; "" while nobody knows it
+	CheckedAt   *time.Time `json:"checked_at,omitempty"`   // when Microsoft Graph was last asked about them
+	UpdatedAt   *time.Time `json:"updated_at,omitempty"`
+	RetryAt     *time.Time `json:"retry_at,omitempty"` // when they are tried again by themselves
 }
 
 // UserStory is the answer to GET /api/v1/users/{name}.
@@ -70,10 +72,10 @@ var userStates = []string{
 	string(store.PersonReachable), string(store.PersonBlocked), string(store.PersonPolicy),
 }
 
-// unreachable says that somebody has to do something, or that we have to try
+// Unreachable says that somebody has to do something, or that we have to try
 // again, before they can be told anything.
-func (u *User) unreachable() bool {
-	return u.Reason != "" && u.Reason != string(teams.Installing) && u.State != string(store.PersonReachable)
+func (u *User) Unreachable() bool {
+	return u.Reason != "" && u.Reason != string(teams.Installing)
 }
 
 // Called is how people call them: the file has only an object id for some.
@@ -93,7 +95,7 @@ func userOf(p *engine.PersonAt) User {
 		Destinations: p.Destinations, Conversation: p.Conversation != "", InstalledAt: optional(p.InstalledAt),
 		Version: p.Version, CheckedAt: optional(p.CheckedAt), UpdatedAt: optional(p.UpdatedAt),
 	}
-	if p.Wanted && p.Conversation == "" {
+	if u.Wanted = p.Wanted && p.Conversation == ""; u.Wanted {
 		u.RetryAt = optional(p.NotBefore)
 	}
 	return u
@@ -161,7 +163,7 @@ func (s *server) retryUser(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if found.Status.State == store.PersonReachable {
-		refuse(w, http.StatusConflict, found.Name+" can be reached", "nothing has to be tried again; what was given up goes out with teamsrelay dead-letters replay")
+		refuse(w, http.StatusConflict, found.Name+" has a chat with the app already", cmp.Or(found.Status.Do, "nothing has to be tried again; what was given up goes out with teamsrelay dead-letters replay"))
 		return
 	}
 	err := s.Engine.Retry(r.Context(), found.Name, caller(r), from(r))

@@ -39,11 +39,11 @@ var kinds = []struct{ Show, Words string }{
 func (u *User) kind() int {
 	show := showFresh
 	switch {
+	case u.Unreachable():
+		show = showUnreachable
 	case u.State == string(store.PersonReachable):
 		show = showReachable
-	case u.unreachable():
-		show = showUnreachable
-	case u.State == string(store.PersonInstalling) || u.RetryAt != nil:
+	case u.State == string(store.PersonInstalling) || u.Wanted:
 		show = showUnderWay
 	}
 	return slices.IndexFunc(kinds, func(k struct{ Show, Words string }) bool { return k.Show == show })

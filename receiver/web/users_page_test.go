@@ -51,6 +51,7 @@ func TestWhoCannotBeReachedStandsFirstWithWhatToDo(t *testing.T) {
 	require.Contains(t, page, `<a href="./users" aria-current="page">Users</a>`)
 	require.Contains(t, page, `href="./users/dave_fabrikam.com%23ext%23@contoso.onmicrosoft.com"`, "a guest's name has signs that end a path")
 	require.NotContains(t, page, "a:alice")
+	require.Contains(t, page, "<code>teamsrelay users retry</code>", "what to type is told from what to read")
 	require.Contains(t, s.page("/subscriptions"), `<a href="./users">Users</a>`)
 	require.Contains(t, s.ask("GET", "/", "").Body.String(), `href="/users"`, "nobody finds a page that nothing leads to")
 }
@@ -125,8 +126,8 @@ func TestThePageOfOnePersonTellsTheirStory(t *testing.T) {
 	id := s.tells("oncall")
 	s.givesUp(id, "bob@contoso.com", "unknown_user", "Nobody is called that in the tenant.")
 	page := s.page("/users/bob@contoso.com")
-	inOrder(t, page, "<h1>bob@contoso.com", "Cannot be reached", "Nobody is called that in the tenant.", "Not told yet", "TeamsrelayTest",
-		"Given up: Nobody is called that", id+" · oncall", "What happened", "Microsoft Graph was asked", "Try again")
+	inOrder(t, page, "<h1>bob@contoso.com", "Cannot be reached", "Nobody is called that in the tenant.", "Try again", "Not told yet", "TeamsrelayTest",
+		"Given up: Nobody is called that", id+" · oncall", "What happened", "Microsoft Graph was asked")
 
 	alert := s.fires()
 	s.changes(func(tx store.Tx) error {
@@ -146,11 +147,12 @@ func TestThePageOfOnePersonTellsTheirStory(t *testing.T) {
 		return tx.SaveDelivery(&store.Delivery{PostID: p.ID, GroupID: p.GroupID, Address: p.Address, Destination: "oncall", State: store.DeliveryDelivered, Title: p.Title, At: s.engine.Now()})
 	})
 	page = s.page("/users/66666666-0000-0000-0000-000000000006")
-	inOrder(t, page, "<h1>Alice Example", "Reachable", "Not told yet", "TeamsrelayTest", "Told, and not over", "DiskFull", alert, "What happened", "<b>Told</b>: DiskFull", "App installed",
-		"alice@contoso.com", "oncall, managers", "1.4.0")
+	inOrder(t, page, "<h1>Alice Example", "Reachable", "alice@contoso.com", "oncall, managers", "1.4.0", "Not told yet", "TeamsrelayTest",
+		"Told, and not over", "DiskFull", alert, "What happened", "<b>Told</b>: DiskFull", "App installed")
 	require.NotContains(t, page, "retry", "there is nothing to try")
 	require.NotContains(t, page, "a:alice")
-	require.Contains(t, s.page("/users/carol@contoso.com"), "The app is installed for them with their first alert.")
+	inOrder(t, s.page("/users/carol@contoso.com"), "On the way", "carol@contoso.com is being looked up at Microsoft.")
+	require.Contains(t, s.page("/users/dave_fabrikam.com%23ext%23@contoso.onmicrosoft.com"), "the app is installed for them.")
 
 	w := s.ask("GET", "/users/alcie@contoso.com", "")
 	require.Equal(t, 404, w.Code)

@@ -120,21 +120,21 @@ func TestEverybodyWhoIsToldPersonallyIsListed(t *testing.T) {
 	require.Equal(t, "1.4.0", alice.Version)
 	require.NotNil(t, alice.InstalledAt)
 	require.Equal(t, []string{"oncall", "managers"}, alice.Destinations)
-	require.False(t, alice.unreachable())
+	require.False(t, alice.Unreachable())
 
 	require.Equal(t, "unknown_user", bob.Reason)
 	require.NotEmpty(t, bob.Message)
 	require.False(t, bob.Conversation)
 	require.Nil(t, bob.InstalledAt)
-	require.True(t, bob.unreachable())
+	require.True(t, bob.Unreachable())
 
 	require.Equal(t, "unknown", carol.State)
-	require.False(t, carol.unreachable(), "nothing speaks against her: she is reached with her first alert")
+	require.False(t, carol.Unreachable(), "nothing speaks against her: she is reached with her first alert")
 
 	require.Equal(t, "erin@contoso.com", strings.ToLower(erin.Called()), "nobody knows people by their object ids")
 	require.Equal(t, []string{"directors", "board"}, erin.Destinations)
 	require.NotNil(t, erin.RetryAt)
-	require.False(t, erin.unreachable(), "it is under way")
+	require.False(t, erin.Unreachable(), "it is under way")
 
 	body := s.ask("GET", "/api/v1/users", "").Body.String()
 	require.NotContains(t, body, "a:alice", "Microsoft's conversation ids are nobody's business")
@@ -268,6 +268,12 @@ func TestAUsersStorySaysWhatTheyHaveNotBeenTold(t *testing.T) {
 
 	require.Equal(t, 200, s.ask("POST", fmt.Sprintf("/api/v1/dead-letters/%d/replay", bobs[1].ID), "").Code)
 	require.Len(t, open("bob@contoso.com"), 2, "a dead letter whose replay is under way stands there once")
+	require.NoError(t, s.store.View(t.Context(), func(tx store.Tx) error {
+		bob, err := tx.Person("bob@contoso.com")
+		require.True(t, bob.Wanted, "who replays knows more than Microsoft did an hour ago")
+		require.Empty(t, bob.Reason)
+		return err
+	}))
 }
 
 func TestWhoIsAtAnAddressIsSaidWhereverItIsListed(t *testing.T) {
@@ -318,7 +324,7 @@ func TestSomebodyIsTriedAgainAndTheAuditSaysWhoWantedIt(t *testing.T) {
 
 	w = s.ask("POST", "/api/v1/users/alice@contoso.com/retry", "")
 	require.Equal(t, http.StatusConflict, w.Code, "nothing is to be tried")
-	require.Contains(t, w.Body.String(), "can be reached")
+	require.Contains(t, w.Body.String(), "has a chat with the app already")
 	require.Equal(t, 404, s.ask("POST", "/api/v1/users/nobody/retry", "").Code)
 	require.Equal(t, 401, s.ask("POST", "/api/v1/users/bob@contoso.com/retry", "", elsewhere).Code)
 	require.Equal(t, 403, s.ask("POST", "/api/v1/users/bob@contoso.com/retry", "", func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") }).Code)

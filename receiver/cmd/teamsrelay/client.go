@@ -60,7 +60,7 @@ func (c *client) send(ctx context.Context, method, path string, query url.Values
 	if err != nil {
 		return err
 	}
-	base.Path += path
+	base = base.JoinPath(path) // names may have signs that end a path
 	base.RawQuery = query.Encode()
 	ctx, cancel := context.WithTimeout(ctx, clientTimeout)
 	defer cancel()
@@ -167,9 +167,7 @@ func addOutput(cmd *kingpin.CmdClause) output {
 // print writes a list, as {"name": [...]} or as a table with a line a row.
 func (o output) print(w io.Writer, name string, list any, header string, rows func(line func(cells ...any))) error {
 	if *o.format == "json" {
-		encoder := json.NewEncoder(w)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(map[string]any{name: list})
+		return writeJSON(w, map[string]any{name: list})
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, header)
@@ -183,6 +181,12 @@ func (o output) print(w io.Writer, name string, list any, header string, rows fu
 		fmt.Fprintln(table)
 	})
 	return table.Flush()
+}
+
+func writeJSON(w io.Writer, v any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(v)
 }
 
 // onLine keeps what people and other systems wrote in its cell: a line break

@@ -53,7 +53,7 @@ message that tells of many alerts).`)
 				if d.Digest > 0 {
 					title = fmt.Sprintf("digest of %d", d.Digest)
 				}
-				line(d.ID, moment(d.At), d.Destination, orDash(d.Kind), d.State, d.Attempt, orDash(d.Reason),
+				line(d.ID, moment(d.At), place(d.Destination, d.Who), orDash(d.Kind), d.State, d.Attempt, orDash(d.Reason),
 					fmt.Sprintf("%.1f ms", d.TookMS), orDash(d.Alert), title)
 			}
 		})
@@ -68,7 +68,7 @@ message that tells of many alerts).`)
 			return err
 		}
 		fmt.Fprintf(p.out, "Delivery %d of %s\n  destination  %s\n  what         %s\n  kind         %s\n  alert        %s\n  state        %s (attempt %d)\n",
-			d.ID, moment(d.At), d.Destination, d.Title, orDash(d.Kind), orDash(d.Alert), d.State, d.Attempt)
+			d.ID, moment(d.At), place(d.Destination, d.Who), d.Title, orDash(d.Kind), orDash(d.Alert), d.State, d.Attempt)
 		if d.Digest > 0 {
 			fmt.Fprintf(p.out, "  digest       told %d posts at once\n", d.Digest)
 		}

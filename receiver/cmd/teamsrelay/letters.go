@@ -30,7 +30,7 @@ to do. Afterwards: teamsrelay dead-letters replay --all`)
 		}
 		return format.print(p.out, "dead-letters", letters, "ID\tSINCE\tDESTINATION\tSTATE\tREASON\tALERT\tTITLE\tMESSAGE", func(line func(...any)) {
 			for _, l := range letters {
-				line(l.ID, moment(l.Since), l.Destination, l.State, l.Reason, l.Alert, l.Title, l.Message)
+				line(l.ID, moment(l.Since), place(l.Destination, l.Who), l.State, l.Reason, l.Alert, l.Title, l.Message)
 			}
 		})
 	})

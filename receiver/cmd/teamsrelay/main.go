@@ -88,7 +88,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	promslogflag.AddFlags(app, logging)
 	p := &program{ctx: ctx, in: in, out: out, err: errOut, logger: func() *slog.Logger { return promslog.New(logging) }}
 	for _, add := range []func(*kingpin.Application, *program){
-		addServe, addCheckConfig, addTestRules, addRender, addSendTest, addDestinations, addDeliveries, addDeadLetters, addSubscriptions, addAudit, addSimulate, addMigrate, addAppPackage, addDoctor,
+		addServe, addCheckConfig, addTestRules, addRender, addSendTest, addDestinations, addDeliveries, addDeadLetters, addSubscriptions, addUsers, addAudit, addSimulate, addMigrate, addAppPackage, addDoctor,
 	} {
 		add(app, p)
 	}

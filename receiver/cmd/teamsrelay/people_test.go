@@ -97,20 +97,72 @@ func TestWhatPeopleWroteStaysInItsCell(t *testing.T) {
 	}
 }
 
-// A destination that somebody has to mend is left alone: nothing is tried, and
-// who tests it must not wait for that, or read that it is being tried.
-func TestATestOfADestinationThatIsLeftAloneSaysSo(t *testing.T) {
+// posting answers send-test with posts, of which those of a round stand in one
+// element; the last is answered again and again.
+func posting(t *testing.T, rounds ...[]web.Post) string {
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		answer := map[string]any{"group": 7, "deliveries": []web.Delivery{}}
-		if strings.HasSuffix(r.URL.Path, "/dead-letters") {
-			answer = map[string]any{"dead-letters": []web.DeadLetter{
-				{ID: 4, Alert: alert.ShortID(6), Message: "another one"}, {ID: 5, Alert: alert.ShortID(7), Reason: "not_installed", Message: "the destination is broken: the app is not there"},
-			}}
+		var answer any = web.Test{Group: 7}
+		if r.URL.Path == "/api/v1/alerts/"+alert.ShortID(7)+"/posts" {
+			answer = map[string]any{"posts": rounds[0]}
+			if len(rounds) > 1 {
+				rounds = rounds[1:]
+			}
 		}
 		_ = json.NewEncoder(w).Encode(answer)
 	}))
 	t.Cleanup(site.Close)
-	got := say(t, "send-test", "oncall", "--timeout=1m", "--relay.url="+site.URL)
+	return site.URL
+}
+
+// A destination that somebody has to mend is left alone: nothing is tried, and
+// who tests it must not wait for that, or read that it is being tried.
+func TestATestOfADestinationThatIsLeftAloneSaysSo(t *testing.T) {
+	url := posting(t, []web.Post{{ID: 5, State: "dead", Reason: "not_installed", Message: "the destination is broken: the app is not there"}})
+	got := say(t, "send-test", "sre", "--timeout=1m", "--relay.url="+url)
 	require.Equal(t, 1, got.code)
-	require.Equal(t, "Sent to oncall …\nnot delivered: not_installed: the destination is broken: the app is not there\nwhen that is mended: teamsrelay dead-letters replay 5\n", got.out)
+	require.Equal(t, "Sent to sre …\nnot delivered: not_installed: the destination is broken: the app is not there (when that is mended: teamsrelay dead-letters replay 5)\n", got.out)
+}
+
+// Each of ten people may be told at another time, and one of them never.
+func TestATestOfADestinationOfPeopleSaysWhatCameOfEach(t *testing.T) {
+	sent := &web.Delivery{State: "delivered", TookMS: 12}
+	alice, bob, carol := web.Post{ID: 1, Who: "alice@contoso.com"}, web.Post{ID: 2, Who: "bob@contoso.com"}, web.Post{ID: 3, Who: "carol@contoso.com"}
+	with := func(p web.Post, state, message string, last *web.Delivery) web.Post {
+		p.State, p.Message, p.Last = state, message, last
+		return p
+	}
+	group := web.Post{ID: 9, State: "due", Message: "Its members are being read."}
+	url := posting(t,
+		nil,
+		[]web.Post{group},
+		[]web.Post{with(carol, "due", "The app is being installed for them.", nil), with(bob, "due", "", nil), with(alice, "shown", "", sent)},
+		[]web.Post{with(carol, "due", "The app is being installed for them.", nil), with(bob, "due", "", nil), with(alice, "shown", "", sent)},
+		[]web.Post{with(carol, "waiting", "x", &web.Delivery{State: "retry", Attempt: 1, Reason: "throttled", Message: "Teams asked for patience."}), with(bob, "dead", "Nobody is called that.", nil), with(alice, "shown", "", sent)},
+		[]web.Post{with(carol, "shown", "", sent), with(bob, "dead", "Nobody is called that.", nil), with(alice, "shown", "", sent)},
+	)
+	got := say(t, "send-test", "oncall", "--relay.url="+url)
+	require.Equal(t, 1, got.code, "Bob was not told")
+	require.Equal(t, `Sent to oncall …
+Its members are being read.
+carol@contoso.com: The app is being installed for them.
+alice@contoso.com: delivered after 12.0 ms
+carol@contoso.com: attempt 1: throttled: Teams asked for patience.
+bob@contoso.com: not delivered: : Nobody is called that. (when that is mended: teamsrelay dead-letters replay 2)
+carol@contoso.com: delivered after 12.0 ms
+`, got.out, "what was said is not said again")
+
+	url = posting(t, []web.Post{with(alice, "shown", "", sent), with(bob, "shown", "", sent)})
+	require.Zero(t, say(t, "send-test", "oncall", "--relay.url="+url).code)
+	url = posting(t, []web.Post{with(alice, "shown", "", sent), with(bob, "due", "", nil)})
+	got = say(t, "send-test", "oncall", "--timeout=1ms", "--relay.url="+url)
+	require.Equal(t, 1, got.code)
+	require.Contains(t, got.out, "nothing final of 1 after 1ms; it goes on being tried, see teamsrelay users list --destination=oncall\n")
+}
+
+func TestAnInstallationIsWaitedForLongerThanAMessage(t *testing.T) {
+	require.Equal(t, 30*time.Second, patienceFor([]web.Post{{State: "due"}}, 0))
+	require.Equal(t, 3*time.Minute, patienceFor([]web.Post{{State: "shown", Who: "a"}, {State: "due", Who: "b"}}, 0))
+	require.Equal(t, 30*time.Second, patienceFor([]web.Post{{State: "waiting", Who: "a", Last: &web.Delivery{}}}, 0), "there is a chat already")
+	require.Equal(t, 30*time.Second, patienceFor([]web.Post{{State: "dead", Who: "a"}}, 0))
+	require.Equal(t, time.Second, patienceFor([]web.Post{{State: "due", Who: "b"}}, time.Second), "who says how long means it")
 }
