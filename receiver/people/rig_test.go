@@ -43,6 +43,8 @@ type rig struct {
 	registry     *prometheus.Registry
 	down         atomic.Bool // the store takes nothing from the engine
 
+	refused atomic.Int32
+
 	mu        sync.Mutex
 	settled   []people.Settled
 	at        []time.Duration // of each, since the beginning
@@ -134,6 +136,7 @@ func (r *rig) start() (stop func()) {
 // settle is the engine's.
 func (r *rig) settle(ctx context.Context, all []people.Settled) error {
 	if r.down.Load() {
+		r.refused.Add(1)
 		return store.ErrUnavailable
 	}
 	err := r.store.Update(ctx, func(tx store.Tx) error {

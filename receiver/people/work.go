@@ -39,7 +39,8 @@ type work struct {
 
 	results  []settled // to be stored
 	settling bool
-	settleAt time.Time // not before
+	settleAt time.Time // not before, if they are few
+	refused  bool      // the store did not take them
 
 	rosters map[string]time.Time // when each is to be read
 	reading bool
@@ -252,7 +253,8 @@ func (k *work) rest(words string, err error) {
 
 // settle has what came of the work stored, in the order in which it came.
 func (k *work) settle(now time.Time) {
-	if k.settling || len(k.results) == 0 || now.Before(k.settleAt) && len(k.results) < chunkSize {
+	soon := now.Before(k.settleAt) && (len(k.results) < chunkSize || k.refused)
+	if k.settling || len(k.results) == 0 || soon {
 		return
 	}
 	batch := k.results[:min(len(k.results), settleMost)]
@@ -276,7 +278,7 @@ func (k *work) store(batch []settled) error {
 
 // stored follows on what was stored.
 func (k *work) stored(batch []settled, err error) {
-	k.settling = false
+	k.settling, k.refused = false, err != nil
 	now := k.Now()
 	if err != nil {
 		k.complain(k.ctx, "What came of making people reachable could not be stored; trying again", err)
