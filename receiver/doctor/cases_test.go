@@ -40,7 +40,7 @@ func TestInstallingIsDoneForOnePersonWhoIsNamed(t *testing.T) {
 		"a policy keeps the app from them":   {situation: teamstest.Situation{Policy: true}, result: doctor.Failed, what: "policy", do: "App permission policy"},
 		"they belong to another tenant":      {situation: teamstest.Situation{Foreign: true}, result: doctor.Failed, what: "another tenant", do: "account of this tenant"},
 		"they have blocked the bot":          {spoil: func(w *world) { w.As("Bob").Block() }, result: doctor.Failed, what: "blocked", do: "Unblock"},
-		"the application is not the app's":   {spoil: notOurs, result: doctor.Failed, what: "webApplicationInfo.id", do: "API permissions"},
+		"the application is not the app's":   {spoil: notOurs, result: doctor.Skipped, what: "Nothing is installed: the app in the catalogue comes first"},
 		"the bot is not registered in Azure": {spoil: unregistered, result: doctor.Failed, what: "401", do: "Azure Bot"},
 	} {
 		t.Run(name, func(t *testing.T) {

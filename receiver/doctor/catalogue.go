@@ -60,6 +60,18 @@ func (e *examination) judgeCatalogue(app graph.CatalogueApp) []Finding {
 		what += fmt.Sprintf(" With teams_catalog_id: %s in the configuration AppCatalog.Read.All is not needed to install it.", app.ID)
 	}
 	found := []Finding{{About: app.ID, Result: OK, What: what}}
+	if id := app.EntraID; id != "" && !strings.EqualFold(id, e.microsoft.AppID) {
+		result := Warning
+		if e.onlySelf {
+			result = Failed
+		}
+		found = append(found, Finding{
+			About: "webApplicationInfo", Result: result,
+			What: fmt.Sprintf("The app's manifest belongs to the application %s, and app_id is %s.", id, e.microsoft.AppID),
+			Why:  "A permission with \"Self\" in its name lets an application install only the app whose webApplicationInfo.id is its own. The app's bot is probably another one, too.",
+			Do:   "Make the package anew with teamsrelay app-package, from this configuration, and upload it: " + e.manageApps(e.name(), "Upload file") + ".",
+		})
+	}
 	if id := e.microsoft.TeamsAppID; id != "" && app.ManifestID != "" && !strings.EqualFold(id, app.ManifestID) {
 		found = append(found, Finding{
 			About: "teams_catalog_id", Result: Failed,

@@ -138,6 +138,7 @@ type examination struct {
 	graph     *graph.Client
 	bot       *botframework.Client
 	catalogue graph.CatalogueApp
+	onlySelf  bool // we may install only the app that names us in its manifest
 	opened    bool // a conversation was made: the bot is known
 }
 

@@ -248,6 +248,10 @@ func TestWhatAnAdministratorCanGetWrong(t *testing.T) {
 			edit:  replacing("  teams_app_id:", "  teams_catalog_id: c0ffee00-2222-4222-8333-444455556666\n  teams_app_id:"),
 			check: "catalogue", result: doctor.Failed, what: "People would get another app",
 		},
+		"the app in the catalogue is another application's": {
+			spoil: notOurs,
+			check: "catalogue", result: doctor.Failed, what: "The app's manifest belongs to the application 99999999", do: "teamsrelay app-package",
+		},
 		"there is no such person": {
 			change: func(o *doctor.Options) { o.User = "nobody@contoso.com" },
 			check:  "people", result: doctor.Failed, what: "", do: "Users > All users",

@@ -134,7 +134,8 @@ func (e *examination) judgePermission(p permission, roles []string, needed bool,
 		f := Finding{About: held, Result: OK, What: fmt.Sprintf("It is there; it %s.", p.is)}
 		switch held {
 		case installSelf:
-			f.What += " \"Self\" holds as long as webApplicationInfo.id in the app's manifest is app_id, as teamsrelay app-package writes it."
+			e.onlySelf = more == ""
+			f.What += " \"Self\" is the app whose manifest has app_id as its webApplicationInfo.id, as teamsrelay app-package writes it; see the catalogue below."
 		case "User.Read.All":
 			f.What += " It also tells which accounts are disabled."
 		}

@@ -79,12 +79,16 @@ func (a App) tell() properties {
 
 // definition is one version of it.
 func (a App) definition(version, state string) properties {
-	return properties{
+	p := properties{
 		"id":         base64.StdEncoding.EncodeToString([]byte(a.CatalogID + "##" + version)),
 		"teamsAppId": a.CatalogID, "displayName": a.Name, "version": version, "publishingState": state,
 		"shortDescription": "Alerts", "description": "Carries alerts to Teams.",
 		"lastModifiedDateTime": "2026-01-02T03:04:05Z",
 	}
+	if a.EntraID != "" {
+		p["authorization"] = properties{"clientAppId": a.EntraID}
+	}
+	return p
 }
 
 func (a App) definitions() []properties {
@@ -120,10 +124,17 @@ func (s *Server) listApps(c *call) graphAnswer {
 	found := []properties{}
 	for _, a := range s.graph.Apps {
 		if f.holds(a.values) {
-			found = append(found, c.tellApp(a))
+			found = append(found, c.tellApp(s.whole(a)))
 		}
 	}
 	return c.page(s, "appCatalogs/teamsApps", found)
+}
+
+// whole is an app with what its manifest says when App does not. It needs the
+// lock.
+func (s *Server) whole(a App) App {
+	a.EntraID = cmp.Or(a.EntraID, s.bot.AppID)
+	return a
 }
 
 func (c *call) tellApp(a App) properties {
@@ -139,7 +150,7 @@ func (s *Server) readApp(c *call) graphAnswer {
 	if !there {
 		return c.fail(http.StatusNotFound, "NotFound", fmt.Sprintf("No app found with id '%s' in the catalog.", c.params[0]))
 	}
-	body := c.tellApp(a)
+	body := c.tellApp(s.whole(a))
 	body["@odata.context"] = c.context("appCatalogs/teamsApps/$entity")
 	return graphAnswer{status: http.StatusOK, body: body}
 }
@@ -241,7 +252,7 @@ func (s *Server) ownInstall(c *call) (User, *person, App, graphAnswer, bool) {
 
 // mayManage refuses who may only look after itself, and is not the app.
 func (s *Server) mayManage(c *call, app App) (graphAnswer, bool) {
-	entra := cmp.Or(app.EntraID, s.bot.AppID)
+	entra := s.whole(app).EntraID
 	others := slices.DeleteFunc(slices.Clone(c.route.roles), func(role string) bool { return strings.Contains(role, "Self") })
 	if strings.EqualFold(entra, s.bot.AppID) || c.has(others...) {
 		return graphAnswer{}, true
