@@ -14,6 +14,10 @@ import (
 // Situation is how it is with a person, as far as it decides whether they can
 // be told anything. The zero Situation is a user who has Teams and may have the
 // app; whether they have it is not part of it.
+//
+// What is answered for NoTeams and Policy is what others have reported
+// (teams-platform §5.1). For Disabled and Foreign Microsoft names no answer to
+// an installation, and these are ours.
 type Situation struct {
 	Gone     bool // the account was deleted: Graph answers 404
 	Disabled bool // the account is disabled: who may read it is told so, and Teams has nobody like them (404)
