@@ -253,11 +253,20 @@ func (e *Engine) raisePeople(tx store.Tx, d Destination, g *group.Group, before 
 	if err != nil {
 		return err
 	}
+	wants := func(p *store.Post) bool {
+		switch {
+		case p.ID == 0:
+			return g.Rev == 1 || due.Message && due.Change != group.AllResolved
+		case p.State == store.Dead && p.Shown == 0:
+			return due.Loud // who could not be told that it fires need not be missed with every change
+		}
+		return true
+	}
 	here := make(map[string]bool, len(all))
 	for i := range all {
 		m := &all[i]
 		here[m.address.ID] = true
-		there, err := e.raiseAt(tx, g, before, due, m.address.ID, now, done, g.Rev == 1 || due.Message && due.Change != group.AllResolved)
+		there, err := e.raiseAt(tx, g, before, due, m.address.ID, now, done, wants)
 		if err != nil {
 			return err
 		}
@@ -282,7 +291,7 @@ func (e *Engine) raisePeople(tx store.Tx, d Destination, g *group.Group, before 
 			if here[p.Address] || !strings.HasPrefix(p.Address, botframework.AddressID("")) {
 				continue
 			}
-			if _, err := e.raiseAt(tx, g, before, quiet, p.Address, now, done, false); err != nil {
+			if _, err := e.raiseAt(tx, g, before, quiet, p.Address, now, done, always); err != nil {
 				return err
 			}
 		}

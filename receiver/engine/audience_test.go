@@ -268,6 +268,20 @@ func TestWhenSomebodyCannotBeReached(t *testing.T) {
 		require.Equal(o.t, alices, g.Misses[0].Who)
 		require.Empty(o.t, o.wanted(), "asking again at once would say the same")
 
+		dead := func() (posts []store.Post) {
+			require.NoError(o.t, o.store.View(context.Background(), func(tx store.Tx) (err error) {
+				posts, err = tx.ListPosts(store.PostFilter{DeadLetters: true})
+				return err
+			}))
+			return posts
+		}
+		letters := dead()
+		require.Len(o.t, letters, 1)
+		o.do(command.Command{Verb: command.Comment, Group: g.ID, By: bob, Text: "on my way"})
+		time.Sleep(10 * time.Second)
+		o.messages()
+		require.Equal(o.t, letters, dead(), "who could not be told that it fires is not missed with every change")
+
 		o.reach(alices, "a:1") // as after `users retry`
 		time.Sleep(10 * time.Second)
 		arrived := strings.Join(o.messages(), "\n")

@@ -372,16 +372,19 @@ func (e *Engine) raise(tx store.Tx, c *compiled, g *group.Group, before int64, d
 		if !due.Message && !a.Editable {
 			continue // waits for the next change that is a message of its own
 		}
-		if _, err := e.raiseAt(tx, g, before, due, a.ID, now, done, true); err != nil {
+		if _, err := e.raiseAt(tx, g, before, due, a.ID, now, done, always); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// raiseAt is raise for one address; a post that is not there is only made if
-// fresh. It says whether there is one.
-func (e *Engine) raiseAt(tx store.Tx, g *group.Group, before int64, due group.Due, address string, now time.Time, done *after, fresh bool) (bool, error) {
+// always raises every post.
+func always(*store.Post) bool { return true }
+
+// raiseAt is raise for one address, if the post there wants it: one with ID 0 is
+// not there yet. It says whether it did.
+func (e *Engine) raiseAt(tx store.Tx, g *group.Group, before int64, due group.Due, address string, now time.Time, done *after, wants func(*store.Post) bool) (bool, error) {
 	title := g.Title()
 	post := newPost(g, due, address, title)
 	if g.Rev > 1 || len(g.Spec.Targets) > 1 { // else it cannot be there yet
@@ -392,7 +395,7 @@ func (e *Engine) raiseAt(tx store.Tx, g *group.Group, before int64, due group.Du
 			return false, err
 		}
 	}
-	if post.ID == 0 && !fresh {
+	if !wants(&post) {
 		return false, nil
 	}
 	if before != 0 && post.ID == 0 {

@@ -32,8 +32,8 @@ func (m *message) says(words ...string) bool {
 	return true
 }
 
-// story is one alert, from its first card to its end, and a service that stops
-// and runs again.
+// story is one alert, from its first card to its end, then people who are told
+// without having installed anything, and a service that stops and runs again.
 func story(ctx context.Context, pause time.Duration) error {
 	start := time.Now()
 	host := fmt.Sprintf("qlik%d", start.Unix()%1000) // of this run only, as the alert's site
@@ -84,6 +84,10 @@ func story(ctx context.Context, pause time.Duration) error {
 		return err
 	}
 
+	if err := personally(ctx, host); err != nil {
+		return err
+	}
+
 	fmt.Println("By a webhook, where each change is a message, as Butler would have it:")
 	for _, s := range []struct{ does, state, shows string }{
 		{"a service stops", "STOPPED", "stopped"},
@@ -92,6 +96,48 @@ func story(ctx context.Context, pause time.Duration) error {
 		if err := step(ctx, s.does, "its card is there", func() error {
 			return post(ctx, relay+"/events/butler", service(host, s.state))
 		}, func(m *message) bool { return m.Webhook == "ops" && m.says(host, s.shows) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// personally is an alert for people who have nothing installed, which nobody
+// answers until the managers are told (local.yml).
+func personally(ctx context.Context, host string) error {
+	fmt.Println("Personal messages, to people who have never installed anything:")
+	rack := func(end string) func() error {
+		return func() error {
+			return post(ctx, relay+"/api/v2/alerts", fmt.Appendf(nil, `[{"labels": {"alertname": "DatacenterTemperature", "host": %q, "severity": "critical"},
+				"annotations": {"summary": "Rack 7 is at 34.2 °C"}, "endsAt": %q}]`, host, end))
+		}
+	}
+	wait := func() error { return nil }
+	var alice, carol message
+	to := func(name string, found *message, words ...string) func(*message) bool {
+		return func(m *message) bool {
+			if !strings.HasPrefix(m.Conversation, "a:1"+name) || !m.says(append(words, host)...) {
+				return false
+			}
+			*found = *m
+			return true
+		}
+	}
+	for _, s := range []struct {
+		does, then string
+		act        func() error
+		shows      func(*message) bool
+	}{
+		{"a rack is too hot", "Alice reads it", rack("2099-01-01T00:00:00Z"), to("alice", &alice)},
+		{"nobody acknowledges", "the channel is told", wait, func(m *message) bool { return m.Thread != "" && m.says(host, "escalated") }},
+		{"and still nobody", "Carol is told", wait, to("carol", &carol)},
+		{"Paula cannot be", "the channel knows why", wait, func(m *message) bool { return m.Thread != "" && m.says(host, "Paula") }},
+		{"Carol presses Acknowledge", "Alice's card says so", func() error {
+			return deed(ctx, "press", map[string]string{"as": "Carol", "conversation": carol.Conversation, "message": carol.MessageID, "button": "ack"})
+		}, to("alice", &alice, "acknowledged", "Carol")},
+		{"the rack is cool again", "Carol's card says so", rack(time.Now().UTC().Format(time.RFC3339)), to("carol", &carol, "resolved")},
+	} {
+		if err := step(ctx, s.does, s.then, s.act, s.shows); err != nil {
 			return err
 		}
 	}
@@ -139,14 +185,28 @@ func deed(ctx context.Context, what string, how map[string]string) error {
 	return post(ctx, teams+"/bot/"+what, body)
 }
 
-// installed waits until the bot is in every conversation of the simulated Teams.
+// installed waits until the bot is in the team and in the group chat of the
+// simulated Teams. People do not have it yet.
 func installed(ctx context.Context) error {
 	for range 300 {
 		body, err := get(ctx, teams+"/bot")
 		if err != nil {
 			return err
 		}
-		if !bytes.Contains(body, []byte(`"installed": false`)) && !bytes.Contains(body, []byte(`"installed":false`)) {
+		var is struct {
+			Conversations []struct {
+				Kind      string `json:"kind"`
+				Installed bool   `json:"installed"`
+			} `json:"conversations"`
+		}
+		if err := json.Unmarshal(body, &is); err != nil {
+			return err
+		}
+		everywhere := len(is.Conversations) > 0
+		for _, c := range is.Conversations {
+			everywhere = everywhere && (c.Installed || c.Kind == "personal")
+		}
+		if everywhere {
 			return nil
 		}
 		if err := sleep(ctx, 100*time.Millisecond); err != nil {
