@@ -97,7 +97,9 @@ type PostTx interface {
 	SendingPosts(address string) ([]Post, error)
 	// ListPosts returns posts, newest first by id.
 	ListPosts(f PostFilter) ([]Post, error)
-	// CountPosts counts posts by destination and state, dead letters apart.
+	// CountPosts counts the posts that are not settled, by destination and
+	// state, dead letters apart: what is shown or accepted is history, and
+	// nobody waits until that is counted.
 	CountPosts() ([]PostCount, error)
 	// DeletePost removes a post: a dead letter that somebody dropped.
 	DeletePost(id int64) error

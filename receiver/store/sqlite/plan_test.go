@@ -33,22 +33,22 @@ func TestNoQueryReadsAWholeTable(t *testing.T) {
 	// What may go through a whole table or index, because all of it is meant,
 	// or because it has no more rows than there are addresses.
 	allowed := map[string]string{
-		"SELECT destination, state, count(*) FROM posts": "SCAN posts USING COVERING INDEX",
-		"DELETE FROM checks":                             "SCAN checks",
-		"UPDATE groups SET due_at = CAST":                "SCAN groups",
-		"UPDATE posts SET not_before = CAST":             "SCAN posts USING ",
-		"UPDATE sends SET at = CAST":                     "SCAN sends",
-		"UPDATE addresses":                               "SCAN addresses",
-		"SELECT address, holder":                         "SCAN addresses",
-		"UPDATE intents SET not_before = CAST":           "SCAN intents USING ",
-		"UPDATE silences SET":                            "SCAN silences",
-		"UPDATE people SET not_before = CAST":            "SCAN people",
-		"UPDATE rosters SET not_before = CAST":           "SCAN rosters",
-		"SELECT id, kind, tenant":                        "SCAN conversations USING INDEX",
-		"SELECT id, address, name, matchers":             "SCAN subscriptions",
-		"SELECT id, secret":                              "SCAN button_keys",
-		"SELECT id, group_id, source":                    "SCAN intents USING COVERING INDEX intents_queue",
-		"SELECT source, min(CASE WHEN":                   "SCAN intents USING COVERING INDEX intents_queue",
+		"WITH RECURSIVE named":                 "SCAN named",
+		"DELETE FROM checks":                   "SCAN checks",
+		"UPDATE groups SET due_at = CAST":      "SCAN groups",
+		"UPDATE posts SET not_before = CAST":   "SCAN posts USING ",
+		"UPDATE sends SET at = CAST":           "SCAN sends",
+		"UPDATE addresses":                     "SCAN addresses",
+		"SELECT address, holder":               "SCAN addresses",
+		"UPDATE intents SET not_before = CAST": "SCAN intents USING ",
+		"UPDATE silences SET":                  "SCAN silences",
+		"UPDATE people SET not_before = CAST":  "SCAN people",
+		"UPDATE rosters SET not_before = CAST": "SCAN rosters",
+		"SELECT id, kind, tenant":              "SCAN conversations USING INDEX",
+		"SELECT id, address, name, matchers":   "SCAN subscriptions",
+		"SELECT id, secret":                    "SCAN button_keys",
+		"SELECT id, group_id, source":          "SCAN intents USING COVERING INDEX intents_queue",
+		"SELECT source, min(CASE WHEN":         "SCAN intents USING COVERING INDEX intents_queue",
 	}
 	s := openAt(t, filepath.Join(t.TempDir(), "plan.db"))
 	used := map[string]bool{}
@@ -242,7 +242,7 @@ func TestNoQueryReadsAWholeTable(t *testing.T) {
 					t.Errorf("all people would be sorted for a few: %s\n  in: %s", step, sql)
 				}
 			}
-			if !strings.Contains(step, "SCAN ") || step == "SCAN busy" || step == "SCAN CONSTANT ROW" ||
+			if !strings.Contains(step, "SCAN ") || step == "SCAN busy" || step == "SCAN open" || step == "SCAN CONSTANT ROW" || strings.HasSuffix(step, " CONSTANT ROWS") ||
 				strings.HasPrefix(step, "SCAN (subquery-") || // of what is limited inside
 				strings.HasSuffix(step, "INDEX silences_unsettled") || // what Alertmanager has not been told of
 				strings.HasPrefix(step, "SCAN json_each") || // of the caller's list

@@ -215,7 +215,6 @@ func testPosts(k *kit) {
 			require.ElementsMatch(k, []store.PostCount{
 				{Destination: "ops", State: store.Due, Count: 2},
 				{Destination: "ops", State: store.Dead, DeadLetter: true, Count: 2},
-				{Destination: "sre", State: store.Shown, Count: 2},
 				{Destination: "sre", State: store.Waiting, Count: 1},
 				{Destination: "sre", State: store.Waiting, DeadLetter: true, Count: 1},
 			}, must[[]store.PostCount](k)(tx.CountPosts()))
