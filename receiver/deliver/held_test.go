@@ -16,7 +16,7 @@ import (
 // posts wait at "user:alice", and "a" is where it will turn out to be.
 func inWaitingRoom(t *testing.T, test func(o *office, s *standIns)) {
 	inMissingOffice(t, func(o *office, s *standIns) {
-		o.addresses[held] = Address{ID: held, Destination: "oncall", Who: "Alice", Editable: true, Held: true}
+		o.addresses[held] = Address{ID: held, Destination: "oncall", Who: "Alice", Editable: true, Held: true, MaxAge: time.Hour}
 		test(o, s)
 	})
 }
@@ -54,7 +54,7 @@ func (o *office) breaks(address string, reason teams.Reason, waits bool) {
 func TestWhatIsForSomebodyWaitsUntilTheirConversationIsKnown(t *testing.T) {
 	inWaitingRoom(t, func(o *office, s *standIns) {
 		o.waits(names("g", 30)...)
-		o.after(time.Hour)
+		o.after(10 * time.Minute)
 		require.Empty(t, o.log(store.DeliveryFilter{}), "there is nowhere to send to")
 		p := o.at(held, "g7")
 		require.Equal(t, []any{store.Due, 0, ""}, []any{p.State, p.Attempts, p.Reason})
@@ -98,7 +98,7 @@ func TestWhoCannotBeFoundIsGivenUpAtOnce(t *testing.T) {
 			require.Equal(t, []any{store.Dead, string(reason), true}, []any{p.State, p.Reason, p.Missed})
 			require.Contains(t, p.Message, `"g0" was not told to Alice of ops (`+string(reason)+`): nobody in the organization is called alice@contoso.com.`)
 			require.Contains(t, p.Message, advice(reason))
-			o.after(time.Hour) // the check is older than that
+			o.after(time.Minute)
 			o.waits("new")
 			o.after(time.Second)
 			require.Equal(t, store.Dead, o.at(held, "new").State, "as long as it is known that nobody will try")
@@ -113,9 +113,9 @@ func TestWhatWaitsForAnAdministratorIsNotGivenUp(t *testing.T) {
 		o.waits(names("g", 3)...)
 		o.after(time.Second)
 		o.breaks(held, teams.Consent, true)
-		o.after(23 * time.Hour)
+		o.after(50 * time.Minute)
 		require.Equal(t, store.Due, o.at(held, "g0").State)
-		o.after(2 * time.Hour)
+		o.after(15 * time.Minute)
 		require.Equal(t, store.Dead, o.at(held, "g0").State)
 		require.Equal(t, string(teams.Expired), o.at(held, "g0").Reason, "but what nobody wants to hear any more is")
 		require.Len(t, s.heard, 3)
