@@ -152,8 +152,8 @@ func TestWhenTheTimeIsOverTheRestIsSkipped(t *testing.T) {
 // Servers that are not well say anything, also what they were sent.
 func TestWhatServersSayIsPrintedWithoutSecrets(t *testing.T) {
 	echo := func(r *http.Request) (*http.Response, error) {
-		all := strings.Join(secrets[:5], " ") + " " + r.Header.Get("Authorization") + " https://x.example/?sig=" + secrets[2]
-		return answering(http.StatusBadRequest, `{"error": "`+all+`", "error_description": "`+all+`", "errorCode": 1, "message": "`+all+`"}`, "Location: https://x.example/"+secrets[1]), nil
+		all := teamstest.DefaultSecret + " " + r.Header.Get("Authorization") + " https://x.example/?sig=" + teamstest.DefaultSecret
+		return answering(http.StatusBadRequest, `{"error": "`+all+`", "error_description": "`+all+`", "errorCode": 1, "message": "`+all+`"}`, "Location: https://x.example/"+teamstest.DefaultSecret), nil
 	}
 	for _, name := range []string{signIn, graphHost, connector, keysHost, relay} {
 		t.Run(name, func(t *testing.T) {

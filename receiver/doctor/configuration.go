@@ -3,7 +3,7 @@ package doctor
 import (
 	"context"
 	"fmt"
-	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/teamsrelay/teamsrelay/receiver/config"
@@ -157,53 +157,22 @@ func judgeConfiguration(file string, c *config.Config, problems config.Problems)
 			Why: "It is for trials on one machine. Teams itself takes nothing from such a bot.",
 			Do:  "Before Teams is to reach it, remove insecure_local and give client_secret_file, certificate_file or managed_identity.",
 		})
-	case len(names(c)) > 0 && m.TeamsCatalogID == "" && m.TeamsAppID == "":
-		found = append(found, Finding{
-			About: "teams_app_id", Result: Failed, What: "Nothing says which app is to be installed for people.",
-			Why: "People who never installed anything get the app from us before the first card.",
-			Do:  "Make the app's package with teamsrelay app-package and write its id to microsoft.teams_app_id.",
-		})
 	}
 	return append([]Finding{{About: file, Result: OK, What: what}}, found...)
 }
 
-// secretsOf are all secrets of a configuration that can be looked for in a
-// text: of URLs also the password and what the query holds. Those of event
-// sources are not among them; nobody whom the doctor asks gets to know them.
-func secretsOf(c *config.Config) []string {
-	var all []string
-	add := func(secrets ...config.Secret) {
-		for _, s := range secrets {
-			texts := []string{s.Reveal()}
-			if u, err := url.Parse(s.Reveal()); err == nil {
-				password, _ := u.User.Password()
-				texts = append(texts, password)
-				for _, values := range u.Query() {
-					texts = append(texts, values...)
-				}
-			}
-			for _, text := range texts {
-				// What is short stands in ordinary words, too: the version in a
-				// webhook's query is no secret.
-				if len(text) >= shortestSecret && !outbound.IsWeak(text) {
-					all = append(all, text)
-				}
-			}
-		}
+// usedSecrets are those that whom we ask gets to know, or could: what they say is
+// printed without them. The other secrets of a configuration go nowhere.
+func (e *examination) usedSecrets() []string {
+	m := e.microsoft
+	all := []string{m.ClientSecret.Reveal(), m.CertificatePassword.Reveal()}
+	where := m.Auth().Where()
+	for _, base := range []string{where.Login, where.Graph, where.ServiceURL, where.BotOpenIDMetadata, e.PublicURL} {
+		all = append(all, outbound.ProxySignIn("", base)...)
 	}
-	add(c.Microsoft.ClientSecret, c.Microsoft.CertificatePassword, c.AdminToken)
-	for _, d := range c.Destinations {
-		add(d.URL, d.ProxyURL)
-	}
-	for _, i := range c.InfluxDB {
-		add(i.Token, i.Password, i.ProxyURL)
-	}
-	return all
+	// What is too short to be one stands in ordinary words, too.
+	return slices.DeleteFunc(all, outbound.IsWeak)
 }
-
-// shortestSecret is how many bytes a secret has at least to be looked for. Those
-// that Microsoft makes have 34 and more.
-const shortestSecret = 8
 
 // capital is a text with its first letter large.
 func capital(text string) string {

@@ -152,7 +152,7 @@ func Run(ctx context.Context, o Options, tell func(Finding)) []Finding {
 	if o.Config != nil {
 		e.microsoft = o.Config.Microsoft
 		e.where = placesOf(e.microsoft.Cloud)
-		e.secrets = outbound.Hide(secretsOf(o.Config))
+		e.secrets = outbound.Hide(e.usedSecrets())
 	}
 	for _, c := range checks {
 		e.make(ctx, c)
