@@ -256,4 +256,27 @@ func testReaddress(k *kit) {
 			require.Equal(k, store.RankLoud, got.Rank)
 		})
 	})
+
+	k.run("what waits for several people is told once where they are a channel now", func(k *kit) {
+		g := k.saveGroup(anEpisode("k", "o", 1))
+		alice, bob, carol := aPost(g, "user:alice@contoso.com"), aPost(g, "bot:a:bob"), aPost(g, "bot:a:carol")
+		alice.GiveUp("no_teams", "they have never opened Teams", at(1))
+		alice.Missed = true
+		bob.Want, bob.Call = 3, 3
+		carol.Begin(at(1))
+		carol.Delivered(1, "m1", true, at(1))
+		for _, p := range []*store.Post{&alice, &bob, &carol} {
+			*p = k.savePost(*p)
+		}
+		require.Equal(k, 2, readdress(k, "ops", "workflow:1"))
+		k.lasting(func(tx store.Tx) {
+			require.Equal(k, carol, must[store.Post](k)(tx.Post(carol.ID)), "what was told stays where it is read")
+			ready := must[[]store.Post](k)(tx.ReadyPosts("workflow:1", at(1), 10))
+			require.Len(k, ready, 1, "the channel would read it once for each of them")
+			p := ready[0]
+			require.Equal(k, []any{3, 3, true, true, true}, []any{p.Want, p.Call, p.Loud, p.DeadLetter, p.Missed})
+			require.Equal(k, []string{"workflow:1"}, must[[]string](k)(tx.BusyAddresses()))
+		})
+		require.Zero(k, readdress(k, "ops", "workflow:1"))
+	})
 }
