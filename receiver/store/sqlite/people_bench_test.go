@@ -55,12 +55,6 @@ func BenchmarkAt100000People(b *testing.B) {
 			require.Len(b, list, 20)
 			return err
 		},
-		"PeopleToReach tried": func(tx store.Tx) error {
-			list, next, err := tx.PeopleToReach(time.Unix(50_000, 0), 25_010)
-			require.Len(b, list, 25_010)
-			require.NotZero(b, next)
-			return err
-		},
 		"PeopleIn": func(tx store.Tx) error {
 			list, err := tx.PeopleIn("a:050001")
 			require.Len(b, list, 1)
