@@ -76,6 +76,9 @@ func (o *oncall) personal(c Config, roster string, names ...string) Config {
 			a.Destination = "chat-" + id
 			return Destination{Name: a.Destination, Addresses: []deliver.Address{a}}, true
 		}
+		if !strings.HasPrefix(address, "bot:") {
+			return Destination{}, false
+		}
 		return other(address)
 	}
 	return c
@@ -438,6 +441,30 @@ escalate:
 
 // A thousand people are one transaction a change, not a thousand; and a
 // thousand who cannot be told wake the fallback once.
+// What waits for a webhook that is gone is not lost when people take its place,
+// nor what waits for people when a channel does.
+func TestADestinationBecomesPeopleAndBack(t *testing.T) {
+	withPeople(t, "and what waits goes with it", func(o *oncall) {
+		o.start(toOncall, "oncall", "sre", "managers")
+		defer o.stop()
+		o.throttle = 1000
+		o.fires(labeled("Hot", "critical"))
+		o.expect()
+		o.reload(toOncall, "", alices)
+		o.throttle = 0
+		o.reach(alices, "a:1")
+		o.expect("a:1: new Hot")
+		o.fires(labeled("Wet", "critical"))
+		o.expect("a:1: new Wet")
+
+		o.reload(toOncall, "", bobs)
+		o.fires(labeled("Dry", "critical"))
+		o.expect()
+		require.NoError(o.t, o.engine.Reload(context.Background(), o.inChannels(o.config(toOncall, "oncall", "sre", "managers"))))
+		o.soon("oncall: new Dry")
+	})
+}
+
 func TestAThousandPeople(t *testing.T) {
 	withPeople(t, "cost the fallback one message", func(o *oncall) {
 		names := make([]string, 1000)

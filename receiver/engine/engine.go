@@ -350,8 +350,16 @@ func (e *Engine) runReaddress(ctx context.Context) {
 
 func (e *Engine) readdress(ctx context.Context) error {
 	c := e.current.Load()
+	var done after
 	err := e.store.Update(ctx, func(tx store.Tx) error {
+		done = after{}
 		for _, d := range c.Destinations {
+			if d.Audience != nil {
+				if err := e.readdressPeople(tx, d, &done); err != nil {
+					return err
+				}
+				continue
+			}
 			ids := make([]string, len(d.Addresses))
 			for i, a := range d.Addresses {
 				ids[i] = a.ID
@@ -370,7 +378,23 @@ func (e *Engine) readdress(ctx context.Context) error {
 		return nil
 	})
 	if err == nil {
+		e.follow(done)
 		e.deliver.WakeAll()
+	}
+	return err
+}
+
+// readdressPeople has people told what waits for the webhook or channel that
+// their destination was before.
+func (e *Engine) readdressPeople(tx store.Tx, d Destination, done *after) error {
+	posts, err := tx.ListPosts(store.PostFilter{Destination: d.Name, States: unsettled, Limit: manyPosts})
+	for i := range posts {
+		if err != nil {
+			return err
+		}
+		if _, there := e.address(posts[i].Address); !there {
+			err = e.spread(tx, &posts[i], e.clock.Now(), done)
+		}
 	}
 	return err
 }

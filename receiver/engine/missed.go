@@ -134,9 +134,9 @@ const overdueAtOnce = 20
 func (e *Engine) overdue(ctx context.Context) error {
 	now, release := e.clock.Hold()
 	defer release()
-	var late []string
+	var late, read []string
 	err := e.store.View(ctx, func(tx store.Tx) error {
-		late = nil
+		late, read = nil, nil
 		busy, err := tx.BusyAddresses()
 		if err != nil {
 			return err
@@ -149,17 +149,25 @@ func (e *Engine) overdue(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			if w.long || w.moved() || w.forgotten(now) {
+			switch {
+			case w.read:
+				read = append(read, address)
+			case w.long || w.moved() || w.forgotten(now):
 				late = append(late, address)
 			}
 		}
 		return nil
 	})
+	for _, roster := range read { // somebody was killed meanwhile
+		if err == nil {
+			err = e.disperse(ctx, roster)
+		}
+	}
 	if err != nil {
 		return err
 	}
 	for some := range slices.Chunk(late, overdueAtOnce) {
-		err := e.moveIn(ctx, func(tx store.Tx, done *after) error {
+		err = e.moveIn(ctx, func(tx store.Tx, done *after) error {
 			for _, address := range some {
 				if err := e.lookAfter(tx, address, now, done); err != nil {
 					return err
@@ -178,6 +186,7 @@ func (e *Engine) overdue(ctx context.Context) error {
 type waiting struct {
 	person store.Person // without a name: it is a roster's
 	reason teams.Reason
+	read   bool // it is a roster's, whose members are known by now
 	long   bool // so long that others are to be told, and do not know it
 }
 
@@ -195,7 +204,7 @@ func waitingAt(tx store.Tx, address string, now time.Time) (waiting, error) {
 		if err != nil {
 			return w, err
 		}
-		reason = r.Reason
+		reason, w.read = r.Reason, !r.RefreshedAt.IsZero()
 	}
 	if reason != "" {
 		w.reason = teams.Reason(reason)

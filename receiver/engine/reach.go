@@ -191,8 +191,7 @@ func mend(tx store.Tx, address string) error {
 // waits at a roster that was never read goes to each of its members.
 func (e *Engine) Assemble(ctx context.Context, r store.Roster, members []store.Person) error {
 	now, release := e.clock.Hold()
-	defer release()
-	return e.moveIn(ctx, func(tx store.Tx, done *after) error {
+	err := e.moveIn(ctx, func(tx store.Tx, done *after) error {
 		done.gather = true
 		if err := tx.SaveRoster(&r); err != nil {
 			return err
@@ -206,11 +205,13 @@ func (e *Engine) Assemble(ctx context.Context, r store.Roster, members []store.P
 				return err
 			}
 		}
-		if err := mend(tx, r.ID); err != nil {
-			return err
-		}
-		return e.disperse(tx, r.ID, now, done)
+		return mend(tx, r.ID)
 	})
+	release()
+	if err != nil || r.RefreshedAt.IsZero() {
+		return err
+	}
+	return e.disperse(ctx, r.ID)
 }
 
 // introduce keeps what a roster says of a person beside what is known.
@@ -232,44 +233,60 @@ func introduce(tx store.Tx, p store.Person, now time.Time) error {
 // unsettled are the states of posts that are still to be told, or were given up.
 var unsettled = []store.State{store.Due, store.Waiting, store.Sending, store.Dead}
 
+// spreadAtOnce is how many posts one transaction makes a post of everybody of.
+const spreadAtOnce = 20
+
 // disperse has the posts that waited for a roster's members told to each of
 // them.
-func (e *Engine) disperse(tx store.Tx, roster string, now time.Time, done *after) error {
-	for {
-		posts, err := tx.ListPosts(store.PostFilter{Address: roster, States: unsettled, Limit: manyPosts})
-		if err != nil || len(posts) == 0 {
-			return err
-		}
-		for i := range posts {
-			p := &posts[i]
-			if err := tx.DeletePost(p.ID); err != nil {
-				return err
-			}
-			g, err := tx.Group(p.GroupID)
-			if errors.Is(err, store.ErrNotFound) {
-				continue
-			}
-			if err != nil {
-				return err
-			}
-			d, ok := e.current.Load().audience(p.Destination)
-			if !ok || g.Phase == group.Over && p.Shown == 0 && p.State == store.Dead {
-				continue
-			}
-			due := group.Due{
-				Target: group.Target{Destination: p.Destination, Card: p.Card}, Change: group.FirstFiring,
-				Loud: p.Loud, Message: true, Call: p.Call > p.Called,
-			}
-			if err := e.raisePeople(tx, d, &g, 0, due, now, done); err != nil {
-				return err
-			}
-			if p.Missed {
-				if err := e.reached(tx, p, now, done); err != nil {
-					return err
+func (e *Engine) disperse(ctx context.Context, roster string) error {
+	for left := spreadAtOnce; left == spreadAtOnce; {
+		now, release := e.clock.Hold()
+		err := e.moveIn(ctx, func(tx store.Tx, done *after) error {
+			posts, err := tx.ListPosts(store.PostFilter{Address: roster, States: unsettled, Limit: spreadAtOnce})
+			left = len(posts)
+			for i := range posts {
+				if err == nil {
+					err = e.spread(tx, &posts[i], now, done)
 				}
 			}
+			return err
+		})
+		release()
+		if err != nil {
+			return err
 		}
 	}
+	return nil
+}
+
+// spread makes of a post at an address that is nobody's any more one for each of
+// the people that its destination is.
+func (e *Engine) spread(tx store.Tx, p *store.Post, now time.Time, done *after) error {
+	if err := tx.DeletePost(p.ID); err != nil {
+		return err
+	}
+	g, err := tx.Group(p.GroupID)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	d, ok := e.current.Load().audience(p.Destination)
+	if !ok || g.Phase == group.Over && p.Shown == 0 && p.State == store.Dead {
+		return nil
+	}
+	due := group.Due{
+		Target: group.Target{Destination: p.Destination, Card: p.Card}, Change: group.FirstFiring,
+		Loud: p.Loud, Message: true, Call: p.Call > p.Called,
+	}
+	if err := e.raisePeople(tx, d, &g, 0, due, now, done); err != nil {
+		return err
+	}
+	if !p.Missed {
+		return nil
+	}
+	return e.reached(tx, p, now, done)
 }
 
 // Met takes note of a personal conversation that Teams told us of: who waits to
