@@ -129,7 +129,11 @@ func TestWhatIsWrongWithAGroupOrATag(t *testing.T) {
 					require.Equal(t, c.reason, err.Reason, err.Message)
 					require.Equal(t, c.kind, err.Kind)
 					require.Contains(t, err.Message, c.says)
-					require.LessOrEqual(t, len(e.requests()), 210)
+					most := 210 // pages, and no more
+					if name == "five thousand" {
+						most = 7
+					}
+					require.LessOrEqual(t, len(e.requests()), most, "of a list that is too long the rest is not read")
 				})
 			})
 		}
