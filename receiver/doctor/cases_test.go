@@ -256,3 +256,12 @@ func TestEachLineIsThereAsSoonAsItIsKnown(t *testing.T) {
 	require.Equal(t, "configuration", told[before-1])
 	require.Greater(t, len(told), before)
 }
+
+// Fifty channels would say fifty times that the bot is not registered.
+func TestWhatHoldsForEveryConversationIsSaidOnce(t *testing.T) {
+	w := newWorld(t)
+	unregistered(w)
+	found, text := w.examine(w.settings(""), nil)
+	require.Len(t, of(found, "bot"), 1, text)
+	require.Empty(t, of(found, "bot")[0].About, "it is about none of them")
+}
