@@ -112,19 +112,25 @@ func (s *server) usersPage(w http.ResponseWriter, r *http.Request) {
 // fill chooses the rows of a page, numbered from 1.
 func (v *usersView) fill(all []engine.PersonAt, number int) {
 	counts := make([]int, len(kinds))
-	var matching []User
+	type match struct {
+		user User
+		kind int
+		name string // for the order
+	}
+	var matching []match
 	for i := range all {
 		u := userOf(&all[i])
 		if v.Destination != "" && !slices.Contains(u.Destinations, v.Destination) || !u.has(v.Query) {
 			continue
 		}
-		counts[u.kind()]++
-		if v.Show == "" || v.Show == kinds[u.kind()].Show {
-			matching = append(matching, u)
+		kind := u.kind()
+		counts[kind]++
+		if v.Show == "" || v.Show == kinds[kind].Show {
+			matching = append(matching, match{u, kind, strings.ToLower(cmp.Or(u.DisplayName, u.Called()))})
 		}
 	}
-	slices.SortStableFunc(matching, func(a, b User) int {
-		return cmp.Or(cmp.Compare(a.kind(), b.kind()), strings.Compare(a.sortName(), b.sortName()))
+	slices.SortStableFunc(matching, func(a, b match) int {
+		return cmp.Or(cmp.Compare(a.kind, b.kind), strings.Compare(a.name, b.name))
 	})
 	v.Total, v.Matching = len(all), len(matching)
 	for i, k := range kinds {
@@ -142,7 +148,7 @@ func (v *usersView) fill(all []engine.PersonAt, number int) {
 	at := min(max(number-1, 0), last)
 	rows := matching[at*defaultLimit : min(len(matching), (at+1)*defaultLimit)]
 	for i := range rows {
-		v.Rows = append(v.Rows, rowOf(rows[i]))
+		v.Rows = append(v.Rows, rowOf(rows[i].user))
 	}
 	v.From, v.To = at*defaultLimit+1, at*defaultLimit+len(rows)
 	if at > 0 {
@@ -174,8 +180,6 @@ func (u *User) has(text string) bool {
 	return text == "" || strings.Contains(u.Name, text) || strings.Contains(strings.ToLower(u.UPN), text) ||
 		strings.Contains(strings.ToLower(u.DisplayName), text) || strings.Contains(u.ObjectID, text)
 }
-
-func (u *User) sortName() string { return strings.ToLower(cmp.Or(u.DisplayName, u.Called())) }
 
 // userView is what pages/user.tmpl shows.
 type userView struct {
