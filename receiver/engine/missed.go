@@ -16,9 +16,9 @@ import (
 
 // postMissed is deliver.Options.Missed: the episode learns that a post could
 // not be told, and who is told instead.
-func (e *Engine) postMissed(tx store.Tx, p *store.Post, reason teams.Reason, _ string) (func(), error) {
+func (e *Engine) postMissed(tx store.Tx, p *store.Post, _ teams.Reason, why string) (func(), error) {
 	var done after
-	err := e.miss(tx, p, reason, e.clock.Now(), &done)
+	err := e.miss(tx, p, why, e.clock.Now(), &done)
 	return func() { e.timers.set(done.due) }, err
 }
 
@@ -31,7 +31,7 @@ func (e *Engine) postReached(tx store.Tx, p *store.Post) (func(), error) {
 
 // miss has the episode of a post know that it could not be told. The group's own
 // timer does the rest: a thousand people who cannot be told are one telling.
-func (e *Engine) miss(tx store.Tx, p *store.Post, reason teams.Reason, now time.Time, done *after) error {
+func (e *Engine) miss(tx store.Tx, p *store.Post, why string, now time.Time, done *after) error {
 	d, ok := e.current.Load().destination(p.Destination)
 	if !ok || d.Fallback == "" && d.Audience == nil {
 		return nil
@@ -43,7 +43,7 @@ func (e *Engine) miss(tx store.Tx, p *store.Post, reason teams.Reason, now time.
 	if err != nil || g.Phase == group.Over {
 		return err
 	}
-	m := group.Miss{Destination: p.Destination, Address: p.Address, Why: people.Why(reason)}
+	m := group.Miss{Destination: p.Destination, Address: p.Address, Why: why}
 	if a, ok := e.address(p.Address); ok {
 		m.Who = a.Who
 	}
@@ -113,7 +113,7 @@ func (e *Engine) missHeld(tx store.Tx, address string, reason teams.Reason, now 
 		if posts[i].Missed {
 			continue
 		}
-		if err := e.miss(tx, &posts[i], reason, now, done); err != nil {
+		if err := e.miss(tx, &posts[i], people.Why(reason), now, done); err != nil {
 			return err
 		}
 		if !posts[i].Missed {
