@@ -308,3 +308,14 @@ func TestALostLeaseStopsTheWork(t *testing.T) {
 		require.Zero(t, r.waiting())
 	})
 }
+
+// Another replica may want somebody, and nobody wakes us for that.
+func TestWhoAnotherReplicaWantsIsFound(t *testing.T) {
+	inside(t, teamstest.Options{}, func(r *rig) {
+		r.start()
+		r.after(time.Second)
+		r.want(bob)
+		r.after(12 * time.Second)
+		r.reached(bob, "bob")
+	})
+}
