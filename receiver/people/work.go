@@ -150,20 +150,20 @@ func (k *work) read(now time.Time) {
 
 // putBack undoes a plan that cannot be begun.
 func (k *work) putBack(do plan) {
-	for _, chunk := range do.chunks {
-		k.free(chunk)
+	var back []store.Person
+	for _, people := range slices.Concat(do.chunks, do.opens) {
+		back = append(back, people...)
 	}
-	k.chunks -= len(do.chunks)
-	for _, one := range do.opens {
-		k.free(one)
-	}
-	k.opens -= len(do.opens)
 	for i := range do.held {
 		delete(k.busy, do.held[i].Person.Name)
+		k.stale = true // they are read again, without why they are held
 	}
+	k.free(back)
+	k.chunks -= len(do.chunks)
+	k.opens -= len(do.opens)
 	k.graph.rest()
 	k.bot.rest()
-	k.stale = true
+	k.queue = append(back, k.queue...)
 }
 
 func (k *work) free(people []store.Person) {
