@@ -304,11 +304,10 @@ func TestABlockedConversationIsLeftAloneUntilItIsHeardOf(t *testing.T) {
 			require.Equal(t, "Teams says no", o.row().Broken)
 			o.raise(store.RankLoud, "an hour later")
 			o.after(time.Minute)
-			tries := 1
-			if reason == teams.Policy { // no event says that it was changed
-				tries++
-			}
-			require.Len(t, o.channel.attempts(), tries)
+			require.Len(t, o.channel.attempts(), 2, "no event may say that it was changed")
+			o.raise(store.RankLoud, "at once after it")
+			o.after(time.Minute)
+			require.Len(t, o.channel.attempts(), 2, "once an hour")
 
 			o.channel.answer = nil
 			row := o.row()
@@ -316,8 +315,26 @@ func TestABlockedConversationIsLeftAloneUntilItIsHeardOf(t *testing.T) {
 			o.update(func(tx store.Tx) error { return tx.SaveAddress(&row) })
 			o.replay("disk", "later")
 			require.Equal(t, map[string]int{"disk": 1, "later": 1}, o.channel.told())
+			require.Empty(t, o.back, "who took the mark away knows")
 		})
 	}
+}
+
+// Teams tells nobody that somebody has unblocked the bot. They have done what
+// they were asked to, so they must hear of the next alert, and of what is open.
+func TestAnAlertFindsOutThatAConversationIsNotBlockedAnyMore(t *testing.T) {
+	inBotOffice(t, func(o *office) {
+		no := teams.Outcome{Kind: teams.GiveUp, Reason: teams.Blocked, Status: 403, Message: "Teams says no"}
+		o.channel.answer = func(message) *teams.Outcome { return &no }
+		o.raise(store.RankLoud, "disk", "web")
+		o.after(time.Hour)
+		o.channel.answer = nil
+		o.raise(store.RankLoud, "later")
+		o.after(time.Minute)
+		require.Equal(t, map[string]int{"disk": 1, "web": 1, "later": 1}, o.channel.told())
+		require.Equal(t, []string{"a"}, o.back, "once")
+		require.Empty(t, o.row().Broken)
+	})
 }
 
 // shown makes cards that have been there for a while.

@@ -66,6 +66,10 @@ type Options struct {
 	// by somebody who waits for the store least of all. Both are optional.
 	Missed  func(tx store.Tx, p *store.Post, reason teams.Reason, words string) (after func(), err error)
 	Reached func(tx store.Tx, p *store.Post) (after func(), err error)
+	// Back is told, in the transaction that records it, of an address that was
+	// left alone and takes messages again. It may make dead letters due, which
+	// then go out at once, and must not wait for anything. Optional.
+	Back func(tx store.Tx, address string) error
 	// Holder names this process in leases: unique among replicas.
 	Holder string
 	// Location is where the readers' clock is; optional, nil: UTC.
@@ -83,6 +87,7 @@ type Deliverer struct {
 	addresses func(id string) (Address, bool)
 	missed    func(tx store.Tx, p *store.Post, reason teams.Reason, words string) (after func(), err error)
 	reached   func(tx store.Tx, p *store.Post) (after func(), err error)
+	back      func(tx store.Tx, address string) error
 	holder    string
 	location  *time.Location
 	now       func() time.Time
@@ -123,7 +128,7 @@ func New(o Options) (*Deliverer, error) {
 	}
 	d := &Deliverer{
 		store: o.Store, cards: o.Cards, addresses: o.Addresses, holder: o.Holder,
-		missed: o.Missed, reached: o.Reached,
+		missed: o.Missed, reached: o.Reached, back: o.Back,
 		location: o.Location, now: o.Now, random: o.Random, log: o.Logger,
 		rescan: make(chan struct{}, 1),
 		places: make(map[string]*place),

@@ -90,8 +90,10 @@
 // a conversation that has blocked the bot, from which the app was removed or
 // where an administrator forbids it is left alone, because Microsoft asks for
 // that: whatever comes becomes a dead letter, until somebody who hears from it,
-// or who replays, takes the mark away (store.Address.Mend). What an
-// administrator forbids is tried once an hour, if there is something to tell.
+// or who replays, takes the mark away (store.Address.Mend). No event tells that
+// somebody has unblocked the bot, so one attempt an hour finds it out, if there
+// is something to tell. When it succeeds, Options.Back hears of it: what is
+// still open is wanted there.
 //
 // # People who have no conversation yet
 //

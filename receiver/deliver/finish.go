@@ -162,6 +162,7 @@ func (t *turn) mended() {
 		return
 	}
 	waited := t.row.Waits
+	t.back = !waited && stopping(teams.Reason(t.row.BrokenReason))
 	t.row.Mend()
 	t.changed = true
 	t.after = append(t.after, func() {

@@ -214,6 +214,20 @@ type office struct {
 	// missed and reached are the options, for those who stand in.
 	missed  func(store.Tx, *store.Post, teams.Reason, string) (func(), error)
 	reached func(store.Tx, *store.Post) (func(), error)
+	back    []string // addresses that were left alone and are not any more
+}
+
+// isBack is Options.Back: everything that was given up is wanted.
+func (o *office) isBack(tx store.Tx, address string) error {
+	o.back = append(o.back, address)
+	letters, err := tx.DeadLettersAt(address)
+	for i := range letters {
+		if err == nil {
+			letters[i].Replay(time.Now())
+			err = tx.SavePost(&letters[i])
+		}
+	}
+	return err
 }
 
 // inOffice runs a test in a bubble in which time passes only when everybody
@@ -243,7 +257,7 @@ func (o *office) options(holder string) Options {
 	o.registry = prometheus.NewRegistry()
 	return Options{
 		Store: o.store, Cards: testCards, Holder: holder, Metrics: o.registry,
-		Missed: o.missed, Reached: o.reached,
+		Missed: o.missed, Reached: o.reached, Back: o.isBack,
 		Random: func() float64 { return 0.5 },
 		Addresses: func(id string) (Address, bool) {
 			o.mu.Lock()

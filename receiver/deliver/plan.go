@@ -221,16 +221,25 @@ func breaking(r teams.Reason) bool {
 // is there who could be reached.
 func stopping(r teams.Reason) bool {
 	switch r {
-	case teams.Blocked, teams.NotInstalled, teams.Policy,
-		teams.UnknownUser, teams.Disabled, teams.NoTeams, teams.Foreign:
+	case teams.Blocked, teams.NotInstalled, teams.Policy:
+		return true
+	}
+	return nobody(r)
+}
+
+// nobody are the reasons of which sending would find out nothing.
+func nobody(r teams.Reason) bool {
+	switch r {
+	case teams.UnknownUser, teams.Disabled, teams.NoTeams, teams.Foreign:
 		return true
 	}
 	return false
 }
 
-// policyAgain is after how long a change may find out whether an administrator
-// has changed their mind: no event tells of that.
-const policyAgain = time.Hour
+// leftAlone is for how long. After it a change may find out whether that has
+// changed: no event tells that an administrator has changed their mind or that
+// somebody has unblocked the bot, and one that comes while we are down is lost.
+const leftAlone = time.Hour
 
 // LeftAlone says that nothing is sent to an address at now, not even a change
 // that comes later. Who has reason to believe that it can be reached again, as
@@ -240,5 +249,5 @@ func LeftAlone(row *store.Address, now time.Time) bool {
 		return false
 	}
 	reason := teams.Reason(row.BrokenReason)
-	return stopping(reason) && (reason != teams.Policy || now.Sub(row.BrokenAt).Abs() < policyAgain)
+	return stopping(reason) && (nobody(reason) || now.Sub(row.BrokenAt).Abs() < leftAlone)
 }

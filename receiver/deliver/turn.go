@@ -20,6 +20,7 @@ type turn struct {
 	known   bool
 	row     store.Address
 	changed bool     // the row is to be saved
+	back    bool     // the address was left alone, and takes messages again
 	after   []func() // log lines and metrics, once the commit is there
 }
 
@@ -69,7 +70,13 @@ func (d *Deliverer) update(ctx context.Context, id string, fn func(*turn) error)
 			return err
 		}
 		if t.changed {
-			return tx.SaveAddress(&t.row)
+			if err := tx.SaveAddress(&t.row); err != nil {
+				return err
+			}
+		}
+		if t.back && d.back != nil {
+			t.then(func() { d.Wake(id) })
+			return d.back(tx, id)
 		}
 		return nil
 	})

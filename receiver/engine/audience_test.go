@@ -345,6 +345,37 @@ func TestWhenSomebodyCannotBeReached(t *testing.T) {
 		require.NoError(o.t, o.engine.Revive(context.Background(), "bot:a:1"))
 		o.soon("a:1: new Hot", "sre: edit Hot")
 	})
+	withPeople(t, "who unblocks the bot and says nothing is found out by an alert, an hour later at most", func(o *oncall) {
+		o.run(toOncall, "", alices)
+		defer o.stop()
+		o.reach(alices, "a:1")
+		o.no["a:1"] = teams.Outcome{Kind: teams.GiveUp, Reason: teams.Blocked, Status: 403, Message: "blocked"}
+		o.fires(labeled("Hot", "critical"))
+		o.expect("sre: new Hot")
+		delete(o.no, "a:1")
+		time.Sleep(time.Hour)
+		o.fires(labeled("Wet", "critical"))
+		o.soon("a:1: new Wet", "a:1: new Hot", "sre: edit Hot")
+		all, err := o.engine.People(context.Background())
+		require.NoError(t, err)
+		require.Equal(t, store.PersonReachable, all[0].Status.State)
+	})
+	withPeople(t, "a replay waits for what Microsoft says now, and is not given up again with what it said", func(o *oncall) {
+		o.run(toOncall, "", alices)
+		defer o.stop()
+		o.fires(labeled("Hot", "critical"))
+		o.fail(alices, teams.Policy, false)
+		o.expect("sre: new Hot")
+		time.Sleep(2 * time.Hour)
+		_, err := o.engine.ReplayAll(context.Background())
+		require.NoError(t, err)
+		require.Equal(t, []string{alices}, o.wanted())
+		require.NoError(t, o.store.View(context.Background(), func(tx store.Tx) error {
+			waiting, err := tx.ReadyPosts(people.AddressID(alices), o.engine.Now(), 10)
+			require.Len(t, waiting, 1)
+			return err
+		}))
+	})
 	withPeople(t, "an administrator has them asked about anew, which the audit says", func(o *oncall) {
 		o.run(toOncall, "", alices)
 		defer o.stop()

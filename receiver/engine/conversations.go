@@ -177,6 +177,11 @@ func (e *Engine) Revive(ctx context.Context, address string) error {
 	return err
 }
 
+// addressBack is deliver.Options.Back.
+func (e *Engine) addressBack(tx store.Tx, address string) error {
+	return reviveIn(tx, address, e.clock.Now())
+}
+
 // reviveIn is Revive inside a transaction.
 func reviveIn(tx store.Tx, address string, now time.Time) error {
 	if err := mend(tx, address); err != nil {

@@ -198,6 +198,7 @@ func New(o Options, c Config) (*Engine, error) {
 		Addresses: e.address,
 		Missed:    e.postMissed,
 		Reached:   e.postReached,
+		Back:      e.addressBack,
 		Configured: func() []deliver.Address {
 			var all []deliver.Address
 			for _, d := range e.Destinations() {

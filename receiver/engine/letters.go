@@ -37,12 +37,13 @@ func (e *Engine) Replay(ctx context.Context, id int64) error {
 
 // tryAgain lets an address be tried that Teams wanted to be left alone: who
 // replays knows more than we do. A person without a conversation is to be
-// reached again.
+// reached again, and nothing is given up until that is known.
 func (e *Engine) tryAgain(tx store.Tx, address string) error {
 	if name, held := people.NameOf(address); held {
 		if err := e.seekAgain(tx, name); err != nil {
 			return err
 		}
+		return mend(tx, address)
 	}
 	row, err := tx.Address(address)
 	if err != nil || !deliver.LeftAlone(&row, e.Now()) {

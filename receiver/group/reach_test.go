@@ -136,7 +136,9 @@ func TestEscalation(t *testing.T) {
 		},
 		"a silence stops it, and its end begins to count anew": func(w *watch) {
 			w.until(10)
-			w.silenced = func(*Member) (Silence, bool) { return Silence{ID: 1, By: bob, Until: minute(60)}, w.now.Before(minute(60)) }
+			w.silenced = func(*Member) (Silence, bool) {
+				return Silence{ID: 1, By: bob, Until: minute(60)}, w.now.Before(minute(60))
+			}
 			w.g.DueAt = w.now // the engine looks after every silence
 			w.advance()
 			w.until(59)
@@ -257,6 +259,16 @@ func TestOthersAreToldInThePlaceOfWhomNothingReaches(t *testing.T) {
 			w.until(3)
 			w.hears()
 			require.Len(w.t, w.g.Misses, 1)
+		},
+		"who was to stand in for two still does when one of them is reached": func(w *watch) {
+			w.do(Fact{Deed: Acknowledged, By: bob})
+			w.missed(miss("alice"), "sre")
+			w.missed(miss("bob"), "sre")
+			g, changed := Reached(w.g, "oncall", []string{"user:alice"}, w.now)
+			require.True(w.t, changed)
+			w.g = g
+			w.do(Fact{Deed: Unacknowledged, By: bob, Of: AnyMark})
+			w.hears("1 ops acknowledged", "1 ops unacknowledged", "1 sre unacknowledged!")
 		},
 		"what is over wakes nobody": func(w *watch) {
 			w.do(Fact{Deed: AllResolved, By: bob})

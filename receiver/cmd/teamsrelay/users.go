@@ -82,7 +82,9 @@ object id in Entra; users show and users retry take the address as well.`)
     jq -r '.users[] | select(.reason == "unknown_user") | .name' | xargs teamsrelay users retry
 
 What was given up goes out once they can be reached. It is not needed when
-somebody unblocks or installs the app: Teams says so, and they are told.
+somebody installs the app or writes to the bot: Teams says so, and they are
+told. Of who only unblocks it Teams says nothing: the next alert tries them,
+once an hour, and this does at once.
 The audit keeps who wanted it. What came of it: teamsrelay users show NAME`)
 	relayOfRetry := addClient(retry)
 	names := retry.Arg("name", "As in the list, or their address or object id in Entra.").Required().Strings()
