@@ -3,6 +3,7 @@ package people
 import (
 	"cmp"
 	"fmt"
+	"strings"
 
 	"github.com/teamsrelay/teamsrelay/receiver/store"
 	"github.com/teamsrelay/teamsrelay/receiver/teams"
@@ -28,14 +29,15 @@ type about struct {
 	// instead.
 	words  string
 	theirs bool
-	do     string
+	do     string // NAME stands for the person's, as our commands take it
 }
 
 // Where to click, and what makes it be tried at once.
 const (
-	retry  = " Then run `teamsrelay users retry` with their name."
+	retry  = " Then run `teamsrelay users retry NAME`."
 	doctor = " `teamsrelay doctor` shows what is wrong and where to click. What waits is told by itself when it is mended."
 	itself = "Nothing: it is tried again, and what waits is told then. If it goes on for long, look at status.cloud.microsoft and run `teamsrelay doctor`."
+	replay = "replay what was given up (`teamsrelay dead-letters replay`)."
 )
 
 var reasons = map[teams.Reason]about{
@@ -48,13 +50,13 @@ var reasons = map[teams.Reason]about{
 	teams.Foreign: {why: "belongs to another tenant", words: "%s belongs to another tenant, where the app cannot be installed from here.",
 		do: "Name an account of this tenant, or take them out of the file and give the destination a fallback." + retry},
 	teams.Blocked: {why: "has blocked the bot", words: "%s has blocked the bot.",
-		do: "Ask them to unblock it in Teams (the chat with the bot, its menu, Unblock) or to write to it. They are told again by itself then."},
+		do: "Ask them to unblock it in Teams (the chat with the bot, its menu, Unblock) and to write to it: what is open is told to them then. If they only unblock it, nobody tells us, and an alert tries them again after an hour."},
 	teams.NotInstalled: {why: "does not have the app", words: "%s does not have the app: they have removed it, or it was never installed for them.",
-		do: "Ask them to add it in Teams (Apps, search for its name, Add) and to write to the bot once, and they are told again by itself; or run `teamsrelay users retry` with their name, which installs it."},
+		do: "Ask them to add it in Teams (Apps, search for its name, Add) and to write to the bot once, and they are told again by itself; or run `teamsrelay users retry NAME`, which installs it."},
 	teams.Policy: {why: "may not use the app, says a policy", words: "An administrator's policy keeps the app from %s.",
 		do: "Allow it in the Teams admin center (Teams apps, Manage apps, the app, Users and groups; or Permission policies)." + retry},
 	teams.NotFound: {why: "has no chat with the bot any more", words: "The chat of the bot with %s is not there any more.",
-		do: "Run `teamsrelay users retry` with their name, which makes a new one."},
+		do: "Run `teamsrelay users retry NAME`, which makes a new one."},
 	teams.Installing: {why: "has no chat with the bot yet", words: "The app was installed for %s, but the bot has no chat with them yet.",
 		do: "Nothing: it is tried again. It is faster if they open the app in Teams (Apps, search for its name) and write to the bot once."},
 
@@ -73,18 +75,18 @@ var reasons = map[teams.Reason]about{
 	teams.Network:     {why: "Microsoft cannot be reached", words: "Microsoft cannot be reached, so %s cannot be told yet.", theirs: true, do: "See whether this machine reaches the internet, and HTTPS_PROXY." + doctor},
 	teams.Interrupted: {why: "we were stopped", words: "We were stopped before %s was told.", do: itself},
 	teams.Service: {why: "Microsoft's service fails", words: "Microsoft's service failed for %s in a way that it asks not to repeat.", theirs: true,
-		do: "Look at status.cloud.microsoft." + retry},
+		do: "Look at status.cloud.microsoft, then " + replay},
 
 	teams.Payload: {why: "Teams does not take the message", words: "Teams does not take the message to %s.", theirs: true,
-		do: "Look at the template with `teamsrelay render --transport=bot`, then replay the dead letter."},
+		do: "Look at the template with `teamsrelay render --transport=bot`, then " + replay},
 	teams.TooLarge: {why: "the message is too large", words: "The message to %s is larger than Teams takes.", theirs: true,
-		do: "Make the template shorter, then replay the dead letter."},
+		do: "Make the template shorter, then " + replay},
 	teams.Rejected: {why: "Teams refuses it", words: "Teams refuses to let the bot talk to %s.", theirs: true,
-		do: "Run `teamsrelay doctor --user` with their name, which asks step by step." + retry},
+		do: "Run `teamsrelay doctor --user=NAME`, which asks step by step, then " + replay},
 	teams.Expired: {why: "it waited for too long", words: "What was to be told to %s waited for too long.",
-		do: "Replay the dead letter if it still matters."},
+		do: "Replay it if it still matters (`teamsrelay dead-letters replay`)."},
 	teams.NoAddress: {why: "is not in the configuration any more", words: "%s is not in the configuration any more.",
-		do: "Put them into a destination again, then replay the dead letter."},
+		do: "Put them into a destination again, then " + replay},
 }
 
 // of is what is known about a reason; one that is not in the set is Teams'
@@ -99,6 +101,34 @@ func of(reason teams.Reason) about {
 // Why says in a few words, without a full stop, why somebody could not be told:
 // what follows "Alice could not be told: ".
 func Why(reason teams.Reason) string { return of(reason).why }
+
+// Words say in a sentence why somebody cannot be told; who is what people call
+// them. message is what was said when that was found out, which is shown where
+// it says more.
+func Words(reason teams.Reason, who, message string) string {
+	known := of(reason)
+	if message != "" && known.theirs {
+		return message
+	}
+	return fmt.Sprintf(known.words, who)
+}
+
+// Do says what an operator can do about a reason for which somebody cannot be
+// told; name is theirs, as our commands take it.
+func Do(reason teams.Reason, name string) string {
+	return strings.ReplaceAll(of(reason).do, "NAME", argument(name))
+}
+
+// argument is a name as a shell takes it.
+func argument(name string) string {
+	if name == "" {
+		return "NAME"
+	}
+	if strings.TrimFunc(name, func(r rune) bool { return r >= 'a' && r <= 'z' || strings.ContainsRune("0123456789.@_-+", r) }) == "" {
+		return name
+	}
+	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
+}
 
 // Look says how it is with a person: from what is known of them, of their
 // conversation (nil: there is none), and of the address at which something is
@@ -121,9 +151,8 @@ func Look(p store.Person, c *store.Conversation, a store.Address) Status {
 	if reason == "" {
 		return under(&p)
 	}
-	known := of(reason)
-	s := Status{State: stateOf(&p, reason), Reason: string(reason), Words: fmt.Sprintf(known.words, Called(&p)), Do: known.do}
-	if message != "" && (known.theirs || reason == teams.NotInstalled && p.Conversation == "") {
+	s := Status{State: stateOf(&p, reason), Reason: string(reason), Words: Words(reason, Called(&p), message), Do: Do(reason, p.Name)}
+	if reason == teams.NotInstalled && p.Conversation == "" && message != "" {
 		s.Words = message
 	}
 	return s

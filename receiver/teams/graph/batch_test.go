@@ -89,7 +89,7 @@ func TestAThousandPeopleMeetNoLimitAndWaitNoLongerThanTheyMust(t *testing.T) {
 		for kind, times := range times {
 			require.LessOrEqual(t, most(times, time.Second), limits[kind], "%s: Graph would answer 429", kind)
 		}
-		require.LessOrEqual(t, time.Since(start), 37*time.Second, "1000 by 30 a second")
+		require.LessOrEqual(t, time.Since(start), 50*time.Second, "1000 by 30 a second, which count until their answer is there: 0.4 s")
 		require.LessOrEqual(t, e.https, 2*2*1000/20+10, "in batches, or the requests themselves would be a load")
 	})
 }

@@ -96,6 +96,9 @@ type kind struct {
 	without string
 	// personal: a 403 may be about the person, and not about us.
 	personal bool
+	// spare: it is known to need more than we may have to have, so that a 403
+	// is no reason to ask for another token.
+	spare bool
 }
 
 // second is the window of one limit. It is a little longer than a second:
@@ -140,6 +143,7 @@ const ofOthers = " It is for an app whose webApplicationInfo.id is the applicati
 // What Graph is asked for.
 var (
 	lookingUp  = kind{name: "directory", windows: directory, does: "look people up", needs: readUsers}
+	searching  = kind{name: "directory", windows: directory, does: "look people up", needs: readUsers, spare: true}
 	installing = kind{name: "install", windows: install, does: "install the app for people", needs: writeInstalls, without: ofOthers, personal: true}
 	listing    = kind{name: "apps", windows: readApps, does: "see for whom the app is installed", needs: readInstalls, without: ofOthers}
 	upgrading  = kind{name: "post", windows: otherPost, does: "upgrade the app for people", needs: writeInstalls, without: ofOthers}

@@ -34,6 +34,16 @@ func (r round) with(status int, these []int) []int {
 	return slices.DeleteFunc(slices.Clone(these), func(i int) bool { return r.answers[i].status != status })
 }
 
+// unwelcome are those of these requests that another token may bring through:
+// Graph does not take ours any more, or an administrator has consented since we
+// got it, which only a new one says.
+func (r round) unwelcome(these []int) []int {
+	return slices.DeleteFunc(slices.Clone(these), func(i int) bool {
+		a := r.answers[i]
+		return a.status != http.StatusUnauthorized && (r.kind.spare || a.err == nil || a.err.Reason != teams.Consent)
+	})
+}
+
 // fail says of requests what is so of all of them. What it says is about no one
 // person, so its status counts only as far as it lets us try again.
 func (r round) fail(these []int, err *Error) {
@@ -81,6 +91,7 @@ func (r round) ask(ctx context.Context, these []int, refused string) {
 			stop = late(ctx, short)
 		}
 		if stop != nil {
+			c.pace.Done(n, lines...)
 			r.fail(left, stop)
 			break
 		}
@@ -88,6 +99,7 @@ func (r round) ask(ctx context.Context, these []int, refused string) {
 		left = left[n:]
 		under.Go(func() {
 			err := r.together(ctx, part, token, lines[0])
+			c.pace.Done(n, lines...)
 			mu.Lock()
 			defer mu.Unlock()
 			if down == nil {
@@ -96,7 +108,7 @@ func (r round) ask(ctx context.Context, these []int, refused string) {
 		})
 	}
 	under.Wait()
-	if again := r.with(http.StatusUnauthorized, these); len(again) > 0 && refused == "" && token != "" {
+	if again := r.unwelcome(these); len(again) > 0 && refused == "" && token != "" {
 		r.ask(ctx, again, token)
 	}
 }

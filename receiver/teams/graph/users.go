@@ -84,7 +84,7 @@ func (c *Client) search(ctx context.Context, names []string, unknown []int, filt
 	for at, i := range unknown {
 		requests[at] = get("/users", "$filter", fmt.Sprintf(filter, quoted(names[i])), "$select", properties)
 	}
-	for at, a := range c.askAll(ctx, lookingUp, requests) {
+	for at, a := range c.askAll(ctx, searching, requests) {
 		i := unknown[at]
 		var page struct{ Value []json.RawMessage }
 		switch {

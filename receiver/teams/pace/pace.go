@@ -32,6 +32,7 @@ type Line struct {
 
 	windows []Window    // the longest last
 	times   []time.Time // of the latest requests, oldest first
+	under   int         // requests let through by WaitSome whose answer is not there
 	held    time.Time   // until when Microsoft wants nothing (Retry-After)
 	users   int         // who holds it or waits
 }
@@ -43,13 +44,22 @@ func (l *Line) next(now time.Time) time.Time {
 		at = l.held
 	}
 	for _, w := range l.windows {
-		if len(l.times) >= w.N {
-			if free := l.times[len(l.times)-w.N].Add(w.Per + slack); free.After(at) {
-				at = free
-			}
+		latest := w.N - l.under // of the requests that have ended, the one that has to leave the window
+		switch {
+		case latest <= 0:
+			at = latestOf(at, now.Add(w.Per+slack))
+		case len(l.times) >= latest:
+			at = latestOf(at, l.times[len(l.times)-latest].Add(w.Per+slack))
 		}
 	}
 	return at
+}
+
+func latestOf(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // note records a request.
@@ -122,11 +132,18 @@ func (p *Pace) Hold(l *Line, until time.Time) {
 // has ended.
 func (p *Pace) Wait(ctx context.Context, lines ...*Line) (ok bool, short time.Duration) {
 	n, short := p.WaitSome(ctx, 1, lines...)
+	if n == 1 {
+		p.Done(1, lines...)
+	}
 	return n == 1, short
 }
 
 // WaitSome is Wait for requests that go together: it returns as soon as one may
 // go, and how many, up to most, may then go at once. n is 0 where Wait is false.
+//
+// Nobody knows when a request arrives before its answer is there, and one that
+// was slow on its way would meet those of the next window: they count from
+// Done, which has to be called with n then.
 func (p *Pace) WaitSome(ctx context.Context, most int, lines ...*Line) (n int, short time.Duration) {
 	for {
 		if ctx.Err() != nil {
@@ -149,6 +166,20 @@ func (p *Pace) WaitSome(ctx context.Context, most int, lines ...*Line) (n int, s
 	}
 }
 
+// Done says that the answers to n requests of WaitSome are there, or never will
+// be.
+func (p *Pace) Done(n int, lines ...*Line) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	for _, l := range lines {
+		l.under -= n
+		for range n {
+			l.note(now)
+		}
+	}
+}
+
 // take records as many requests as may go now, up to most, and tells when the
 // next may go.
 func (p *Pace) take(now time.Time, most int, lines []*Line) (n int, next time.Time) {
@@ -165,7 +196,7 @@ func (p *Pace) take(now time.Time, most int, lines []*Line) (n int, next time.Ti
 			return n, next
 		}
 		for _, l := range lines {
-			l.note(now)
+			l.under++
 		}
 		n++
 	}

@@ -59,10 +59,35 @@ func TestABatchTakesTheRoomThatThereIs(t *testing.T) {
 		var sizes []int
 		for left := 100; left > 0; {
 			n, _ := p.WaitSome(t.Context(), min(20, left), l)
+			p.Done(n, l)
 			sizes, left = append(sizes, n), left-n
 		}
 		require.Equal(t, []int{20, 10, 20, 10, 20, 10, 10}, sizes)
 		require.Equal(t, 3*(time.Second+slack), time.Since(start), "as fast as Microsoft lets us")
+	})
+}
+
+// A network that delivers late would bring the requests of two windows at once:
+// Microsoft counts when they arrive, and we only know when they have.
+func TestWhatIsStillOnItsWayTakesUpRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var p Pace
+		l := p.Enter("users", []Window{{30, time.Second}})
+		n, _ := p.WaitSome(t.Context(), 30, l)
+		require.Equal(t, 30, n)
+		time.Sleep(5 * time.Second) // and no answer
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		time.AfterFunc(2500*time.Millisecond, func() { p.Done(20, l) })
+		answered := time.Now().Add(2500 * time.Millisecond)
+		n, _ = p.WaitSome(ctx, 30, l)
+		require.Equal(t, 20, n, "the other ten may arrive at any moment")
+		require.False(t, time.Now().Before(answered.Add(time.Second)), "they may have arrived with their answer")
+		p.Done(10, l)
+		p.Done(20, l)
+		time.Sleep(time.Second + slack)
+		n, _ = p.WaitSome(ctx, 30, l)
+		require.Equal(t, 30, n)
 	})
 }
 
