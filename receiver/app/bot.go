@@ -172,6 +172,7 @@ func (a *App) place(ctx context.Context, conversation string, channel config.Cha
 			return neighbour(tx, channel, &p)
 		}
 		p.Conversation, p.ServiceURL, p.Kind = c.ID, c.ServiceURL, c.Kind
+		p.Removed = c.Kind == store.Personal && !c.Installed
 		p.Tenant, p.BotID, p.Group, p.User = c.Tenant, c.BotID, c.TeamGroup, c.UserID
 		return err
 	})

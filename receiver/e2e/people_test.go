@@ -172,3 +172,76 @@ func TestOthersAreToldInThePlaceOfWhomNothingReaches(t *testing.T) {
 	})
 	require.Empty(t, list[web.DeadLetter](relay, "dead-letters", ""))
 }
+
+// firing is an alert of this name that goes on for long.
+func firing(name string) []byte {
+	return fmt.Appendf(nil, `[{"labels":{"alertname":%q,"severity":"critical"},"endsAt":"2099-01-01T00:00:00Z"}]`, name)
+}
+
+// Who comes back is told of what is open, where they were told before, and
+// nobody has to do anything about it: Teams tells of no new conversation when
+// somebody installs the app again, so the one that is remembered does.
+func TestWhoComesBackIsToldByItself(t *testing.T) {
+	t.Parallel()
+	teams, base, ca := startSigned(t, teamstest.Options{})
+	config := configuration(
+		personally("ops", "alice@contoso.com", "    fallback: sre\n"),
+		inChannel("sre", teamstest.Alerts),
+	)
+	relay := serveWith(t, []string{"SSL_CERT_FILE=" + ca}, plainProgram(t), t.TempDir(), config+withGraph(t, base))
+	meet(t, teams, relay)
+	alice, chat := teams.As("Alice"), teams.PersonalChat("Alice")
+	_, err := alice.Install(t.Context(), teamstest.Alerts)
+	require.NoError(t, err)
+	fire := func(name string) {
+		require.Equal(t, http.StatusOK, relay.post("/api/v2/alerts", firing(name)).status)
+	}
+	fire("First")
+	personalCard(t, teams, "Alice", "First")
+	relay.settled(patience) // also with the installation's version
+	asked := teams.GraphCalls(teamstest.AnyGraph)
+
+	for _, c := range []struct {
+		alert, state, reason, why string
+		leaves, returns           func() error
+	}{
+		{
+			alert: "Second", state: "blocked", reason: "blocked", why: "has blocked the bot",
+			leaves: func() error { alice.Block(); return nil },
+			returns: func() error {
+				alice.Unblock()
+				_, err := alice.Say(t.Context(), chat, "status")
+				return err
+			},
+		},
+		{
+			alert: "Third", state: "known", reason: "not_installed", why: "does not have the app",
+			leaves:  func() error { _, err := alice.Uninstall(t.Context(), chat); return err },
+			returns: func() error { _, err := alice.Install(t.Context(), chat); return err },
+		},
+	} {
+		require.NoError(t, c.leaves())
+		fire(c.alert)
+		instead := cardIn(t, teams, teamstest.Alerts, c.alert, "Alice", c.why)
+		relay.settled(patience)
+		users := list[web.User](relay, "users", "")
+		require.Len(t, users, 1)
+		require.Equal(t, c.state, users[0].State)
+		require.Equal(t, c.reason, users[0].Reason)
+		require.NotEmpty(t, users[0].Do)
+		letters := list[web.DeadLetter](relay, "dead-letters", "")
+		require.Len(t, letters, 1)
+		require.Equal(t, c.reason, letters[0].Reason)
+
+		require.NoError(t, c.returns())
+		personalCard(t, teams, "Alice", c.alert)
+		until(t, teams, "nobody is missed any more", func() bool {
+			now, _ := teams.Message(instead.Conversation, instead.MessageID)
+			return !strings.Contains(string(now.Card), "could not be told")
+		})
+		relay.settled(patience)
+		require.Equal(t, "reachable", list[web.User](relay, "users", "")[0].State)
+		require.Empty(t, list[web.DeadLetter](relay, "dead-letters", ""))
+	}
+	require.Equal(t, asked, teams.GraphCalls(teamstest.AnyGraph), "the app is not forced back on anybody, and who is known needs no Graph")
+}

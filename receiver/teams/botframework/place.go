@@ -25,6 +25,9 @@ type Place struct {
 	// Teams calls them ("29:…"): a conversation that is gone is made anew with
 	// it. "" where nobody knows.
 	User string
+	// Removed: Teams has told us that the app was taken out of it, which it
+	// does not say apart from being blocked when something is sent there.
+	Removed bool
 	// Group is the Entra group behind a channel's team, for links; "" where
 	// nobody knows.
 	Group string

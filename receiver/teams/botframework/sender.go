@@ -104,6 +104,9 @@ func (s *Sender) at(ctx context.Context, do func(*Place) teams.Outcome) teams.Ou
 	p := s.client.whole(found)
 	before := p
 	o := do(&p)
+	if o.Reason == teams.Blocked && p.Removed {
+		o.Reason = teams.NotInstalled
+	}
 	if p.Conversation != before.Conversation {
 		o.Address = AddressID(p.Conversation)
 	}

@@ -72,6 +72,16 @@ func TestWhatHappensInTeamsHasItsReason(t *testing.T) {
 	_, _ = alice.Install(t.Context(), server.PersonalChat("alice"))
 	require.Equal(t, teams.Delivered, toAlice.Send(t.Context(), hot).Kind)
 	require.Len(t, server.Posted(server.PersonalChat("alice")), 1)
+
+	// In her chat Teams has one word for both, so what it told us before counts.
+	chat := placeAt(server.PersonalChat("alice"), botframework.Personal)
+	_, _ = alice.Uninstall(t.Context(), chat.Conversation)
+	require.Equal(t, teams.Blocked, to(b, chat).Send(t.Context(), hot).Reason)
+	chat.Removed = true
+	require.Equal(t, teams.NotInstalled, to(b, chat).Send(t.Context(), hot).Reason)
+	_, _ = alice.Install(t.Context(), chat.Conversation)
+	require.Equal(t, teams.Delivered, to(b, chat).Send(t.Context(), hot).Kind)
+
 	alice.Block()
 	require.Equal(t, teams.Blocked, toAlice.Send(t.Context(), hot).Reason)
 }
