@@ -335,7 +335,7 @@ func (a *App) actors() []bot.Destination {
 	for _, d := range a.live.Load().Destinations {
 		if d.Conversation() != "" || d.Personal() {
 			all = append(all, bot.Destination{
-				Name: d.Name, Addresses: addresses[d.Name],
+				Name: d.Name, Addresses: addresses[d.Name], People: d.Personal(),
 				Actions: bot.Actions{None: d.Actions.Nobody(), Users: d.Actions.Users},
 			})
 		}

@@ -57,6 +57,112 @@ func TestNobodySubscribesThemselvesIntoActing(t *testing.T) {
 	}
 }
 
+// Who is told personally has a chat of their own with the bot, which is an
+// address of the file, and which they can subscribe to anything; and people
+// leave the list while an alert is open.
+func TestWhoIsToldPersonallyActsOnlyOnWhatTheyAreTold(t *testing.T) {
+	const own, bobs = "a:alice", "a:bob"
+	oncall := Destination{Name: "oncall", Addresses: []string{"bot:" + own, "bot:" + bobs}, People: true}
+	readers := Destination{Name: "readers", Addresses: []string{"bot:" + own}, People: true, Actions: Actions{None: true}}
+	left := Destination{Name: "oncall", Addresses: []string{"bot:" + bobs}, People: true}
+	leftReaders := Destination{Name: "readers", Addresses: []string{"bot:" + bobs}, People: true, Actions: Actions{None: true}}
+	for _, test := range []struct {
+		name   string
+		all    []Destination
+		posts  map[string]string // destination by conversation, beside that of Alice
+		ofHers string            // the destination of Alice's post
+		words  string
+	}{
+		{"on what her destination tells her", []Destination{oncall}, nil, "oncall", ""},
+		{"on what she has subscribed to alone", []Destination{oncall}, nil, botframework.DestinationOf(own), ""},
+		{"not on what others are told, which she has subscribed to", []Destination{oncall}, map[string]string{readonly: "readonly"}, botframework.DestinationOf(own), readOnlyWords},
+		{"not by another destination than the one that tells her to read", []Destination{oncall, readers}, nil, "readers", readOnlyWords},
+		{"nor is she kept from it by another", []Destination{readers, oncall}, nil, "oncall", ""},
+		{"not once she has left the list", []Destination{left}, map[string]string{bobs: "oncall"}, "oncall", strangerWords},
+		{"not once she has left it, though nobody else was told", []Destination{left}, nil, "oncall", strangerWords},
+		{"not once she has left one that was only to read", []Destination{leftReaders}, nil, "readers", strangerWords},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			d := newDesk(t)
+			configured := d.bot.Destinations()
+			d.bot.Destinations = func() []Destination { return append(test.all, configured...) }
+			g := d.alert("Disk", sre)
+			require.NoError(t, d.store.Update(t.Context(), func(tx store.Tx) error {
+				posts, err := tx.ListPosts(store.PostFilter{GroupID: g.ID})
+				if err != nil {
+					return err
+				}
+				p := posts[0]
+				if err := tx.DeletePost(p.ID); err != nil {
+					return err
+				}
+				c := store.Conversation{ID: bobs, Kind: store.Personal, UserID: bob.ID, UserObjectID: bob.ObjectID, Installed: true, ServiceURL: d.teams.URL}
+				if err := tx.SaveConversation(&c); err != nil {
+					return err
+				}
+				p.Address, p.Destination = "bot:"+own, test.ofHers
+				for conversation, destination := range test.posts {
+					q := p
+					q.ID, q.Address, q.Destination, q.MessageID = 0, "bot:"+conversation, destination, "other"
+					if err := tx.SavePost(&q); err != nil {
+						return err
+					}
+				}
+				p.ID = 0
+				return tx.SavePost(&p)
+			}))
+
+			_, words := d.press(d.pressing(alice, own, "Disk", d.button(own, g, "ack", 0, "")))
+			require.Equal(t, test.words, words)
+			require.Equal(t, test.words == "", d.get(g.ID).Ack != nil)
+			d.type_(alice, own, "resolve "+g.ShortID())
+			require.Equal(t, test.words == "", d.get(g.ID).Closed != nil)
+		})
+	}
+}
+
+// Whose somebody's own chat with the bot is we know. To ask Teams about each
+// would take a thousand questions, and the few that are allowed would be used up
+// before the channel comes that lets somebody in.
+func TestAThousandPeopleWhoAreToldPersonallyHideNoChannel(t *testing.T) {
+	d := newDesk(t)
+	many := Destination{Name: "everybody", People: true}
+	require.NoError(t, d.store.Update(t.Context(), func(tx store.Tx) error {
+		for i := range 1000 {
+			c := store.Conversation{
+				ID: fmt.Sprint("a:", i), Kind: store.Personal, UserID: fmt.Sprint("29:", i), UserObjectID: fmt.Sprint("id-", i), Installed: true,
+				ServiceURL: d.teams.URL,
+			}
+			many.Addresses = append(many.Addresses, "bot:"+c.ID)
+			if err := tx.SaveConversation(&c); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	configured := d.bot.Destinations()
+	d.bot.Destinations = func() []Destination { return append([]Destination{many}, configured...) }
+	g := d.alert("Disk", sre)
+	require.NoError(t, d.store.Update(t.Context(), func(tx store.Tx) error {
+		posts, err := tx.ListPosts(store.PostFilter{GroupID: g.ID})
+		for i := range many.Addresses {
+			p := posts[0]
+			p.ID, p.Address, p.Destination, p.MessageID = 0, many.Addresses[i], many.Name, fmt.Sprint("m", i)
+			if err == nil {
+				err = tx.SavePost(&p)
+			}
+		}
+		return err
+	}))
+
+	require.Contains(t, d.type_(alice, chat, "alerts"), "Disk")
+	answer := d.type_(alice, chat, "ack "+g.ShortID())
+	require.NotNil(t, d.get(g.ID).Ack, answer)
+	for _, asked := range d.asked {
+		require.NotContains(t, asked, " in a:", "Teams was asked about somebody's own chat")
+	}
+}
+
 // The administrator of another tenant gives people any address that they like,
 // and a shared channel brings those people into our conversations.
 func TestAnAddressCountsOnlyInOurTenants(t *testing.T) {

@@ -90,7 +90,9 @@ type Options struct {
 type Destination struct {
 	Name      string
 	Addresses []string // their ids
-	Actions   Actions
+	// People says that it is people, each of whom is told personally.
+	People  bool
+	Actions Actions
 }
 
 // Actions say who may act: the members of the conversation by default.

@@ -31,7 +31,8 @@ func noAlert(id int64) string {
 // maxAsked is how many conversations Teams is asked about for one message.
 const maxAsked = 100
 
-// isMember says whether the talker is in a conversation. Who talks in one is.
+// isMember says whether the talker is in a conversation. Who talks in one is,
+// and of somebody's own chat with the bot it is known whose it is.
 func (b *Bot) isMember(ctx context.Context, t talker, conversation string) (bool, error) {
 	if conversation == t.here.ID {
 		return true, nil
@@ -40,8 +41,21 @@ func (b *Bot) isMember(ctx context.Context, t talker, conversation string) (bool
 	if err != nil {
 		return false, err
 	}
+	if c.Kind == store.Personal {
+		return t.owns(c), nil
+	}
 	_, in, err := b.member(ctx, c, t.id())
 	return in, err
+}
+
+// owns says that a personal chat is the talker's.
+func (t talker) owns(c store.Conversation) bool {
+	for _, id := range []string{t.activity.From.ID, t.person.ID} {
+		if id != "" && (strings.EqualFold(id, c.UserObjectID) || id == c.UserID) {
+			return true
+		}
+	}
+	return false
 }
 
 // id is what Teams is asked with about the talker.
@@ -96,10 +110,64 @@ func conversationOf(address string) string {
 	return id
 }
 
+// told says as what a post is where it is.
+type told int
+
+const (
+	// byFile: because the file names its destination, whose actions hold.
+	byFile told = iota + 1
+	// byWish: because somebody in the conversation wanted it.
+	byWish
+	// noMore: the destination is people, and this was one of them.
+	noMore
+)
+
+// whose says of posts which destination they are of.
+type whose struct {
+	all []Destination
+	at  map[string][]int // those that lead to an address
+}
+
+func (b *Bot) whose() whose {
+	w := whose{all: b.Destinations(), at: map[string][]int{}}
+	for i, d := range w.all {
+		for _, address := range d.Addresses {
+			w.at[address] = append(w.at[address], i)
+		}
+	}
+	return w
+}
+
+// destinationOf is the destination that a post is of, and as what. Several
+// destinations may lead to one person, and a person may have subscribed their
+// own chat: it is for the post's own destination to say who may act.
+func (w whose) destinationOf(p *store.Post) (Destination, told) {
+	own := Destination{Name: botframework.DestinationOf(conversationOf(p.Address)), Addresses: []string{p.Address}}
+	if p.Destination == own.Name {
+		return own, byWish
+	}
+	for _, i := range w.at[p.Address] {
+		if w.all[i].Name == p.Destination {
+			return w.all[i], byFile
+		}
+	}
+	if slices.ContainsFunc(w.all, func(d Destination) bool { return d.People && d.Name == p.Destination }) {
+		return own, noMore
+	}
+	if at := w.at[p.Address]; len(at) > 0 { // the file calls it otherwise by now
+		return w.all[at[0]], byFile
+	}
+	return own, byWish
+}
+
 // mayAt says why the talker may not act on what is posted at an address; "":
 // they may.
 func (b *Bot) mayAt(ctx context.Context, t talker, address string) string {
-	d := b.destinationAt(address)
+	return b.mayIn(ctx, t, b.destinationAt(address), address)
+}
+
+// mayIn is mayAt for what a destination has posted there.
+func (b *Bot) mayIn(ctx context.Context, t talker, d Destination, address string) string {
 	conversation := conversationOf(address)
 	var may bool
 	var err error
@@ -128,7 +196,18 @@ func (b *Bot) mayAt(ctx context.Context, t talker, address string) string {
 // mayPress says why the talker may not press on the card of an alert here; "":
 // they may.
 func (b *Bot) mayPress(ctx context.Context, t talker, id int64) (words string, err error) {
-	if words = b.mayAt(ctx, t, t.address); words != "" || b.isDestination(t.address) {
+	var here store.Post
+	err = b.Store.View(ctx, func(tx store.Tx) (err error) {
+		here, err = tx.PostOf(id, t.address)
+		return err
+	})
+	if err == nil {
+		if d, as := b.whose().destinationOf(&here); as == byFile {
+			return b.mayIn(ctx, t, d, t.address), nil
+		}
+	} else if !errors.Is(err, store.ErrNotFound) {
+		return "", err
+	} else if words = b.mayAt(ctx, t, t.address); words != "" || b.isDestination(t.address) {
 		return words, nil
 	}
 	posts, err := b.posts(ctx, id)
@@ -144,17 +223,28 @@ func (b *Bot) mayPress(ctx context.Context, t talker, id int64) (words string, e
 //
 // Anybody can subscribe a conversation of their own to anything. That lets them
 // read; but where an alert is told at conversations of the configuration, those
-// who may act are their people, and nobody makes themselves one of them.
+// who may act are their people, and nobody makes themselves one of them. Nor
+// does who was one of a destination's people, and is not any more.
 func (b *Bot) mayDo(ctx context.Context, t talker, posts []store.Post) string {
 	words := strangerWords
-	configured := slices.DeleteFunc(slices.Clone(posts), func(p store.Post) bool {
-		return conversationOf(p.Address) == "" || !b.isDestination(p.Address)
-	})
-	if len(configured) > 0 {
-		posts = configured
+	of := b.whose()
+	var places, wished []place
+	for i := range posts {
+		if conversationOf(posts[i].Address) == "" {
+			continue
+		}
+		switch d, as := of.destinationOf(&posts[i]); as {
+		case byFile:
+			places = append(places, place{posts[i].Address, d})
+		case byWish:
+			wished = append(wished, place{posts[i].Address, d})
+		}
 	}
-	for i, address := range addressesOf(t, posts) {
-		refused := b.mayAt(ctx, t, address)
+	if len(places) == 0 {
+		places = wished
+	}
+	for i, at := range b.placesFor(ctx, t, places) {
+		refused := b.mayIn(ctx, t, at.destination, at.address)
 		if refused == "" {
 			return ""
 		}
@@ -172,8 +262,12 @@ var errUnchecked = errors.New("Teams does not say whether somebody is in a conve
 // addresses. errUnchecked: nobody knows.
 func (b *Bot) sees(ctx context.Context, t talker, posts []store.Post) (bool, error) {
 	var unknown error
-	for _, address := range addressesOf(t, posts) {
-		conversation := conversationOf(address)
+	var places []place
+	for i := range posts {
+		places = append(places, place{address: posts[i].Address})
+	}
+	for _, at := range b.placesFor(ctx, t, places) {
+		conversation := conversationOf(at.address)
 		if conversation == "" {
 			continue
 		}
@@ -191,21 +285,62 @@ func (b *Bot) sees(ctx context.Context, t talker, posts []store.Post) (bool, err
 // mayAnywhere says why the talker may not act on alerts at any destination; "":
 // they may at one.
 func (b *Bot) mayAnywhere(ctx context.Context, t talker) string {
-	words, asked := strangerWords, 0
+	words := strangerWords
+	var places []place
 	for _, d := range b.Destinations() {
 		for _, address := range d.Addresses {
-			if asked++; asked > maxAsked {
-				return words
-			}
-			switch b.mayAt(ctx, t, address) {
-			case "":
-				return ""
-			case uncheckedWords:
-				words = uncheckedWords
-			}
+			places = append(places, place{address, d})
+		}
+	}
+	for _, at := range b.placesFor(ctx, t, places) {
+		switch b.mayIn(ctx, t, at.destination, at.address) {
+		case "":
+			return ""
+		case uncheckedWords:
+			words = uncheckedWords
 		}
 	}
 	return words
+}
+
+// place is an address, and the destination that has something posted there.
+type place struct {
+	address     string
+	destination Destination
+}
+
+// placesFor are those of some places that matter for what the talker may do
+// and see, where they talk first: other people's own chats with the bot do not,
+// unless a list says who may act, and of the rest there are not too many to ask
+// Teams about. A thousand people who are told personally do not hide a channel.
+func (b *Bot) placesFor(ctx context.Context, t talker, places []place) (all []place) {
+	err := b.Store.View(ctx, func(tx store.Tx) error {
+		all = nil
+		seen := make(map[string]bool, len(places))
+		for _, at := range places {
+			key := at.address
+			if len(at.destination.Actions.Users) > 0 {
+				key = "of " + at.destination.Name
+			} else if c, err := tx.Conversation(conversationOf(at.address)); err == nil && c.Kind == store.Personal && c.ID != t.here.ID && !t.owns(c) {
+				continue
+			} else if err != nil && !errors.Is(err, store.ErrNotFound) {
+				return err
+			}
+			switch {
+			case at.address == t.address:
+				all = append([]place{at}, all...)
+			case !seen[key] && len(all) < maxAsked:
+				all = append(all, at)
+			}
+			seen[key] = true
+		}
+		return nil
+	})
+	if err != nil {
+		b.unsure("It cannot be read where alerts are posted; only where somebody talks counts", err)
+		return slices.DeleteFunc(slices.Clone(places), func(at place) bool { return at.address != t.address })
+	}
+	return all
 }
 
 // addressesOf are the addresses of posts, that of the talker first.

@@ -32,13 +32,17 @@ func (b *Bot) visible(ctx context.Context, t talker) []string {
 	if !t.alone() {
 		return all
 	}
-	var others []string
+	var places []place
 	for _, d := range b.Destinations() {
 		for _, address := range d.Addresses {
-			if conversationOf(address) != "" && address != t.address && !slices.Contains(others, address) && len(others) < maxAsked {
-				others = append(others, address)
+			if conversationOf(address) != "" && address != t.address {
+				places = append(places, place{address: address})
 			}
 		}
+	}
+	var others []string
+	for _, at := range b.placesFor(ctx, t, places) {
+		others = append(others, at.address)
 	}
 	in := make([]bool, len(others))
 	var asking sync.WaitGroup
@@ -112,10 +116,22 @@ func (b *Bot) matching(ctx context.Context, sets [][]string) (ids []int64, err e
 // posts are those of an episode.
 func (b *Bot) posts(ctx context.Context, id int64) (posts []store.Post, err error) {
 	err = b.Store.View(ctx, func(tx store.Tx) (err error) {
-		posts, err = tx.ListPosts(store.PostFilter{GroupID: id})
+		posts, err = allPosts(tx, id)
 		return err
 	})
 	return posts, err
+}
+
+// allPosts are those of an episode, however many people were told: who may act
+// on it must not hang on which of them are the newest.
+func allPosts(tx store.Tx, id int64) (all []store.Post, err error) {
+	const atOnce = 500
+	for last := int64(0); ; last = all[len(all)-1].ID {
+		posts, err := tx.ListPosts(store.PostFilter{GroupID: id, Before: last, Limit: atOnce})
+		if all = append(all, posts...); err != nil || len(posts) < atOnce {
+			return all, err
+		}
+	}
 }
 
 // firing is 1 for an alert that fires and that nobody has ended by hand.

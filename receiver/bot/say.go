@@ -107,7 +107,7 @@ type target struct {
 func (b *Bot) find(ctx context.Context, t talker, id int64) (found target, ok bool, err error) {
 	err = b.Store.View(ctx, func(tx store.Tx) (err error) {
 		if found.group, err = tx.Group(id); err == nil {
-			found.posts, err = tx.ListPosts(store.PostFilter{GroupID: id})
+			found.posts, err = allPosts(tx, id)
 		}
 		return err
 	})
