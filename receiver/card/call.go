@@ -118,9 +118,11 @@ func (t *teller) called(h group.History) (s Said, told bool) {
 		return says(alerts(h.Count) + " joined: " + thousands(t.count.firing) + " " + t.words.firing + " now")
 	case group.FiresAgain:
 		return says(by(t.words.again, h))
-	case group.Escalated, group.Unreached:
-		if text := t.reaching(h); text != "" {
-			return says(text)
+	case group.Escalated:
+		return says(t.reaching(h))
+	case group.Unreached:
+		if text := t.reaching(h); text != "" { // begins with somebody's name, which stays as it is
+			return Said{Before: text + "."}, true
 		}
 	case group.SilenceEnds:
 		return says("the silence has ended, and it goes on")

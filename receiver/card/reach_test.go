@@ -113,6 +113,8 @@ func TestAShortMessageSaysWhyItsReadersAreCalled(t *testing.T) {
 	require.Equal(t, []string{"Still firing after 1 h 27 min, and nobody has acknowledged it."}, says(repeated(alone, time.Hour), alone.Group.Rev))
 	require.Equal(t, []string{"Alice could not be told: has blocked the bot; you are told instead."},
 		says(missing(hot, "sre", unreached("has blocked the bot", "Alice")...), 1))
+	require.Equal(t, []string{"alice@contoso.com could not be told: is not known at Microsoft; you are told instead."},
+		says(missing(hot, "sre", unreached("is not known at Microsoft", "alice@contoso.com")...), 1), "Alice@ is nobody's address")
 	given := withDeeds(alone, func(d *deeds, g *group.Group) {
 		d.do(group.Unacknowledged, sampleAlice, "")
 		g.Alone, g.Escalated = d.in.Now, nil

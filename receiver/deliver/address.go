@@ -42,8 +42,9 @@ type Address struct {
 	// does not wait, they are given up at once. Who is told instead while they
 	// wait is for whoever works on it to say: nothing is tried here.
 	Held bool
-	// Who is the person that the address is, for people; "": it is none.
-	Who string
+	// Who is the person that the address is, for people; "": it is none. Name is
+	// theirs as our commands take it.
+	Who, Name string
 }
 
 // Defaults of an Address (design, issue 2 point 4 and small print).

@@ -205,7 +205,7 @@ func (t *turn) giveUp(p *store.Post, reason teams.Reason, why string) {
 	if who := t.address.Who; who != "" {
 		destination = who + " of " + destination
 	}
-	p.GiveUp(string(reason), deadLetter(p.Title, destination, reason, why), t.now)
+	p.GiveUp(string(reason), deadLetter(&t.address, p.Title, destination, reason, why), t.now)
 	post := *p
 	t.after = append(t.after, func() {
 		t.d.log.Error("Given up; the post is a dead letter", "destination", destination, "title", post.Title,

@@ -9,36 +9,51 @@ import (
 )
 
 // deadLetter is what the list of dead letters says: which alert, where to,
-// why, and what to do. Where the sender has said what to do, that stands.
-func deadLetter(title, destination string, reason teams.Reason, why string) string {
+// why, and what to do. Where the sender has said what to do, that stands. What
+// is to be done about people says package people, wherever it is read.
+func deadLetter(a *Address, title, destination string, reason teams.Reason, why string) string {
 	if title == "" {
 		title = "an alert"
 	}
 	text := fmt.Sprintf("%q was not told to %s (%s)", title, destination, reason)
+	if a.Who != "" {
+		return text + ": " + strings.TrimRight(people.Words(reason, a.Who, why), ". ") + ". " + people.Do(reason, a.Name)
+	}
 	if why != "" {
 		text += ": " + strings.TrimRight(why, ". ")
 	}
 	text += "."
-	if !strings.Contains(why, "replay") && !strings.Contains(why, "users retry") { // the last step of all advice
+	if !strings.Contains(why, "replay") { // the last step of all advice
 		text += " " + advice(reason)
 	}
 	return text
 }
 
-// advice is what an operator can do about a reason.
+// advice is what an operator can do about a reason, of places that are nobody's
+// own.
 func advice(reason teams.Reason) string {
 	if text, ok := advices[reason]; ok {
 		return text
 	}
+	if ofPeople(reason) { // who was in the configuration, and is not there now
+		return people.Do(reason, "")
+	}
 	return advices[teams.Rejected]
 }
 
-const (
-	smaller = "Teams refused the minimal card too: check with send-test whether the destination takes any card, mend the flow or the template, then replay."
-	retry   = "; then run `teamsrelay users retry` with the name."
-)
+// ofPeople are the reasons that only people have.
+func ofPeople(reason teams.Reason) bool {
+	switch reason {
+	case teams.UnknownUser, teams.Disabled, teams.NoTeams, teams.Foreign, teams.Installing:
+		return true
+	}
+	return false
+}
 
-// advices has every reason of package teams; a test sees to it.
+const smaller = "Teams refused the minimal card too: check with send-test whether the destination takes any card, mend the flow or the template, then replay."
+
+// advices has every reason of package teams that is not ofPeople; a test sees to
+// it.
 var advices = map[teams.Reason]string{
 	teams.Throttled:   "Teams asked for patience for longer than it was worth waiting: replay it if it still matters, or drop it.",
 	teams.Unavailable: "Microsoft's service has trouble: look at its status page, then replay.",
@@ -56,17 +71,12 @@ var advices = map[teams.Reason]string{
 	teams.TLS:       "Check the destination's tls_config and proxy_url; then replay.",
 	teams.Service:   "Microsoft's service failed and asks not to be asked again: look at its status page, then replay.",
 
-	teams.Blocked:      "Ask them to unblock the app in Teams; what is still open is told when they do or write to the bot.",
+	teams.Blocked:      "Ask them to unblock the app in Teams and to write to the bot: what is still open is told then. If they only unblock it, an alert finds it out, but no more often than once an hour.",
 	teams.NotInstalled: "Add the app to the team, chat or person in Teams; what is still open is told as soon as it is there.",
 	teams.Policy:       "Ask the administrator to allow the app in Teams, then write to the bot from that conversation: what is still open is told then.",
 
-	teams.UnknownUser: "Correct the name in the configuration, or wait until the account is there" + retry,
-	teams.Disabled:    "Enable the account in Entra, or take the name out of the configuration" + retry,
-	teams.NoTeams:     "Give them a licence for Teams and have them open it once" + retry,
-	teams.Foreign:     "Name an account of this tenant, or take the name out of the configuration" + retry,
 	teams.NoCatalogue: "Upload the app package in the Teams admin center, or correct microsoft.teams_app_id (`teamsrelay doctor` says which); then replay.",
 	teams.Consent:     "Have an administrator consent to the permission that is missing in Entra (`teamsrelay doctor` says which); then replay.",
-	teams.Installing:  "Have them open the app in Teams once; what is still open is told when they write to the bot.",
 }
 
 // because says in a few words, without a full stop, why something could not be

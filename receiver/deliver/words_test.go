@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/teamsrelay/teamsrelay/receiver/people"
 	"github.com/teamsrelay/teamsrelay/receiver/teams"
 )
 
@@ -41,9 +42,9 @@ func allReasons(t *testing.T) []teams.Reason {
 func TestEveryReasonHasWords(t *testing.T) {
 	all := allReasons(t)
 	for _, r := range all {
-		text, ok := advices[r]
-		require.True(t, ok, "who reads a dead letter with reason %q would not learn what to do", r)
-		require.True(t, strings.HasSuffix(text, "."), "%s: %s", r, text)
+		_, ok := advices[r]
+		require.Equal(t, !ofPeople(r), ok, "who reads a dead letter with reason %q would learn nothing, or the wrong thing", r)
+		require.True(t, strings.HasSuffix(advice(r), "."), "%s: %s", r, advice(r))
 		for _, a := range []Address{{}, {Who: "Alice"}} {
 			why := because(&a, r)
 			require.NotEmpty(t, why, r)
@@ -51,7 +52,6 @@ func TestEveryReasonHasWords(t *testing.T) {
 			require.Less(t, len(why), 70, "%s: it stands in a line of a card", r)
 		}
 	}
-	require.Len(t, advices, len(all), "words for a reason that there is not")
 	require.NotEmpty(t, advice("made_up"))
 	require.NotEmpty(t, because(&Address{}, "made_up"))
 	require.Equal(t, "has no chat with the bot any more", because(&Address{Who: "Alice"}, teams.NotFound))
@@ -60,11 +60,21 @@ func TestEveryReasonHasWords(t *testing.T) {
 
 func TestADeadLetterSaysOnceWhatToDo(t *testing.T) {
 	for why, want := range map[string]string{
-		"":                                 "\"disk\" was not told to Alice of oncall (blocked). Ask them to unblock the app in Teams; what is still open is told when they do or write to the bot.",
-		"they have blocked the bot":        "\"disk\" was not told to Alice of oncall (blocked): they have blocked the bot. Ask them to unblock the app in Teams; what is still open is told when they do or write to the bot.",
-		"mend this, then replay.":          "\"disk\" was not told to Alice of oncall (blocked): mend this, then replay.",
-		"run teamsrelay users retry alice": "\"disk\" was not told to Alice of oncall (blocked): run teamsrelay users retry alice.",
+		"":                        `"disk" was not told to sre (rejected). ` + advices[teams.Rejected],
+		"it answers 418":          `"disk" was not told to sre (rejected): it answers 418. ` + advices[teams.Rejected],
+		"mend this, then replay.": `"disk" was not told to sre (rejected): mend this, then replay.`,
 	} {
-		require.Equal(t, want, deadLetter("disk", "Alice of oncall", teams.Blocked, why))
+		require.Equal(t, want, deadLetter(&Address{}, "disk", "sre", teams.Rejected, why))
 	}
+}
+
+func TestADeadLetterOfSomebodySaysWhatIsSaidOfThemEverywhere(t *testing.T) {
+	alice := Address{Who: "Alice Adams", Name: "alice@contoso.com"}
+	for _, r := range allReasons(t) {
+		text := deadLetter(&alice, "disk", "Alice Adams of oncall", r, "")
+		require.Equal(t, `"disk" was not told to Alice Adams of oncall (`+string(r)+`): `+people.Words(r, "Alice Adams", "")+" "+people.Do(r, "alice@contoso.com"), text)
+	}
+	policy := deadLetter(&alice, "disk", "Alice Adams of oncall", teams.Policy, `A policy keeps the app from this person. Allow it elsewhere. Graph says: "Forbidden".`)
+	require.Equal(t, 1, strings.Count(policy, "Allow it"), "two places to click are one too many: %s", policy)
+	require.Contains(t, policy, "`teamsrelay users retry alice@contoso.com`", "who has no conversation cannot write to the bot from there")
 }

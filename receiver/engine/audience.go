@@ -56,7 +56,7 @@ func recipients(tx store.Tx, a *Audience) ([]recipient, error) {
 		return nil, err
 	}
 	if !read {
-		return []recipient{{address: a.held(a.Roster, "")}}, nil
+		return []recipient{{address: a.held(a.Roster)}}, nil
 	}
 	var all []recipient
 	seen := make(map[string]bool, len(names))
@@ -85,18 +85,18 @@ func named(tx store.Tx, a *Audience) (names []string, read bool, err error) {
 
 // addressOf is where messages to somebody go now.
 func (a *Audience) addressOf(p *store.Person) deliver.Address {
-	if p.Conversation == "" {
-		return a.held(people.AddressID(p.Name), people.Called(p))
-	}
 	address := a.Address(p.Conversation)
-	address.Who = people.Called(p)
+	if p.Conversation == "" {
+		address = a.held(people.AddressID(p.Name))
+	}
+	address.Who, address.Name = people.Called(p), p.Name
 	return address
 }
 
 // held is an address at which posts wait.
-func (a *Audience) held(id, who string) deliver.Address {
+func (a *Audience) held(id string) deliver.Address {
 	like := a.Address("")
-	return deliver.Address{ID: id, Destination: like.Destination, MaxAge: like.MaxAge, Editable: true, Held: true, Who: who}
+	return deliver.Address{ID: id, Destination: like.Destination, MaxAge: like.MaxAge, Editable: true, Held: true}
 }
 
 // whereabouts are the addresses of all audiences, as they were a moment ago.
@@ -122,7 +122,7 @@ func (e *Engine) gather(ctx context.Context) error {
 				return err
 			}
 			if !read {
-				found.put(d.Name, d.Audience.held(d.Audience.Roster, ""))
+				found.put(d.Name, d.Audience.held(d.Audience.Roster))
 				continue
 			}
 			for _, name := range names {
@@ -161,6 +161,9 @@ func (e *Engine) relocate(persons []store.Person) {
 	is := &whereabouts{of: maps.Clone(was.of), all: maps.Clone(was.all), in: was.in}
 	for i := range persons {
 		p := &persons[i]
+		if p.Conversation == "" { // what they are called may have changed
+			delete(is.of, people.AddressID(p.Name))
+		}
 		for _, name := range is.in[p.Name] {
 			d, ok := c.audience(name)
 			if !ok {

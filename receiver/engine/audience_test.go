@@ -149,6 +149,9 @@ func (o *oncall) fail(name string, reason teams.Reason, waits bool) {
 	o.t.Helper()
 	p := o.person(name)
 	p.Reason, p.Message, p.CheckedAt = string(reason), "In words.", o.engine.Now()
+	if reason != teams.UnknownUser { // of others Microsoft says what they are called
+		p.DisplayName = strings.ToUpper(name[:1]) + strings.Split(name[1:], "@")[0]
+	}
 	require.NoError(o.t, o.engine.Settle(context.Background(), []people.Settled{{Person: p, Waits: waits}}))
 }
 
@@ -298,6 +301,15 @@ func TestWhenSomebodyCannotBeReached(t *testing.T) {
 		o.fires(labeled("Hot", "critical"))
 		o.fail(alices, teams.Disabled, false)
 		o.expect("sre: new Hot")
+		require.Equal(o.t, "Alice", o.only().Misses[0].Who, "at 3 am a name is read, and an address looked up")
+		var letters []store.Post
+		require.NoError(o.t, o.store.View(context.Background(), func(tx store.Tx) (err error) {
+			letters, err = tx.ListPosts(store.PostFilter{DeadLetters: true})
+			return err
+		}))
+		require.Len(o.t, letters, 1)
+		require.Equal(o.t, `"Hot" was not told to Alice of oncall (disabled): `+people.Words(teams.Disabled, "Alice", "")+" "+people.Do(teams.Disabled, alices), letters[0].Message,
+			"what is read here, in users list and on the page is the same")
 		time.Sleep(59 * time.Minute)
 		o.fires(labeled("Wet", "critical"))
 		o.messages()

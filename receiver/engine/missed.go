@@ -44,8 +44,17 @@ func (e *Engine) miss(tx store.Tx, p *store.Post, why string, now time.Time, don
 		return err
 	}
 	m := group.Miss{Destination: p.Destination, Address: p.Address, Why: why}
-	if a, ok := e.address(p.Address); ok {
-		m.Who = a.Who
+	switch name, held := people.NameOf(p.Address); {
+	case held: // what they are called may have been found out in this transaction
+		person, err := personOf(tx, name)
+		if err != nil {
+			return err
+		}
+		m.Who = people.Called(&person)
+	default:
+		if a, ok := e.address(p.Address); ok {
+			m.Who = a.Who
+		}
 	}
 	var fallback *group.Target
 	if d.Fallback != "" {

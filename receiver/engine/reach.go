@@ -97,6 +97,9 @@ func (e *Engine) settlePerson(tx store.Tx, s people.Settled, now time.Time, done
 	if err := tx.SavePerson(&p); err != nil {
 		return err
 	}
+	if people.Called(&p) != people.Called(&stored) {
+		done.people = append(done.people, p) // who reads of them reads their name
+	}
 	reason := teams.Reason(p.Reason)
 	return e.unreached(tx, people.AddressID(p.Name), reason, p.Message, s.Waits, now, done)
 }

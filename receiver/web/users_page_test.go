@@ -51,7 +51,7 @@ func TestWhoCannotBeReachedStandsFirstWithWhatToDo(t *testing.T) {
 	require.Contains(t, page, `<a href="./users" aria-current="page">Users</a>`)
 	require.Contains(t, page, `href="./users/dave_fabrikam.com%23ext%23@contoso.onmicrosoft.com"`, "a guest's name has signs that end a path")
 	require.NotContains(t, page, "a:alice")
-	require.Contains(t, page, "<code>teamsrelay users retry</code>", "what to type is told from what to read")
+	require.Contains(t, page, "<code>teamsrelay users retry bob@contoso.com</code>", "what to type is told from what to read")
 	require.Contains(t, s.page("/subscriptions"), `<a href="./users">Users</a>`)
 	require.Contains(t, s.ask("GET", "/", "").Body.String(), `href="/users"`, "nobody finds a page that nothing leads to")
 }
