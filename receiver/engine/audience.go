@@ -49,7 +49,8 @@ func (c *compiled) seek() {
 }
 
 // recipients are the people of an audience now, each once: several names may be
-// one person. A roster that was never read is one without a name.
+// one person. A roster that was never read, or in which nobody is, is one
+// without a name.
 func recipients(tx store.Tx, a *Audience) ([]recipient, error) {
 	names, read, err := named(tx, a)
 	if err != nil {
@@ -74,13 +75,14 @@ func recipients(tx store.Tx, a *Audience) ([]recipient, error) {
 	return all, nil
 }
 
-// named are the names in an audience now; false: its roster was never read.
+// named are the names in an audience now; false: its roster was never read, or
+// nobody is in it.
 func named(tx store.Tx, a *Audience) (names []string, read bool, err error) {
 	if a.Roster == "" {
 		return a.Names, true, nil
 	}
 	r, err := tx.Roster(a.Roster)
-	return r.Members, !r.RefreshedAt.IsZero(), err
+	return r.Members, len(r.Members) > 0, err
 }
 
 // addressOf is where messages to somebody go now.
@@ -233,8 +235,12 @@ func (e *Engine) address(id string) (deliver.Address, bool) {
 		a, ok = e.where.Load().of[id]
 	}
 	if !ok && c.Conversation != nil {
-		if _, held := people.NameOf(id); held || people.IsRoster(id) {
+		_, held := people.NameOf(id)
+		if held || slices.Contains(e.Rosters(), id) {
 			return deliver.Address{ID: id, Editable: true, Held: true}, true // of the file as it was
+		}
+		if people.IsRoster(id) { // nobody will read who is in it
+			return a, false
 		}
 		var d Destination
 		if d, ok = c.Conversation(id); ok {
@@ -252,11 +258,7 @@ func (e *Engine) address(id string) (deliver.Address, bool) {
 // they never heard of; who has left it is not disturbed any more, but the card
 // that they have stays true.
 func (e *Engine) raisePeople(tx store.Tx, d Destination, g *group.Group, before int64, due group.Due, now time.Time, done *after) error {
-	all, err := recipients(tx, d.Audience)
-	if err != nil {
-		return err
-	}
-	wants := func(p *store.Post) bool {
+	here, err := e.raiseEach(tx, d, g, before, due, now, done, func(p *store.Post) bool {
 		switch {
 		case p.ID == 0:
 			return g.Rev == 1 || due.Message && due.Change != group.AllResolved
@@ -264,20 +266,9 @@ func (e *Engine) raisePeople(tx store.Tx, d Destination, g *group.Group, before 
 			return due.Loud // who could not be told that it fires need not be missed with every change
 		}
 		return true
-	}
-	here := make(map[string]bool, len(all))
-	for i := range all {
-		m := &all[i]
-		here[m.address.ID] = true
-		there, err := e.raiseAt(tx, g, before, due, m.address.ID, now, done, wants)
-		if err != nil {
-			return err
-		}
-		if there && m.address.Held && m.person.Name != "" {
-			if err := want(tx, m.person, now, done); err != nil {
-				return err
-			}
-		}
+	})
+	if err != nil {
+		return err
 	}
 	if g.Rev == 1 {
 		return nil
@@ -294,7 +285,7 @@ func (e *Engine) raisePeople(tx store.Tx, d Destination, g *group.Group, before 
 			if here[p.Address] || !strings.HasPrefix(p.Address, botframework.AddressID("")) {
 				continue
 			}
-			if _, err := e.raiseAt(tx, g, before, quiet, p.Address, now, done, always); err != nil {
+			if _, _, err := e.raiseAt(tx, g, before, quiet, p.Address, now, done, always); err != nil {
 				return err
 			}
 		}
@@ -303,6 +294,46 @@ func (e *Engine) raisePeople(tx store.Tx, d Destination, g *group.Group, before 
 		}
 		last = posts[len(posts)-1].ID
 	}
+}
+
+// raiseEach raises the posts of everybody in an audience that want it, and
+// returns the addresses of all of them.
+func (e *Engine) raiseEach(tx store.Tx, d Destination, g *group.Group, before int64, due group.Due, now time.Time, done *after, wants func(*store.Post) bool) (here map[string]bool, err error) {
+	all, err := recipients(tx, d.Audience)
+	if err != nil {
+		return nil, err
+	}
+	here = make(map[string]bool, len(all))
+	for i := range all {
+		m := &all[i]
+		here[m.address.ID] = true
+		post, did, err := e.raiseAt(tx, g, before, due, m.address.ID, now, done, wants)
+		switch {
+		case err != nil:
+			return nil, err
+		case !did || !m.address.Held:
+		case m.person.Name != "":
+			err = want(tx, m.person, now, done)
+		default:
+			err = e.missEmpty(tx, &post, now, done)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return here, nil
+}
+
+// missEmpty has others told at once where a roster is known to have no members.
+func (e *Engine) missEmpty(tx store.Tx, p *store.Post, now time.Time, done *after) error {
+	r, err := tx.Roster(p.Address)
+	if err != nil || p.Missed || r.RefreshedAt.IsZero() {
+		return err
+	}
+	if err := e.miss(tx, p, "has no members", now, done); err != nil || !p.Missed {
+		return err
+	}
+	return tx.SavePost(p)
 }
 
 // manyPosts is how many posts of an episode are read at once.

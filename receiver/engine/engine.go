@@ -27,6 +27,7 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/deliver"
 	"github.com/teamsrelay/teamsrelay/receiver/ingest/influxdb"
 	"github.com/teamsrelay/teamsrelay/receiver/intent"
+	"github.com/teamsrelay/teamsrelay/receiver/people"
 	"github.com/teamsrelay/teamsrelay/receiver/route"
 	"github.com/teamsrelay/teamsrelay/receiver/ruler"
 	"github.com/teamsrelay/teamsrelay/receiver/rules"
@@ -351,16 +352,8 @@ func (e *Engine) runReaddress(ctx context.Context) {
 
 func (e *Engine) readdress(ctx context.Context) error {
 	c := e.current.Load()
-	var done after
 	err := e.store.Update(ctx, func(tx store.Tx) error {
-		done = after{}
 		for _, d := range c.Destinations {
-			if d.Audience != nil {
-				if err := e.readdressPeople(tx, d, &done); err != nil {
-					return err
-				}
-				continue
-			}
 			ids := make([]string, len(d.Addresses))
 			for i, a := range d.Addresses {
 				ids[i] = a.ID
@@ -378,26 +371,30 @@ func (e *Engine) readdress(ctx context.Context) error {
 		}
 		return nil
 	})
-	if err == nil {
-		e.follow(done)
-		e.deliver.WakeAll()
+	if err != nil {
+		return err
 	}
-	return err
-}
-
-// readdressPeople has people told what waits for the webhook or channel that
-// their destination was before.
-func (e *Engine) readdressPeople(tx store.Tx, d Destination, done *after) error {
-	posts, err := tx.ListPosts(store.PostFilter{Destination: d.Name, States: unsettled, Limit: manyPosts})
-	for i := range posts {
-		if err != nil {
+	for _, d := range c.Destinations {
+		if d.Audience == nil {
+			continue
+		}
+		if err := e.spreadAll(ctx, store.PostFilter{Destination: d.Name}, e.lost); err != nil {
 			return err
 		}
-		if _, there := e.address(posts[i].Address); !there {
-			err = e.spread(tx, &posts[i], e.clock.Now(), done)
-		}
 	}
-	return err
+	e.deliver.WakeAll()
+	return nil
+}
+
+// lost says that nobody will be told at an address: it is that of a webhook or
+// a roster that the file does not name any more, or of somebody whose name was
+// corrected in it.
+func (e *Engine) lost(address string) bool {
+	if name, held := people.NameOf(address); held {
+		return len(e.where.Load().in[name]) == 0
+	}
+	_, there := e.address(address)
+	return !there
 }
 
 // Now is the time by which the engine works. Whoever hands it facts takes

@@ -91,6 +91,7 @@ func (e *Engine) settlePerson(tx store.Tx, s people.Settled, now time.Time, done
 		return tx.SavePerson(&p)
 	}
 	if s.Place != nil {
+		p.Conversation = cmp.Or(stored.Conversation, p.Conversation)
 		return e.arrive(tx, p, *s.Place, now, done)
 	}
 	p.Wanted = s.Waits
@@ -211,7 +212,7 @@ func (e *Engine) Assemble(ctx context.Context, r store.Roster, members []store.P
 		return mend(tx, r.ID)
 	})
 	release()
-	if err != nil || r.RefreshedAt.IsZero() {
+	if err != nil || len(r.Members) == 0 {
 		return err
 	}
 	return e.disperse(ctx, r.ID)
@@ -242,54 +243,85 @@ const spreadAtOnce = 20
 // disperse has the posts that waited for a roster's members told to each of
 // them.
 func (e *Engine) disperse(ctx context.Context, roster string) error {
-	for left := spreadAtOnce; left == spreadAtOnce; {
+	return e.spreadAll(ctx, store.PostFilter{Address: roster}, func(string) bool { return true })
+}
+
+// spreadAll spreads, in small steps, the posts that are still to be told, or
+// were given up, at addresses that are lost.
+func (e *Engine) spreadAll(ctx context.Context, f store.PostFilter, lost func(address string) bool) error {
+	f.States, f.Limit = unsettled, manyPosts
+	for more := true; more; {
+		var last int64
 		now, release := e.clock.Hold()
 		err := e.moveIn(ctx, func(tx store.Tx, done *after) error {
-			posts, err := tx.ListPosts(store.PostFilter{Address: roster, States: unsettled, Limit: spreadAtOnce})
-			left = len(posts)
+			last, more = f.Before, false
+			posts, err := tx.ListPosts(f)
+			spread := 0
 			for i := range posts {
-				if err == nil {
+				if err != nil || spread == spreadAtOnce {
+					more = true
+					break
+				}
+				if last = posts[i].ID; lost(posts[i].Address) {
+					spread++
 					err = e.spread(tx, &posts[i], now, done)
 				}
 			}
+			more = more || len(posts) == manyPosts
 			return err
 		})
 		release()
 		if err != nil {
 			return err
 		}
+		f.Before = last
 	}
 	return nil
 }
 
 // spread makes of a post at an address that is nobody's any more one for each of
-// the people that its destination is.
+// the people that its destination is, but for those who have one.
 func (e *Engine) spread(tx store.Tx, p *store.Post, now time.Time, done *after) error {
+	d, ok := e.peopleAt(p)
+	if !ok {
+		return nil // it is given up, which says what to do
+	}
+	g, err := tx.Group(p.GroupID)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	gone := err != nil
 	if err := tx.DeletePost(p.ID); err != nil {
 		return err
 	}
-	g, err := tx.Group(p.GroupID)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	d, ok := e.current.Load().audience(p.Destination)
-	if !ok || g.Phase == group.Over && p.Shown == 0 && p.State == store.Dead {
+	if gone || g.Phase == group.Over && p.Shown == 0 && p.State == store.Dead {
 		return nil
 	}
 	due := group.Due{
-		Target: group.Target{Destination: p.Destination, Card: p.Card}, Change: group.FirstFiring,
+		Target: group.Target{Destination: d.Name, Card: p.Card}, Change: group.FirstFiring,
 		Loud: p.Loud, Message: true, Call: p.Call > p.Called,
 	}
-	if err := e.raisePeople(tx, d, &g, 0, due, now, done); err != nil {
+	_, err = e.raiseEach(tx, d, &g, 0, due, now, done, func(there *store.Post) bool {
+		return there.ID == 0 || there.State == store.Dead && there.Shown == 0
+	})
+	if err != nil || !p.Missed {
 		return err
 	}
-	if !p.Missed {
-		return nil
-	}
 	return e.reached(tx, p, now, done)
+}
+
+// peopleAt are the destination of a post, if it is people; or the one that has
+// its roster now, under another name.
+func (e *Engine) peopleAt(p *store.Post) (Destination, bool) {
+	c := e.current.Load()
+	if d, ok := c.audience(p.Destination); ok {
+		return d, true
+	}
+	i := slices.IndexFunc(c.Destinations, func(d Destination) bool { return d.Audience != nil && d.Audience.Roster == p.Address })
+	if i < 0 {
+		return Destination{}, false
+	}
+	return c.Destinations[i], true
 }
 
 // Met takes note of a personal conversation that Teams told us of: who waits to
@@ -304,12 +336,6 @@ func (e *Engine) Met(ctx context.Context, c store.Conversation) error {
 	return e.moveIn(ctx, func(tx store.Tx, done *after) error {
 		all, err := tx.PeopleOf(id)
 		if err != nil {
-			return err
-		}
-		switch p, err := tx.Person(id); { // whom Graph was never asked about
-		case err == nil && p.ObjectID == "":
-			all = append(all, p)
-		case err != nil && !errors.Is(err, store.ErrNotFound):
 			return err
 		}
 		for _, p := range all {

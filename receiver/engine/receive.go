@@ -372,7 +372,7 @@ func (e *Engine) raise(tx store.Tx, c *compiled, g *group.Group, before int64, d
 		if !due.Message && !a.Editable {
 			continue // waits for the next change that is a message of its own
 		}
-		if _, err := e.raiseAt(tx, g, before, due, a.ID, now, done, always); err != nil {
+		if _, _, err := e.raiseAt(tx, g, before, due, a.ID, now, done, always); err != nil {
 			return err
 		}
 	}
@@ -383,36 +383,39 @@ func (e *Engine) raise(tx store.Tx, c *compiled, g *group.Group, before int64, d
 func always(*store.Post) bool { return true }
 
 // raiseAt is raise for one address, if the post there wants it: one with ID 0 is
-// not there yet. It says whether it did.
-func (e *Engine) raiseAt(tx store.Tx, g *group.Group, before int64, due group.Due, address string, now time.Time, done *after, wants func(*store.Post) bool) (bool, error) {
+// not there yet. It says whether it did, and returns the post.
+func (e *Engine) raiseAt(tx store.Tx, g *group.Group, before int64, due group.Due, address string, now time.Time, done *after, wants func(*store.Post) bool) (post store.Post, did bool, err error) {
 	title := g.Title()
-	post := newPost(g, due, address, title)
+	post = newPost(g, due, address, title)
 	if g.Rev > 1 || len(g.Spec.Targets) > 1 { // else it cannot be there yet
 		switch there, err := tx.PostOf(g.ID, address); {
 		case err == nil:
 			post = there
 		case !errors.Is(err, store.ErrNotFound):
-			return false, err
+			return post, false, err
 		}
 	}
 	if !wants(&post) {
-		return false, nil
+		return post, false, nil
 	}
 	if before != 0 && post.ID == 0 {
 		switch last, err := tx.PostOf(before, address); {
 		case err == nil && last.Unsent():
 			post.Follows = last.ID
 		case err != nil && !errors.Is(err, store.ErrNotFound):
-			return false, err
+			return post, false, err
 		}
 	}
 	post.Title = title
 	post.Raise(g.Rev, due, rank(g, due), now)
 	if err := tx.SavePost(&post); err != nil {
-		return false, err
+		return post, false, err
 	}
 	done.addresses = append(done.addresses, address)
-	return true, nil
+	if post.Missed && due.Loud && post.Destination != due.Target.Destination {
+		err = e.missAgain(tx, g, &post, now, done)
+	}
+	return post, true, err
 }
 
 func newPost(g *group.Group, due group.Due, address, title string) store.Post {

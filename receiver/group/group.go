@@ -98,11 +98,13 @@ type Group struct {
 	// since then.
 	Alone     time.Time   `json:"aa,omitzero"`
 	Escalated []time.Time `json:"ed,omitempty"`
-	// Misses are who could not be told, the oldest first, at most maxMisses;
-	// MoreMisses counts the others. Fallbacks are who is still to be told in
+	// Misses are who could not be told, the oldest first, one for each fallback,
+	// of maxMisses addresses or a few less; MoreMisses counts the others, in
+	// whose place MoreFor are told. Fallbacks are who is still to be told in
 	// their place.
 	Misses     []Miss   `json:"mx,omitempty"`
 	MoreMisses int      `json:"mm,omitempty"`
+	MoreFor    []string `json:"mf,omitempty"`
 	Fallbacks  []Target `json:"fb,omitempty"`
 	// Recount are the fallbacks whose card says of others that they are missed
 	// than is so; from RecountAt on they are told.

@@ -166,13 +166,15 @@ func (c *crowd) miss() {
 		return
 	}
 	m := Miss{Destination: string(letters[c.rand.IntN(2)]), Address: string(letters[c.rand.IntN(3)]), Why: string(letters[c.rand.IntN(2)])}
-	var fallback *Target
-	if c.rand.IntN(3) > 0 {
-		fallback = &Target{Destination: "fallback"}
+	var fallbacks []Target
+	for _, name := range []string{"fallback", "other"} {
+		if c.rand.IntN(3) > 0 {
+			fallbacks = append(fallbacks, Target{Destination: name})
+		}
 	}
-	next, changed := Missed(c.g, m, fallback, c.now)
+	next, changed := Missed(c.g, m, fallbacks, c.now)
 	if c.rand.IntN(3) == 0 {
-		next, changed = Reached(c.g, m.Destination, []string{m.Address}, c.now)
+		next, changed = Reached(c.g, []string{m.Address}, c.now)
 	}
 	if changed {
 		c.g = c.stored(next)

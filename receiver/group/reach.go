@@ -27,7 +27,7 @@ func (s Step) names() string {
 // Miss says that somebody could not be told of an episode.
 type Miss struct {
 	Destination string `json:"d"`
-	Address     string `json:"a"` // names the miss, with the destination
+	Address     string `json:"a"` // names the miss, with the fallback
 	// Who is the person, for people; "": the destination as a whole.
 	Who string `json:"w,omitempty"`
 	// Why is what a reader is to know, in a few words without a full stop:
@@ -47,65 +47,99 @@ const missWait = 3 * time.Second
 
 // Missed takes note that somebody could not be told, and who is told instead,
 // if anybody is. It reports false if that is known.
-func Missed(g Group, m Miss, fallback *Target, now time.Time) (Group, bool) {
+func Missed(g Group, m Miss, fallbacks []Target, now time.Time) (Group, bool) {
 	next := g
 	next.notLater(now)
 	m.At, m.Fallback = now, ""
-	if fallback != nil {
-		m.Fallback = fallback.Destination
+	misses := []Miss{m}
+	for i, t := range fallbacks {
+		m.Fallback = t.Destination
+		misses = append(misses[:i], m)
 	}
-	stoodIn := slices.ContainsFunc(g.Misses, func(o Miss) bool { return o.Destination == m.Destination && o.Fallback == m.Fallback })
-	next.Misses = slices.Clone(g.Misses)
-	switch i := next.missOf(m.Destination, m.Address); {
-	case i >= 0 && g.Misses[i].Why == m.Why && g.Misses[i].Fallback == m.Fallback:
+	here := func(o Miss) bool { return o.Address == m.Address }
+	known := slices.DeleteFunc(slices.Clone(g.Misses), func(o Miss) bool { return !here(o) })
+	if slices.EqualFunc(known, misses, func(a, b Miss) bool { return a.Why == b.Why && a.Fallback == b.Fallback }) {
 		return g, false
+	}
+	switch i := slices.IndexFunc(g.Misses, here); {
 	case i >= 0:
-		next.Misses[i] = m
+		next.Misses = slices.Insert(slices.DeleteFunc(slices.Clone(g.Misses), here), i, misses...)
 	case len(g.Misses) >= maxMisses:
 		next.MoreMisses++
+		next.MoreFor = slices.Clone(g.MoreFor)
 	default:
-		next.Misses = append(next.Misses, m)
+		next.Misses = slices.Concat(g.Misses, misses)
 	}
-	switch {
-	case fallback == nil || g.Phase == Over:
-		return next, true
-	case !stoodIn:
-		next.Fallbacks = append(slices.Clone(g.Fallbacks), *fallback)
-	default:
-		next.recount(m.Fallback, now)
+	for _, t := range fallbacks {
+		if next.MoreMisses > g.MoreMisses && !slices.Contains(next.MoreFor, t.Destination) {
+			next.MoreFor = append(next.MoreFor, t.Destination)
+		}
+		switch stoodIn := slices.ContainsFunc(g.Misses, func(o Miss) bool { return o.Destination == m.Destination && o.Fallback == t.Destination }); {
+		case g.Phase == Over:
+		case !stoodIn:
+			next.Fallbacks = append(slices.Clone(next.Fallbacks), t)
+		default:
+			next.recount(t.Destination, now)
+		}
 	}
-	next.DueAt = next.due(now)
+	if g.Phase != Over {
+		next.DueAt = next.due(now)
+	}
 	return next, true
 }
 
 // Reached takes note that somebody was told after all, at one of the addresses
 // that they have or had. It reports false if nobody missed them.
-func Reached(g Group, destination string, addresses []string, now time.Time) (Group, bool) {
-	i := slices.IndexFunc(g.Misses, func(m Miss) bool { return m.Destination == destination && slices.Contains(addresses, m.Address) })
+func Reached(g Group, addresses []string, now time.Time) (Group, bool) {
 	next := g
 	next.notLater(now)
+	next.Misses = nil
+	var stoodIn []string
+	for _, m := range g.Misses {
+		if slices.Contains(addresses, m.Address) {
+			stoodIn = append(stoodIn, m.Fallback)
+		} else {
+			next.Misses = append(next.Misses, m)
+		}
+	}
 	switch {
-	case i >= 0:
-		fallback := g.Misses[i].Fallback
-		next.Misses = slices.Delete(slices.Clone(g.Misses), i, i+1)
-		if fallback == "" || g.Phase == Over {
-			break
-		}
-		next.recount(fallback, now)
-		if !slices.ContainsFunc(next.Misses, func(m Miss) bool { return m.Fallback == fallback }) { // nobody has to stand in any more
-			next.Fallbacks = slices.DeleteFunc(slices.Clone(g.Fallbacks), func(t Target) bool { return t.Destination == fallback })
-		}
-	case g.MoreMisses > 0:
+	case len(stoodIn) > 0:
+	case g.MoreMisses > 1:
 		next.MoreMisses--
+		stoodIn = g.MoreFor
+	case g.MoreMisses == 1:
+		next.MoreMisses, next.MoreFor, stoodIn = 0, nil, g.MoreFor
 	default:
 		return g, false
+	}
+	for _, fallback := range stoodIn {
+		if fallback == "" || g.Phase == Over {
+			continue
+		}
+		next.recount(fallback, now)
+		if !next.standInNeeded(fallback) {
+			next.Fallbacks = slices.DeleteFunc(slices.Clone(next.Fallbacks), func(t Target) bool { return t.Destination == fallback })
+		}
 	}
 	next.DueAt = next.due(now)
 	return next, true
 }
 
-func (g *Group) missOf(destination, address string) int {
-	return slices.IndexFunc(g.Misses, func(m Miss) bool { return m.Destination == destination && m.Address == address })
+// standInNeeded says that somebody is missed in whose place a fallback is told.
+func (g *Group) standInNeeded(fallback string) bool {
+	return slices.Contains(g.MoreFor, fallback) ||
+		slices.ContainsFunc(g.Misses, func(m Miss) bool { return m.Fallback == fallback })
+}
+
+// WhyMissed is what is known of why nobody could be told at an address; "":
+// nothing is, or nobody is missed there.
+func (g *Group) WhyMissed(address string) string {
+	for _, m := range g.Misses {
+		if m.Address == address {
+			return m.Why
+		}
+	}
+	return ""
 }
 
 // recount has the card of a fallback say who is missed now, soon.

@@ -67,11 +67,11 @@ func (w *watch) news(alerts ...alert.Alert) {
 }
 
 func (w *watch) missed(m Miss, fallback string) {
-	var target *Target
+	var fallbacks []Target
 	if fallback != "" {
-		target = &Target{Destination: fallback}
+		fallbacks = []Target{{Destination: fallback}}
 	}
-	g, changed := Missed(w.g, m, target, w.now)
+	g, changed := Missed(w.g, m, fallbacks, w.now)
 	require.True(w.t, changed)
 	w.g = g
 	w.advance()
@@ -240,13 +240,13 @@ func TestOthersAreToldInThePlaceOfWhomNothingReaches(t *testing.T) {
 		"who is reached after all is missed no more, and the fallback's card says so": func(w *watch) {
 			w.missed(miss("alice"), "sre")
 			w.until(3)
-			g, changed := Reached(w.g, "oncall", []string{"user:alice", "bot:a:1"}, w.now)
+			g, changed := Reached(w.g, []string{"user:alice", "bot:a:1"}, w.now)
 			require.True(w.t, changed)
 			w.g = g
 			w.until(4)
 			w.hears("1 sre unreached!", "3.05 sre unreached")
 			require.Empty(w.t, w.g.Misses)
-			_, changed = Reached(w.g, "oncall", []string{"user:alice", "bot:a:1"}, w.now)
+			_, changed = Reached(w.g, []string{"user:alice", "bot:a:1"}, w.now)
 			require.False(w.t, changed)
 		},
 		"a fallback that knows of the alert already is woken all the same": func(w *watch) {
@@ -264,7 +264,7 @@ func TestOthersAreToldInThePlaceOfWhomNothingReaches(t *testing.T) {
 			w.do(Fact{Deed: Acknowledged, By: bob})
 			w.missed(miss("alice"), "sre")
 			w.missed(miss("bob"), "sre")
-			g, changed := Reached(w.g, "oncall", []string{"user:alice"}, w.now)
+			g, changed := Reached(w.g, []string{"user:alice"}, w.now)
 			require.True(w.t, changed)
 			w.g = g
 			w.do(Fact{Deed: Unacknowledged, By: bob, Of: AnyMark})
@@ -278,8 +278,44 @@ func TestOthersAreToldInThePlaceOfWhomNothingReaches(t *testing.T) {
 		},
 		"the same again is no news": func(w *watch) {
 			w.missed(miss("alice"), "sre")
-			_, changed := Missed(w.g, miss("alice"), &Target{Destination: "sre"}, w.now)
+			_, changed := Missed(w.g, miss("alice"), []Target{{Destination: "sre"}}, w.now)
 			require.False(w.t, changed)
+		},
+		"each who stands in for somebody is told, and hears that they need not any more": func(w *watch) {
+			both := []Target{{Destination: "sre"}, {Destination: "leads"}}
+			g, changed := Missed(w.g, miss("alice"), both, w.now)
+			require.True(w.t, changed)
+			_, changed = Missed(g, miss("alice"), both, w.now)
+			require.False(w.t, changed)
+			w.g = g
+			w.advance()
+			w.g, _ = Reached(w.g, []string{"user:alice"}, w.now)
+			w.until(2)
+			w.hears("1 sre unreached!", "1 leads unreached!", "1.05 sre unreached", "1.05 leads unreached")
+		},
+		"those of whom only the number is known are missed on the card until the last of them is reached": func(w *watch) {
+			for i := range maxMisses + 2 {
+				w.missed(miss(fmt.Sprint("user", i)), "sre")
+			}
+			w.until(2)
+			for i := range maxMisses + 2 {
+				w.g, _ = Reached(w.g, []string{fmt.Sprint("user:user", i)}, w.now)
+				w.until(3 + float64(i))
+			}
+			require.Len(w.t, w.heard, 2+maxMisses+2, "each of them is an edit: %q", w.heard)
+			require.Zero(w.t, len(w.g.Misses)+w.g.MoreMisses+len(w.g.MoreFor))
+			w.heard = nil
+		},
+		"who is to stand in still is while anybody is missed of whom only the number is known": func(w *watch) {
+			w.do(Fact{Deed: Acknowledged, By: bob})
+			for i := range maxMisses + 1 {
+				w.missed(miss(fmt.Sprint("user", i)), "sre")
+			}
+			for i := range maxMisses {
+				w.g, _ = Reached(w.g, []string{fmt.Sprint("user:user", i)}, w.now)
+			}
+			w.do(Fact{Deed: Unacknowledged, By: bob, Of: AnyMark})
+			w.hears("1 ops acknowledged", "1 ops unacknowledged", "1 sre unacknowledged!")
 		},
 		"two destinations with one fallback wake it twice": func(w *watch) {
 			w.missed(miss("alice"), "sre")

@@ -114,6 +114,7 @@ type PostFilter struct {
 	Address     string
 	States      []State
 	DeadLetters bool // only those in the list of dead letters
+	Unmissed    bool // only those that are not Missed
 	Before      int64
 	Limit       int // 0: 100
 }

@@ -177,6 +177,9 @@ func (t *tx) ListPosts(f store.PostFilter) ([]store.Post, error) {
 	if f.DeadLetters {
 		where.add(`dead_letter`)
 	}
+	if f.Unmissed {
+		where.add(`NOT missed`)
+	}
 	from := ` FROM posts`
 	switch { // few among many, which SQLite cannot know
 	case f.DeadLetters && f.Address != "":

@@ -183,6 +183,7 @@ func testPosts(k *kit) {
 			p.Destination = []string{"ops", "sre"}[i%2]
 			p.State = []store.State{store.Due, store.Shown, store.Dead, store.Waiting}[i%4]
 			p.DeadLetter = p.State == store.Dead || i == 3 // 3: its replay is under way
+			p.Missed = i < 3
 			posts = append([]store.Post{k.savePost(p)}, posts...)
 		}
 		pick := func(indices ...int) (picked []store.Post) {
@@ -205,6 +206,8 @@ func testPosts(k *kit) {
 			"dead letters":           {store.PostFilter{DeadLetters: true}, pick(6, 3, 2)},
 			"dead letters of one":    {store.PostFilter{DeadLetters: true, Destination: "sre"}, pick(3)},
 			"everything at once":     {store.PostFilter{DeadLetters: true, Destination: "ops", States: []store.State{store.Dead}, Before: posts[1].ID, Limit: 1}, pick(2)},
+			"that are not missed":    {store.PostFilter{Unmissed: true, States: []store.State{store.Due, store.Dead}}, pick(6, 4)},
+			"not missed there":       {store.PostFilter{Unmissed: true, Address: "user:bob", States: []store.State{store.Dead}}, nil},
 			"of an unknown somebody": {store.PostFilter{Destination: "nobody"}, nil},
 		} {
 			k.lasting(func(tx store.Tx) {
