@@ -134,7 +134,7 @@ func TestWhatInitRefuses(t *testing.T) {
 		"no rules in either":       {func(p *Teams) { p.ConfigFile = at("receiver.yml"); p.RuleFiles = nil }, []string{"rule_files: neither the section nor the configuration file has rules"}},
 		"a mistake in the file":    {func(p *Teams) { p.ConfigFile = at("receiver2.yml") }, []string{at("receiver2.yml") + ":3: error: ", "did you mean route?"}},
 
-		"a channel of the bot's": {func(p *Teams) { p.ConfigFile = at("bot.yml") }, []string{`destination "ops": channels and chats need the receiver`, "hand it the alerts with relay_url"}},
+		"a channel of the bot's": {func(p *Teams) { p.ConfigFile = at("bot.yml") }, []string{`destination "ops": channels, chats and people need the receiver`, "hand it the alerts with relay_url"}},
 
 		"no directory, a webhook":  {func(p *Teams) { byHook(p); p.StateFile = at("none/teams.db") }, []string{"state_file: there is no directory"}},
 		"no directory, a file":     {func(p *Teams) { p.ConfigFile = at("lost.yml"); p.StateFile = "" }, []string{"storage.url of " + at("lost.yml") + ": there is no directory"}},
