@@ -382,6 +382,7 @@ func TestWhenSomebodyCannotBeReached(t *testing.T) {
 		_, err := o.engine.ReplayAll(context.Background())
 		require.NoError(t, err)
 		require.Equal(t, []string{alices}, o.wanted())
+		time.Sleep(time.Minute)
 		require.NoError(t, o.store.View(context.Background(), func(tx store.Tx) error {
 			waiting, err := tx.ReadyPosts(people.AddressID(alices), o.engine.Now(), 10)
 			require.Len(t, waiting, 1)
