@@ -117,7 +117,7 @@ func (a *App) relay(c *config.Config, s *speaker) (engine.Config, error) {
 		return c.Engine(nil)
 	}
 	out, err := c.Engine(func(d config.Destination) deliver.Address { return a.address(s, d) })
-	out.Wanted = a.bots.wanted
+	out.Wanted, out.Tenant = a.bots.wanted, home(s)
 	out.Conversation = func(id string) (engine.Destination, bool) {
 		conversation, ok := strings.CutPrefix(id, botframework.AddressID(""))
 		if !ok {
@@ -130,6 +130,15 @@ func (a *App) relay(c *config.Config, s *speaker) (engine.Config, error) {
 		return d, true
 	}
 	return out, err
+}
+
+// home is the tenant whose people are told personally; "": nothing proves of
+// which one somebody is, or the file names none.
+func home(s *speaker) string {
+	if s.is.InsecureLocal {
+		return ""
+	}
+	return s.is.TenantID
 }
 
 // address is how the bot sends to a conversation.
@@ -305,7 +314,7 @@ func (a *App) newBot(s *speaker, registerer prometheus.Registerer) (*bot.Bot, fu
 	}
 	s.people, err = people.New(people.Options{
 		Store: a.store, Logger: a.log, Registerer: registerer, Now: a.engine.Now, Holder: a.holder,
-		Graph: s.graph, Bot: s.client,
+		Graph: s.graph, Bot: s.client, Tenant: home(s),
 		Rosters: a.engine.Rosters, Settle: a.engine.Settle, Assemble: a.engine.Assemble,
 	})
 	if err != nil {

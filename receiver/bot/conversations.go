@@ -292,7 +292,9 @@ func (b *Bot) describe(c *store.Conversation, a activity.Activity) {
 	setIf(&c.Name, a.Conversation.Name)
 	switch c.Kind {
 	case store.Personal:
-		if a.From.ID != "" && !a.IsBot(a.From) {
+		// It stays theirs with whom it began: alerts for them go there.
+		stranger := c.UserObjectID != "" && a.From.ObjectID != "" && !strings.EqualFold(c.UserObjectID, a.From.ObjectID)
+		if a.From.ID != "" && !a.IsBot(a.From) && !stranger {
 			c.UserID = a.From.ID
 			setIf(&c.UserObjectID, a.From.ObjectID)
 			setIf(&c.Name, a.From.Name)

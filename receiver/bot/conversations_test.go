@@ -332,6 +332,20 @@ func TestAnAddressThatWasGivenUpGoesOnWhenItIsAlive(t *testing.T) {
 
 // What comes again is old by then: who has removed the app since is not to be
 // written to.
+// Alerts for somebody go to the chat that is theirs. Whoever else is said to
+// speak there, it does not become that of another.
+func TestSomebodysOwnChatStaysTheirs(t *testing.T) {
+	k := newKit(t, nil)
+	k.take(installedAlone)
+	was := k.conversations()["a:1"]
+	require.NotEmpty(t, was.UserObjectID)
+	k.take(installedAlone.but(fields{"id": "f:2", "from": map[string]any{"id": "29:eve", "name": "Eve", "aadObjectId": "id-eve"}}))
+	is := k.conversations()["a:1"]
+	require.Equal(t, was.UserObjectID, is.UserObjectID)
+	require.Equal(t, was.UserID, is.UserID)
+	require.Equal(t, was.Name, is.Name)
+}
+
 func TestAnOldInstallationThatComesAgainChangesNothing(t *testing.T) {
 	k := newKit(t, nil)
 	k.take(installedAlone.but(fields{"id": "f:1"}), removedAlone.but(fields{"id": "f:2"}), installedAlone.but(fields{"id": "f:1"}))

@@ -222,6 +222,22 @@ func TestPeopleAreToldPersonally(t *testing.T) {
 		o.reach(alices, "a:1")
 		o.expect("a:1: new Hot")
 	})
+	withPeople(t, "and not somebody of another tenant who has their id", func(o *oncall) {
+		o.begin = func(c Config) Config {
+			c = o.with(c, "", "id-of-alice")
+			c.Tenant = "ours"
+			return c
+		}
+		o.start(toOncall, "oncall", "sre", "managers")
+		defer o.stop()
+		o.fires(labeled("Hot", "critical"))
+		c := store.Conversation{ID: "a:1", Kind: store.Personal, UserObjectID: "id-of-alice", UserID: "29:x", Installed: true, Tenant: "theirs"}
+		require.NoError(o.t, o.engine.Met(context.Background(), c))
+		o.expect()
+		c.ID, c.Tenant = "a:2", "OURS"
+		require.NoError(o.t, o.engine.Met(context.Background(), c))
+		o.expect("a:2: new Hot")
+	})
 	withPeople(t, "and whom Teams tells us of needs nobody to ask", func(o *oncall) {
 		o.run(toOncall, "", "id-of-alice")
 		defer o.stop()

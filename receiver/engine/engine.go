@@ -68,6 +68,9 @@ type Config struct {
 	// Conversation is the address of a conversation that the bot is in and the
 	// file does not name; nil: there is no bot.
 	Conversation func(address string) (Destination, bool)
+	// Tenant is the one whose people are told personally; "": whoever talks to
+	// the bot is of the right one.
+	Tenant string
 	// Wanted is called when a person is to be made reachable; nil: nobody can be.
 	Wanted func()
 	// Actions are what can be done in the systems that events come from, by

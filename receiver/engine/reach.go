@@ -325,10 +325,14 @@ func (e *Engine) peopleAt(p *store.Post) (Destination, bool) {
 }
 
 // Met takes note of a personal conversation that Teams told us of: who waits to
-// be reached has been.
+// be reached has been. People of other tenants may talk to the bot, but nobody of
+// them is one of ours, whatever id they have at home.
 func (e *Engine) Met(ctx context.Context, c store.Conversation) error {
 	id := strings.ToLower(c.UserObjectID)
 	if c.Kind != store.Personal || id == "" || c.ID == "" || !c.Installed || !e.hasAudiences() {
+		return nil
+	}
+	if !people.Home(c.Tenant, e.current.Load().Tenant) {
 		return nil
 	}
 	now, release := e.clock.Hold()

@@ -3,6 +3,7 @@ package people
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"time"
 
@@ -123,7 +124,7 @@ func (w *Worker) candidates(ctx context.Context, people []store.Person) (all []*
 				continue
 			}
 			c := &candidate{person: people[i], was: people[i]}
-			if err := c.lookUp(tx); err != nil {
+			if err := c.lookUp(tx, w.Tenant); err != nil {
 				return err
 			}
 			all = append(all, c)
@@ -133,8 +134,16 @@ func (w *Worker) candidates(ctx context.Context, people []store.Person) (all []*
 	return all, err
 }
 
+// Home says that a conversation is of the tenant whose people are told. Object
+// ids are Entra's in its own tenant only, and another one's administrator must
+// not get our alerts by them. Of what nobody has said, or asked for, nothing is
+// wrong.
+func Home(conversations, tenant string) bool {
+	return conversations == "" || tenant == "" || strings.EqualFold(conversations, tenant)
+}
+
 // lookUp finds the conversation that the store knows.
-func (c *candidate) lookUp(tx store.Tx) error {
+func (c *candidate) lookUp(tx store.Tx, tenant string) error {
 	known, err := tx.PersonalConversation(objectID(&c.person))
 	switch {
 	case errors.Is(err, store.ErrNotFound):
@@ -142,7 +151,9 @@ func (c *candidate) lookUp(tx store.Tx) error {
 	case err != nil:
 		return err
 	}
-	c.conversation = &known
+	if Home(known.Tenant, tenant) {
+		c.conversation = &known
+	}
 	return nil
 }
 
@@ -193,7 +204,7 @@ func (w *Worker) find(ctx context.Context, all []*candidate) error {
 			if !c.goesOn() {
 				continue
 			}
-			if err := c.lookUp(tx); err != nil {
+			if err := c.lookUp(tx, w.Tenant); err != nil {
 				return err
 			}
 			c.take(w.Now())

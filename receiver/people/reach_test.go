@@ -241,6 +241,25 @@ func TestWhoTheStoreKnowsNeedsNoGraph(t *testing.T) {
 	})
 }
 
+// People of other tenants may talk to the bot, too. Whatever id somebody has at
+// home, their chat is not that of one of ours, who are asked for where they are.
+func TestAConversationOfAnotherTenantIsNobodysHere(t *testing.T) {
+	inside(t, teamstest.Options{}, func(r *rig) {
+		id := r.server.As("bob").ObjectID
+		r.update(func(tx store.Tx) error {
+			return tx.SaveConversation(&store.Conversation{
+				ID: "a:eve", Kind: store.Personal, UserObjectID: id, Tenant: "99999999-0000-4000-8000-000000000000", Installed: true, UpdatedAt: time.Now(),
+			})
+		})
+		r.after(time.Second)
+		r.want(id, bob)
+		r.start()
+		r.after(5 * time.Second)
+		r.reached(id, "bob")
+		r.reached(bob, "bob")
+	})
+}
+
 // Teams sends no second conversationUpdate to who installs the app again, so
 // what was remembered is used.
 func TestWhoRemovedTheAppIsInstalledForAgainAndKeepsTheConversation(t *testing.T) {

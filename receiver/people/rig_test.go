@@ -104,7 +104,7 @@ func (r *rig) worker(holder string) *people.Worker {
 	r.registry = prometheus.NewRegistry()
 	w, err := people.New(people.Options{
 		Store: r.store, Logger: slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelInfo})),
-		Registerer: r.registry, Holder: holder, Graph: g, Bot: bot,
+		Registerer: r.registry, Holder: holder, Graph: g, Bot: bot, Tenant: teamstest.DefaultTenant,
 		Rosters: func() []string { r.mu.Lock(); defer r.mu.Unlock(); return slices.Clone(r.rosters) },
 		Settle:  r.settle, Assemble: r.assemble,
 	})

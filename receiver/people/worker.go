@@ -29,6 +29,8 @@ type Options struct {
 	// Graph finds people and installs the app for them; nil: there is no Graph,
 	// and people are reached only where the app is already.
 	Graph *graph.Client
+	// Tenant is the one whose people are told; "": of any that the bot serves.
+	Tenant string
 	// Bot makes conversations.
 	Bot *botframework.Client
 	// Rosters are the ids of those whose members are to be known now; nil: none.
