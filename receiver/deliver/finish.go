@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/teamsrelay/teamsrelay/receiver/store"
@@ -117,7 +118,7 @@ func (t *turn) record(a *attempt, log store.Delivery) error {
 			t.d.metrics.seconds.Observe(a.took.Seconds())
 		}
 		if log.State == store.DeliveryDelivered || log.State == store.DeliveryAccepted {
-			t.d.log.Info("Delivered", "destination", log.Destination, "title", log.Title, "state", log.State,
+			t.log().Info("Delivered", "destination", log.Destination, "title", log.Title, "state", log.State,
 				"attempt", log.Attempt, "took", log.Took, "delivery", log.ID)
 		}
 	})
@@ -166,7 +167,11 @@ func (t *turn) mended() {
 	t.row.Mend()
 	t.changed = true
 	t.after = append(t.after, func() {
-		if waited {
+		switch {
+		case t.address.Who != "":
+			t.d.log.Info("A person can be told again", "person", t.address.Name, "destination", t.address.Destination)
+			return
+		case waited:
 			t.d.log.Info("The destination works again; what waited for it is on its way", "destination", t.address.Destination)
 			return
 		}
@@ -194,6 +199,10 @@ func (t *turn) broken(o teams.Outcome, waits bool) {
 	t.row.Break(string(o.Reason), words, waits, t.now)
 	t.changed = true
 	t.after = append(t.after, func() {
+		if t.address.Who != "" { // the others of the destination are told as ever
+			t.d.log.Warn("A person cannot be told", "person", t.address.Name, "destination", t.address.Destination, "reason", string(o.Reason), "why", words)
+			return
+		}
 		t.d.log.Error("The destination is broken", "destination", t.address.Destination, "reason", string(o.Reason), "message", o.Message)
 	})
 }
@@ -213,6 +222,15 @@ func (t *turn) giveUp(p *store.Post, reason teams.Reason, why string) {
 	})
 }
 
+// log names the person, where the address is one: a destination can be a
+// thousand of them.
+func (t *turn) log() *slog.Logger {
+	if t.address.Who == "" {
+		return t.d.log
+	}
+	return t.d.log.With("person", t.address.Name)
+}
+
 func (t *turn) observeDelay(since time.Time) {
 	delay := t.now.Sub(since).Seconds()
 	t.after = append(t.after, func() { t.d.metrics.delay.Observe(max(delay, 0)) })
@@ -220,7 +238,7 @@ func (t *turn) observeDelay(since time.Time) {
 
 func (t *turn) logRetry(log store.Delivery, at time.Time) {
 	t.after = append(t.after, func() {
-		t.d.log.Warn("Not delivered; trying again", "destination", log.Destination, "title", log.Title,
+		t.log().Warn("Not delivered; trying again", "destination", log.Destination, "title", log.Title,
 			"reason", log.Reason, "status", log.Status, "message", log.Message, "attempt", log.Attempt, "next_attempt", at)
 	})
 }

@@ -316,7 +316,7 @@ func (k *work) tell(s *Settled) {
 	case s.Place != nil:
 		log.Info("A person can be told")
 	case !s.Waits:
-		log.Warn("A person cannot be told", "reason", p.Reason, "why", p.Message)
+		log.Warn("A person cannot be told", "reason", p.Reason, "why", p.Message, "do", Do(teams.Reason(p.Reason), p.Name))
 	case p.Reason == string(teams.Installing):
 		log.Warn("A person cannot be told yet", "reason", p.Reason, "why", p.Message, "attempt", p.Attempts)
 	default:

@@ -156,9 +156,12 @@ func tell(p *program, u *web.UserStory) {
 	line("reason", u.Reason)
 	line("why", u.Message)
 	line("what to do", u.Do)
-	chat := "none yet; the app is installed and the chat is found with the first alert"
-	if u.Conversation {
+	chat := "none yet"
+	switch {
+	case u.Conversation:
 		chat = "known; Microsoft Graph is not needed to tell them anything"
+	case u.Reason == "" && u.InstalledAt == nil:
+		chat = "none yet; the app is installed and the chat is found with the first alert"
 	}
 	line("chat", chat)
 	line("installed", at(u.InstalledAt))

@@ -97,6 +97,7 @@ func TestOnePersonIsShownWithWhatTheyHaveNotBeenTold(t *testing.T) {
 		require.Contains(t, got.out, line)
 	}
 	require.NotContains(t, got.out, "\x1b")
+	require.Contains(t, got.out, "  chat          none yet\n", "an alert alone does not find who is not there")
 	got = say(t, "users", "show", "alice@contoso.com")
 	require.Contains(t, got.out, "  chat          known; Microsoft Graph is not needed")
 	require.Contains(t, got.out, "They have been told everything.\n")

@@ -141,7 +141,8 @@ func (c complaint) has(texts ...string) bool {
 	return false
 }
 
-// failure is the table of teams-platform §5.1 and §5.3. wait is Retry-After;
+// failure is the table of teams-platform §5.1 and §5.3. What is to be done about
+// a reason that is one person's says package people. wait is Retry-After;
 // granted: our token has a permission that is enough.
 func (k kind) failure(status int, c complaint, wait time.Duration, granted bool) *Error {
 	said := c.said()
@@ -167,14 +168,14 @@ func (k kind) failure(status int, c complaint, wait time.Duration, granted bool)
 	case status == http.StatusForbidden && c.has("is not allowed to manage the teams app"):
 		return broken(teams.Consent, "The application may only install an app that is its own. Put its app_id into webApplicationInfo.id of the app's manifest and upload it anew (`teamsrelay app-package` does), or grant TeamsAppInstallation.ReadWriteForUser.All in the Entra admin center (App registrations, the bot, API permissions).")
 	case status == http.StatusForbidden && k.personal && c.has("permission policy", "setup policy", "is blocked"):
-		return giveUp(teams.Policy, "An administrator's policy keeps the app from this person. Allow it in the Teams admin center (Teams apps, Permission policies, or Manage apps, the app, Users and groups).")
+		return giveUp(teams.Policy, "An administrator's policy keeps the app from this person.")
 	case status == http.StatusForbidden && k.personal && c.has("another tenant", "different tenant", "guest"):
-		return giveUp(teams.Foreign, "This person belongs to another tenant, where the app cannot be installed from here. Name an account of this tenant, or give the destination a fallback.")
+		return giveUp(teams.Foreign, "This person belongs to another tenant, where the app cannot be installed from here.")
 	case status == http.StatusForbidden && k.personal && c.has("sideloaded", "organization's catalog"):
 		return broken(teams.NoCatalogue, "Only an app of the organization's catalogue can be installed for people, and this one is sideloaded. "+upload)
 	case status == http.StatusForbidden && k.personal && granted && !c.has("missing role permissions", "authorization_requestdenied", "insufficient privileges"):
 		// The permission is there, so it is about this person.
-		return giveUp(teams.Policy, "Teams does not let the app be installed for this person (403). See in the Teams admin center whether a policy keeps it from them (Teams apps, Permission policies and Setup policies), and whether the app is allowed (Manage apps).")
+		return giveUp(teams.Policy, "Teams does not let the app be installed for this person (403).")
 	case status == http.StatusForbidden:
 		return broken(teams.Consent, fmt.Sprintf("We may not %s. Add the application permission %s in the Entra admin center (App registrations, the bot, API permissions, Microsoft Graph), then press \"Grant admin consent\" there.%s", k.does, k.needs[0], k.without))
 	case status == http.StatusNotFound && c.has("in the catalog", "teams app with id", "app with id"):

@@ -34,13 +34,13 @@ func TestWhatGraphSaysOfAnInstallation(t *testing.T) {
 		says   string
 	}{
 		"401":                           {failing(401, "InvalidAuthenticationToken", "Access token validation failure."), nil, teams.Retry, teams.Auth, true, 0, "does not take our token"},
-		"403 of a policy":               {failing(403, "Forbidden", blockedByPolicy), nil, teams.GiveUp, teams.Policy, false, 0, "Permission policies"},
+		"403 of a policy":               {failing(403, "Forbidden", blockedByPolicy), nil, teams.GiveUp, teams.Policy, false, 0, "policy keeps the app"},
 		"403 of a guest":                {failing(403, "Forbidden", "The user is a guest and belongs to another tenant."), nil, teams.GiveUp, teams.Foreign, false, 0, "another tenant"},
 		"403 without consent":           {failing(403, "Forbidden", missing), nil, teams.Retry, teams.Consent, true, 0, "Grant admin consent"},
 		"403 without privileges":        {insufficient, nil, teams.Retry, teams.Consent, true, 0, "TeamsAppInstallation.ReadWriteSelfForUser.All"},
 		"403 of another's app":          {failing(403, "Forbidden", "AAD App Id 'x' is not allowed to manage the Teams App 'y'."), nil, teams.Retry, teams.Consent, true, 0, "webApplicationInfo.id"},
 		"403 of a sideloaded app":       {failing(403, "Forbidden", "Only apps of the organization's catalog or the Store can be installed."), nil, teams.Retry, teams.NoCatalogue, true, 0, "Upload"},
-		"403 in no words, with consent": {failing(403, "UnknownError", ""), nil, teams.GiveUp, teams.Policy, false, 0, "Setup policies"},
+		"403 in no words, with consent": {failing(403, "UnknownError", ""), nil, teams.GiveUp, teams.Policy, false, 0, "(403)"},
 		"403 in no words, without":      {failing(403, "UnknownError", ""), []string{"User.Read.All", "AppCatalog.Read.All"}, teams.Retry, teams.Consent, true, 0, "TeamsAppInstallation"},
 		"403 without a body":            {says{status: 403, broken: true}, nil, teams.Retry, teams.Unavailable, false, 0, "proxy"},
 		"404 as a web page":             {says{status: 404, body: "<html>no</html>", broken: true}, nil, teams.Retry, teams.Unavailable, false, 0, "proxy"},
