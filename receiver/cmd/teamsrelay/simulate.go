@@ -68,7 +68,7 @@ Microsoft Graph, for destinations with users: and group: (endpoints.graph):
 		base := "http://" + listener.Addr().String()
 		options.Bot.ServiceURL = base + "/emea/"
 		teams := teamstest.New(options)
-		server := &http.Server{Handler: teams, ReadHeaderTimeout: 10 * time.Second}
+		server := &http.Server{Handler: forThisMachine(listener.Addr(), teams), ReadHeaderTimeout: 10 * time.Second}
 		fmt.Fprintf(p.out, "A simulated Teams is at %s/\n", base)
 		fmt.Fprintf(p.out, "Its webhooks are %s/workflow/NAME, any NAME\n", base)
 		done := make(chan error, 1)
@@ -93,6 +93,27 @@ Microsoft Graph, for destinations with users: and group: (endpoints.graph):
 			return err
 		}
 		return nil
+	})
+}
+
+// forThisMachine refuses requests that were meant for another host: a web page
+// can point a name of its own at loopback, and would then read people's alerts
+// and press their buttons. Who listens for other machines wants them to come by
+// whatever name it has.
+func forThisMachine(at net.Addr, next http.Handler) http.Handler {
+	if tcp, ok := at.(*net.TCPAddr); !ok || !tcp.IP.IsLoopback() {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host := r.Host
+		if name, _, err := net.SplitHostPort(host); err == nil {
+			host = name
+		}
+		if !outbound.IsLoopback(strings.Trim(host, "[]")) {
+			http.Error(w, "the simulated Teams is for this machine: ask for localhost or 127.0.0.1; --listen-address opens it to others", http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, r)
 	})
 }
 
