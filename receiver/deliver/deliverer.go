@@ -103,6 +103,8 @@ type Deliverer struct {
 	places map[string]*place
 	// complained is when the log last said that the store cannot be written.
 	complained time.Time
+	// logged is when something was last logged that many people share.
+	logged map[string]time.Time
 }
 
 // place is an address that has something to do, now or later.

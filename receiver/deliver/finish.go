@@ -169,7 +169,7 @@ func (t *turn) mended() {
 	t.after = append(t.after, func() {
 		switch {
 		case t.address.Who != "":
-			t.d.log.Info("A person can be told again", "person", t.address.Name, "destination", t.address.Destination)
+			t.shared(slog.LevelInfo, "mended", "A person can be told again", "destination", t.address.Destination)
 			return
 		case waited:
 			t.d.log.Info("The destination works again; what waited for it is on its way", "destination", t.address.Destination)
@@ -200,7 +200,12 @@ func (t *turn) broken(o teams.Outcome, waits bool) {
 	t.changed = true
 	t.after = append(t.after, func() {
 		if t.address.Who != "" { // the others of the destination are told as ever
-			t.d.log.Warn("A person cannot be told", "person", t.address.Name, "destination", t.address.Destination, "reason", string(o.Reason), "why", words)
+			args := []any{"destination", t.address.Destination, "reason", string(o.Reason), "why", words}
+			if waits {
+				t.shared(slog.LevelWarn, "broken "+string(o.Reason), "A person cannot be told", args...)
+			} else { // that is this one's own
+				t.log().Warn("A person cannot be told", args...)
+			}
 			return
 		}
 		t.d.log.Error("The destination is broken", "destination", t.address.Destination, "reason", string(o.Reason), "message", o.Message)
@@ -222,15 +227,6 @@ func (t *turn) giveUp(p *store.Post, reason teams.Reason, why string) {
 	})
 }
 
-// log names the person, where the address is one: a destination can be a
-// thousand of them.
-func (t *turn) log() *slog.Logger {
-	if t.address.Who == "" {
-		return t.d.log
-	}
-	return t.d.log.With("person", t.address.Name)
-}
-
 func (t *turn) observeDelay(since time.Time) {
 	delay := t.now.Sub(since).Seconds()
 	t.after = append(t.after, func() { t.d.metrics.delay.Observe(max(delay, 0)) })
@@ -238,7 +234,7 @@ func (t *turn) observeDelay(since time.Time) {
 
 func (t *turn) logRetry(log store.Delivery, at time.Time) {
 	t.after = append(t.after, func() {
-		t.log().Warn("Not delivered; trying again", "destination", log.Destination, "title", log.Title,
+		t.shared(slog.LevelWarn, "retry "+log.Reason, "Not delivered; trying again", "destination", log.Destination, "title", log.Title,
 			"reason", log.Reason, "status", log.Status, "message", log.Message, "attempt", log.Attempt, "next_attempt", at)
 	})
 }
