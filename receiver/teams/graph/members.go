@@ -38,7 +38,7 @@ func (c *Client) GroupMembers(ctx context.Context, groupID string) (name string,
 			entry
 			Type string `json:"@odata.type"`
 		}
-		if json.Unmarshal(raw, &m) != nil || m.ID == "" {
+		if json.Unmarshal(raw, &m) != nil || !isID(m.ID) {
 			return false
 		}
 		if m.Type == "" || strings.EqualFold(m.Type, "#microsoft.graph.user") {
@@ -69,10 +69,10 @@ func (c *Client) TagMembers(ctx context.Context, teamID, tagID string) (name str
 	first.resource = team
 	failed = c.pages(ctx, tagging, first, fmt.Sprintf("The tag %q", name), func(raw json.RawMessage) bool {
 		var m struct{ UserID, DisplayName string }
-		if json.Unmarshal(raw, &m) != nil || m.UserID == "" {
+		if json.Unmarshal(raw, &m) != nil || !isID(m.UserID) {
 			return false
 		}
-		members = append(members, User{ID: strings.ToLower(m.UserID), DisplayName: m.DisplayName})
+		members = append(members, User{ID: strings.ToLower(m.UserID), DisplayName: teams.Printable(m.DisplayName, maxName)})
 		return true
 	})
 	if failed != nil {

@@ -122,19 +122,33 @@ type entry struct {
 	AccountEnabled                                     *bool
 }
 
+// maxName is how many runes of a name are kept: Entra's have 256 at most, of a
+// principal name 113.
+const maxName = 256
+
+// user is it as the rest of the program knows people. People may choose what
+// they are called, and it gets to cards, terminals and logs: on one line, and
+// without what turns the direction of what stands beside it.
 func (e entry) user() User {
 	return User{
-		ID: strings.ToLower(e.ID), UPN: e.UserPrincipalName, DisplayName: e.DisplayName, Mail: e.Mail, Enabled: e.AccountEnabled,
+		ID: strings.ToLower(e.ID), UPN: teams.Printable(e.UserPrincipalName, maxName), DisplayName: teams.Printable(e.DisplayName, maxName),
+		Mail: teams.Printable(e.Mail, maxName), Enabled: e.AccountEnabled,
 		Guest: strings.EqualFold(e.UserType, "guest") || strings.Contains(strings.ToLower(e.UserPrincipalName), "#ext#"),
 	}
 }
 
 func userIn(body []byte) FoundUser {
 	var e entry
-	if json.Unmarshal(body, &e) != nil || e.ID == "" {
+	if json.Unmarshal(body, &e) != nil || !isID(e.ID) {
 		return FoundUser{Err: unreadable("")}
 	}
 	return FoundUser{User: e.user()}
+}
+
+// isID tells whether a text can be an id: it becomes a part of paths, in which
+// everything is escaped but dots, and a name in the store and in logs.
+func isID(text string) bool {
+	return strings.Trim(text, ".") != "" && len(text) <= maxName && text == teams.Printable(text, maxName)
 }
 
 // unknownUser: nobody has this name. err is what Graph said; nil: an empty list.

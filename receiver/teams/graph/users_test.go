@@ -1,6 +1,7 @@
 package graph_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -28,6 +29,28 @@ func TestNamesReachGraphAsTheyAre(t *testing.T) {
 		found := client(t, e).Users(t.Context(), []string{name})
 		require.NoError(t, found[0].Err, name)
 		require.Equal(t, []string{"GET " + path}, e.requests())
+	}
+}
+
+// People choose what they are called, and it gets to terminals, logs and cards;
+// what they are known by becomes a path.
+func TestNobodyHidesAnythingInAName(t *testing.T) {
+	raw := "A\x1b]0;x\ad\u202e\u2066m\r\n" + strings.Repeat("long ", 1000)
+	quoted, err := json.Marshal(raw)
+	require.NoError(t, err)
+	answer := says{status: 200, body: fmt.Sprintf(`{"id":"1","displayName":%s,"userPrincipalName":%[1]s,"mail":%[1]s}`, quoted)}
+	e := &entra{answer: func(int, asked) says { return answer }}
+	found := client(t, e).Users(t.Context(), []string{"adam@contoso.com"})[0]
+	require.NoError(t, found.Err)
+	for _, text := range []string{found.DisplayName, found.UPN, found.Mail} {
+		require.Equal(t, teams.Printable(raw, 256), text)
+		require.NotContains(t, text, "\u202e")
+	}
+	for _, id := range []string{"..", ".", "a\nb", "a\u202eb", strings.Repeat("a", 300)} {
+		quoted, err := json.Marshal(id)
+		require.NoError(t, err)
+		e := &entra{answer: func(int, asked) says { return says{status: 200, body: fmt.Sprintf(`{"id":%s}`, quoted)} }}
+		require.ErrorContains(t, client(t, e).Users(t.Context(), []string{"adam@contoso.com"})[0].Err, "cannot be understood", "%q", id)
 	}
 }
 
