@@ -116,3 +116,29 @@ func TestWhoseConversationMovesIsToldThere(t *testing.T) {
 		o.expect("a:9: new Wet")
 	})
 }
+
+// Whoever was killed in the middle, or another replica that did not know yet,
+// leaves posts where nobody sends from.
+func TestWhatWaitsForSomebodyIsNeverForgotten(t *testing.T) {
+	withPeople(t, "though their conversation is known by now", func(o *oncall) {
+		o.run(toOncall, "", alices)
+		defer o.stop()
+		o.fires(labeled("Hot", "critical"))
+		p := o.person(alices)
+		p.Conversation, p.State, p.Wanted = "a:1", store.PersonReachable, false
+		require.NoError(t, o.store.Update(context.Background(), func(tx store.Tx) error { return tx.SavePerson(&p) }))
+		time.Sleep(lookAgain)
+		o.soon("a:1: new Hot")
+	})
+	withPeople(t, "though nobody works on reaching them", func(o *oncall) {
+		o.run(toOncall, "", alices)
+		defer o.stop()
+		o.fires(labeled("Hot", "critical"))
+		p := o.person(alices)
+		p.Wanted = false
+		require.NoError(t, o.store.Update(context.Background(), func(tx store.Tx) error { return tx.SavePerson(&p) }))
+		require.Empty(t, o.wanted())
+		time.Sleep(lookAgain + time.Second)
+		require.Equal(t, []string{alices}, o.wanted())
+	})
+}
