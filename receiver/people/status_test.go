@@ -1,6 +1,7 @@
 package people
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -40,6 +41,32 @@ func TestEveryReasonHasWordsAndSaysWhatToDo(t *testing.T) {
 		}
 	}
 	require.Equal(t, Why(teams.Rejected), Why("made_up"), "what nobody knows is a refusal")
+}
+
+func TestTheReadmeHasARowForEveryReason(t *testing.T) {
+	page, err := os.ReadFile("../../sample-configs/bot/README.md")
+	require.NoError(t, err)
+	_, section, _ := strings.Cut(string(page), "\n## When somebody cannot be reached\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	for _, reason := range closed {
+		require.Regexp(t, "(?m)^\\| .*`"+string(reason)+"`.* \\|.*\\|.*\\|$", section, "whoever reads this reason in a list looks it up there")
+	}
+}
+
+func TestWhatToDoCanBeCopied(t *testing.T) {
+	for name, want := range map[string]string{
+		"alice@contoso.com":                    "`teamsrelay users retry alice@contoso.com`",
+		"11111111-0000-0000-0000-000000000001": "`teamsrelay users retry 11111111-0000-0000-0000-000000000001`",
+		"bob_x.com#ext#@contoso.com":           "`teamsrelay users retry 'bob_x.com#ext#@contoso.com'`",
+		"o'neil@contoso.com":                   "`teamsrelay users retry 'o'\\''neil@contoso.com'`",
+		"$(reboot)@contoso.com":                "`teamsrelay users retry '$(reboot)@contoso.com'`",
+		"":                                     "`teamsrelay users retry NAME`",
+	} {
+		require.Contains(t, Do(teams.Disabled, name), want)
+	}
+	for _, reason := range closed {
+		require.NotContains(t, Do(reason, "alice@contoso.com"), "NAME", reason)
+	}
 }
 
 func TestHowItIsWithAPerson(t *testing.T) {
