@@ -4,7 +4,6 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"log/slog"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -78,24 +77,4 @@ func TestADeadLetterOfSomebodySaysWhatIsSaidOfThemEverywhere(t *testing.T) {
 	policy := deadLetter(&alice, "disk", "Alice Adams of oncall", teams.Policy, `A policy keeps the app from this person. Allow it elsewhere. Graph says: "Forbidden".`)
 	require.Equal(t, 1, strings.Count(policy, "Allow it"), "two places to click are one too many: %s", policy)
 	require.Contains(t, policy, "`teamsrelay users retry alice@contoso.com`", "who has no conversation cannot write to the bot from there")
-}
-
-func TestTheLogSaysThatAPersonIsBrokenAndNotTheirDestination(t *testing.T) {
-	logged := func(a Address) string {
-		var log strings.Builder
-		turned := turn{d: &Deliverer{log: slog.New(slog.NewTextHandler(&log, nil))}, address: a}
-		turned.broken(teams.Outcome{Kind: teams.GiveUp, Reason: teams.Blocked, Message: "They have blocked it."}, false)
-		turned.mended()
-		turned.log().Info("Delivered")
-		for _, then := range turned.after {
-			then()
-		}
-		return log.String()
-	}
-	alice := logged(Address{Destination: "oncall", Who: "Alice Adams", Name: "alice@contoso.com"})
-	require.NotContains(t, alice, "ERROR", "the thousand others of the destination are told as ever")
-	require.NotContains(t, alice, "destination is broken")
-	require.NotContains(t, alice, "destination works")
-	require.Equal(t, 3, strings.Count(alice, "person=alice@contoso.com"), "whose it is, of a thousand: %s", alice)
-	require.Contains(t, logged(Address{Destination: "sre"}), `level=ERROR msg="The destination is broken" destination=sre`)
 }
