@@ -72,15 +72,17 @@ func TestWhoIsToldPersonallyActsOnlyOnWhatTheyAreTold(t *testing.T) {
 		posts  map[string]string // destination by conversation, beside that of Alice
 		ofHers string            // the destination of Alice's post
 		words  string
+		told   string // a destination that is told the alert, too
 	}{
-		{"on what her destination tells her", []Destination{oncall}, nil, "oncall", ""},
-		{"on what she has subscribed to alone", []Destination{oncall}, nil, botframework.DestinationOf(own), ""},
-		{"not on what others are told, which she has subscribed to", []Destination{oncall}, map[string]string{readonly: "readonly"}, botframework.DestinationOf(own), readOnlyWords},
-		{"not by another destination than the one that tells her to read", []Destination{oncall, readers}, nil, "readers", readOnlyWords},
-		{"nor is she kept from it by another", []Destination{readers, oncall}, nil, "oncall", ""},
-		{"not once she has left the list", []Destination{left}, map[string]string{bobs: "oncall"}, "oncall", strangerWords},
-		{"not once she has left it, though nobody else was told", []Destination{left}, nil, "oncall", strangerWords},
-		{"not once she has left one that was only to read", []Destination{leftReaders}, nil, "readers", strangerWords},
+		{"on what her destination tells her", []Destination{oncall}, nil, "oncall", "", ""},
+		{"on what she has subscribed to alone", []Destination{oncall}, nil, botframework.DestinationOf(own), "", ""},
+		{"not on what others are told, which she has subscribed to", []Destination{oncall}, map[string]string{readonly: "readonly"}, botframework.DestinationOf(own), readOnlyWords, ""},
+		{"not by another destination than the one that tells her to read", []Destination{oncall, readers}, nil, "readers", readOnlyWords, ""},
+		{"nor is she kept from it by another", []Destination{readers, oncall}, nil, "oncall", "", ""},
+		{"also when she had subscribed to it before", []Destination{oncall}, map[string]string{readonly: "readonly"}, botframework.DestinationOf(own), "", "oncall"},
+		{"not once she has left the list", []Destination{left}, map[string]string{bobs: "oncall"}, "oncall", strangerWords, ""},
+		{"not once she has left it, though nobody else was told", []Destination{left}, nil, "oncall", strangerWords, ""},
+		{"not once she has left one that was only to read", []Destination{leftReaders}, nil, "readers", strangerWords, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			d := newDesk(t)
@@ -91,6 +93,12 @@ func TestWhoIsToldPersonallyActsOnlyOnWhatTheyAreTold(t *testing.T) {
 				posts, err := tx.ListPosts(store.PostFilter{GroupID: g.ID})
 				if err != nil {
 					return err
+				}
+				if test.told != "" {
+					g.Spec.Targets = append(g.Spec.Targets, group.Target{Destination: test.told})
+					if err := tx.SaveGroup(&g); err != nil {
+						return err
+					}
 				}
 				p := posts[0]
 				if err := tx.DeletePost(p.ID); err != nil {

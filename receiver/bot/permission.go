@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/teamsrelay/teamsrelay/receiver/group"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
 	"github.com/teamsrelay/teamsrelay/receiver/teams/botframework"
 )
@@ -138,24 +139,31 @@ func (b *Bot) whose() whose {
 	return w
 }
 
-// destinationOf is the destination that a post is of, and as what. Several
-// destinations may lead to one person, and a person may have subscribed their
-// own chat: it is for the post's own destination to say who may act.
-func (w whose) destinationOf(p *store.Post) (Destination, told) {
+// destinationOf is the destination that a post of an episode is of, and as what.
+// Several destinations may lead to one person, and a person may have subscribed
+// their own chat before one of them was told: it is for the destinations that
+// are told the episode to say who may act, that of the post before others.
+func (w whose) destinationOf(p *store.Post, g *group.Group) (Destination, told) {
 	own := Destination{Name: botframework.DestinationOf(conversationOf(p.Address)), Addresses: []string{p.Address}}
-	if p.Destination == own.Name {
-		return own, byWish
+	here := w.at[p.Address]
+	is := func(name string) int {
+		return slices.IndexFunc(here, func(i int) bool { return w.all[i].Name == name })
 	}
-	for _, i := range w.at[p.Address] {
-		if w.all[i].Name == p.Destination {
-			return w.all[i], byFile
+	if i := is(p.Destination); i >= 0 {
+		return w.all[here[i]], byFile
+	}
+	for _, t := range g.Spec.Targets {
+		if i := is(t.Destination); i >= 0 && t.Address == "" {
+			return w.all[here[i]], byFile
 		}
 	}
-	if slices.ContainsFunc(w.all, func(d Destination) bool { return d.People && d.Name == p.Destination }) {
+	switch {
+	case p.Destination == own.Name:
+		return own, byWish
+	case slices.ContainsFunc(w.all, func(d Destination) bool { return d.People && d.Name == p.Destination }):
 		return own, noMore
-	}
-	if at := w.at[p.Address]; len(at) > 0 { // the file calls it otherwise by now
-		return w.all[at[0]], byFile
+	case len(here) > 0: // the file calls it otherwise by now
+		return w.all[here[0]], byFile
 	}
 	return own, byWish
 }
@@ -197,12 +205,15 @@ func (b *Bot) mayIn(ctx context.Context, t talker, d Destination, address string
 // they may.
 func (b *Bot) mayPress(ctx context.Context, t talker, id int64) (words string, err error) {
 	var here store.Post
+	var g group.Group
 	err = b.Store.View(ctx, func(tx store.Tx) (err error) {
-		here, err = tx.PostOf(id, t.address)
+		if here, err = tx.PostOf(id, t.address); err == nil {
+			g, err = tx.Group(id)
+		}
 		return err
 	})
 	if err == nil {
-		if d, as := b.whose().destinationOf(&here); as == byFile {
+		if d, as := b.whose().destinationOf(&here, &g); as == byFile {
 			return b.mayIn(ctx, t, d, t.address), nil
 		}
 	} else if !errors.Is(err, store.ErrNotFound) {
@@ -210,30 +221,30 @@ func (b *Bot) mayPress(ctx context.Context, t talker, id int64) (words string, e
 	} else if words = b.mayAt(ctx, t, t.address); words != "" || b.isDestination(t.address) {
 		return words, nil
 	}
-	posts, err := b.posts(ctx, id)
-	if err != nil {
+	found, err := b.target(ctx, id)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return "", err
 	}
-	return b.mayDo(ctx, t, posts), nil
+	return b.mayDo(ctx, t, &found), nil
 }
 
-// mayDo says why the talker may not act on an alert that is posted at some
-// addresses; "": they may, because they may at one of them. The one where they
+// mayDo says why the talker may not act on an alert and its posts; "": they may, because they may at one of them. The one where they
 // talk says why not.
 //
 // Anybody can subscribe a conversation of their own to anything. That lets them
 // read; but where an alert is told at conversations of the configuration, those
 // who may act are their people, and nobody makes themselves one of them. Nor
 // does who was one of a destination's people, and is not any more.
-func (b *Bot) mayDo(ctx context.Context, t talker, posts []store.Post) string {
+func (b *Bot) mayDo(ctx context.Context, t talker, found *target) string {
 	words := strangerWords
+	posts := found.posts
 	of := b.whose()
 	var places, wished []place
 	for i := range posts {
 		if conversationOf(posts[i].Address) == "" {
 			continue
 		}
-		switch d, as := of.destinationOf(&posts[i]); as {
+		switch d, as := of.destinationOf(&posts[i], &found.group); as {
 		case byFile:
 			places = append(places, place{posts[i].Address, d})
 		case byWish:

@@ -113,13 +113,20 @@ func (b *Bot) matching(ctx context.Context, sets [][]string) (ids []int64, err e
 	return ids, err
 }
 
-// posts are those of an episode.
-func (b *Bot) posts(ctx context.Context, id int64) (posts []store.Post, err error) {
+// target is an episode and its posts.
+func (b *Bot) target(ctx context.Context, id int64) (found target, err error) {
 	err = b.Store.View(ctx, func(tx store.Tx) (err error) {
-		posts, err = allPosts(tx, id)
+		found, err = targetOf(tx, id)
 		return err
 	})
-	return posts, err
+	return found, err
+}
+
+func targetOf(tx store.Tx, id int64) (found target, err error) {
+	if found.group, err = tx.Group(id); err == nil {
+		found.posts, err = allPosts(tx, id)
+	}
+	return found, err
 }
 
 // allPosts are those of an episode, however many people were told: who may act

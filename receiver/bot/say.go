@@ -106,9 +106,7 @@ type target struct {
 // know of it.
 func (b *Bot) find(ctx context.Context, t talker, id int64) (found target, ok bool, err error) {
 	err = b.Store.View(ctx, func(tx store.Tx) (err error) {
-		if found.group, err = tx.Group(id); err == nil {
-			found.posts, err = allPosts(tx, id)
-		}
+		found, err = targetOf(tx, id)
 		return err
 	})
 	if errors.Is(err, store.ErrNotFound) {
@@ -194,7 +192,7 @@ func (b *Bot) actOn(ctx context.Context, t talker, cmd command.Command, to typed
 		b.refusedAudit(ctx, t, cmd.Verb, alert.ShortID(cmd.Group), "no such alert that they see")
 		return noAlert(cmd.Group)
 	}
-	if words := b.mayDo(ctx, t, found.posts); words != "" {
+	if words := b.mayDo(ctx, t, &found); words != "" {
 		b.refusedAudit(ctx, t, cmd.Verb, alert.ShortID(cmd.Group), words)
 		return named(&found.group) + ": " + md(words)
 	}
@@ -341,7 +339,7 @@ func (b *Bot) mayEnd(ctx context.Context, t talker, s *store.Silence) string {
 	}
 	if s.GroupID != 0 {
 		if found, ok, err := b.find(ctx, t, s.GroupID); err == nil && ok {
-			return b.mayDo(ctx, t, found.posts)
+			return b.mayDo(ctx, t, &found)
 		}
 	}
 	return b.mayMatching(ctx, t, s.Sets...)
@@ -420,11 +418,11 @@ func (b *Bot) mayMatching(ctx context.Context, t talker, sets ...[]string) strin
 	}
 	refused := 0
 	for _, id := range matching {
-		posts, err := b.posts(ctx, id)
+		found, err := b.target(ctx, id)
 		if err != nil {
 			return b.failure(err)
 		}
-		if b.mayDo(ctx, t, posts) != "" {
+		if b.mayDo(ctx, t, &found) != "" {
 			refused++
 		}
 	}
