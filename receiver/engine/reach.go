@@ -155,10 +155,14 @@ func (e *Engine) arrive(tx store.Tx, p store.Person, place botframework.Place, n
 	c.UserID = cmp.Or(c.UserID, place.User, p.ObjectID)
 	c.UserObjectID = cmp.Or(c.UserObjectID, p.ObjectID)
 	c.Name = cmp.Or(c.Name, p.DisplayName)
+	was, err := formerConversation(tx, &p)
+	if err != nil {
+		return err
+	}
 	if err := tx.SaveConversation(&c); err != nil {
 		return err
 	}
-	was := cmp.Or(p.Conversation, c.ID)
+	was = cmp.Or(was, c.ID)
 	defer func() { done.people = append(done.people, p) }()
 	p.Conversation, p.State, p.Wanted = c.ID, store.PersonReachable, false
 	p.Reason, p.Message, p.Attempts, p.NotBefore = "", "", 0, time.Time{}
@@ -173,12 +177,50 @@ func (e *Engine) arrive(tx store.Tx, p store.Person, place botframework.Place, n
 		if err := mend(tx, from); err != nil {
 			return err
 		}
+		if err := moveMisses(tx, from, to); err != nil {
+			return err
+		}
 		if err := moveSome(tx, from, to, now, done); err != nil {
 			return err
 		}
 	}
 	done.addresses = append(done.addresses, to)
 	return reviveIn(tx, to, now)
+}
+
+// moveMisses has episodes look for somebody whom they miss where they will be
+// told. Where posts waited for a conversation is known without it (formerly).
+func moveMisses(tx store.Tx, from, to string) error {
+	if _, held := people.NameOf(from); held {
+		return nil
+	}
+	groups, err := tx.OpenGroupsAt([]string{from}, manyPosts)
+	if err != nil {
+		return err
+	}
+	for i := range groups {
+		next, changed := group.Readdressed(groups[i], from, to)
+		if !changed {
+			continue
+		}
+		if err := tx.SaveGroup(&next); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// formerConversation is the one that was had with a person until now, also if
+// it was given up when Microsoft was to be asked anew; "": none was.
+func formerConversation(tx store.Tx, p *store.Person) (string, error) {
+	if p.Conversation != "" {
+		return p.Conversation, nil
+	}
+	c, err := tx.PersonalConversation(p.ObjectID)
+	if errors.Is(err, store.ErrNotFound) {
+		return "", nil
+	}
+	return c.ID, err
 }
 
 // mend takes the mark away that an address is broken.
@@ -375,6 +417,9 @@ func (e *Engine) Moved(ctx context.Context, from, to string) error {
 			}
 		}
 		was, is := botframework.AddressID(from), botframework.AddressID(to)
+		if err := moveMisses(tx, was, is); err != nil {
+			return err
+		}
 		if err := moveSome(tx, was, is, now, done); err != nil {
 			return err
 		}

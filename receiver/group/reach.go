@@ -125,6 +125,21 @@ func Reached(g Group, addresses []string, now time.Time) (Group, bool) {
 	return next, true
 }
 
+// Readdressed takes note that somebody is told elsewhere from now on. It reports
+// false if nobody misses them.
+func Readdressed(g Group, from, to string) (Group, bool) {
+	if !slices.ContainsFunc(g.Misses, func(m Miss) bool { return m.Address == from }) {
+		return g, false
+	}
+	g.Misses = slices.Clone(g.Misses)
+	for i := range g.Misses {
+		if g.Misses[i].Address == from {
+			g.Misses[i].Address = to
+		}
+	}
+	return g, true
+}
+
 // standInNeeded says that somebody is missed in whose place a fallback is told.
 func (g *Group) standInNeeded(fallback string) bool {
 	return slices.Contains(g.MoreFor, fallback) ||
