@@ -173,10 +173,11 @@ func ProxyAnswer(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Re
 	return &proxyError{answer.StatusCode}
 }
 
-var anyURL = regexp.MustCompile(`(?i)\b[a-z][a-z0-9+.-]*://[^\s"'<>\\]+|\bsig=[^\s"'<>\\&]+`)
+var anyURL = regexp.MustCompile(`(?i)\b[a-z][a-z0-9+.-]*://[^\s"'<>\\]+|\bsig=[^\s"'<>\\&]+|\beyJ[\w-]{8,}(?:\.[\w-]*)*`)
 
 // WithoutURLs is a text in which "…" stands for every URL: others may write
-// secrets into theirs.
+// secrets into theirs. So it does for every token of Entra's, which are known
+// by how they begin, also when somebody quotes a part of ours.
 func WithoutURLs(text string) string { return anyURL.ReplaceAllString(text, "…") }
 
 // Printable is text on one line of at most limit runes.

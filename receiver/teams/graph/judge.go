@@ -95,7 +95,7 @@ func (k kind) judge(status int, header http.Header, body []byte, token string) a
 		if token != "" { // some answer with what they were asked
 			*text = strings.ReplaceAll(*text, token, "…")
 		}
-		*text = (*text)[:min(len(*text), maxSaid)]
+		*text = teams.WithoutURLs((*text)[:min(len(*text), maxSaid)]) // nor a part of it
 	}
 	switch {
 	case isSuccess(status) && !c.complains && (len(body) == 0 || json.Valid(body)):

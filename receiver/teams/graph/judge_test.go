@@ -236,6 +236,20 @@ func TestAnAnswerWithOurTokenInItIsNotPassedOn(t *testing.T) {
 	require.NotContains(t, err.Message, "secret/path")
 }
 
+// Who quotes what they were asked often does not quote all of it.
+func TestNotEvenTheBeginningOfATokenIsPassedOn(t *testing.T) {
+	const part = "eyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJodHRwczovL2dyYXBoLm1pY3Jvc29mdC5jb20iLCJ0aWQi"
+	for _, said := range []string{"Header too long: Bearer " + part + "...", part, "a(" + part + ".sig-nature_x)", part[:30]} {
+		e := &entra{answer: func(int, asked) says { return failing(403, "Echo "+said, "You sent "+said) }}
+		err := wrong(t, client(t, e).Users(t.Context(), []string{"1"})[0].Err)
+		require.Contains(t, err.Message, "You sent")
+		for _, text := range []string{err.Message, err.Code} {
+			require.NotContains(t, text, "eyJ")
+			require.NotContains(t, text, "nature")
+		}
+	}
+}
+
 type endless struct{ read int }
 
 func (e *endless) Read(p []byte) (int, error) { e.read += len(p); return len(p), nil }
