@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/teamsrelay/teamsrelay/receiver/store"
 	"github.com/teamsrelay/teamsrelay/receiver/teams"
 )
 
@@ -17,6 +18,8 @@ func TestWhoseConversationIsGoneIsToldInTheNewOne(t *testing.T) {
 			o.run(toOncall, "", alices)
 			defer o.stop()
 			o.reach(alices, "a:1")
+			subscribed := store.Subscription{Address: "bot:a:1", Name: "Alice", By: alice, Matchers: []string{`alertname="Dry"`}}
+			require.NoError(t, o.store.Update(context.Background(), func(tx store.Tx) error { return tx.SaveSubscription(&subscribed) }))
 			o.no["a:1"] = teams.Outcome{Kind: teams.GiveUp, Reason: teams.NotFound, Status: 404, Message: "gone"}
 			o.fires(labeled("Hot", "critical"))
 			o.soon("sre: new Hot")
@@ -35,6 +38,13 @@ func TestWhoseConversationIsGoneIsToldInTheNewOne(t *testing.T) {
 			require.Empty(t, o.only().Misses)
 			o.fires(labeled("Wet", "critical"))
 			o.soon(now + ": new Wet")
+			var moved []store.Subscription
+			require.NoError(t, o.store.View(context.Background(), func(tx store.Tx) (err error) {
+				moved, err = tx.Subscriptions("")
+				return err
+			}))
+			require.Len(t, moved, 1)
+			require.Equal(t, "bot:"+now, moved[0].Address, "what they subscribed to themselves goes with them")
 		})
 	}
 }

@@ -183,6 +183,9 @@ func (e *Engine) arrive(tx store.Tx, p store.Person, place botframework.Place, n
 		if err := moveSome(tx, from, to, now, done); err != nil {
 			return err
 		}
+		if err := tx.MoveSubscriptions(from, to); err != nil {
+			return err
+		}
 	}
 	done.addresses = append(done.addresses, to)
 	return reviveIn(tx, to, now)
