@@ -1,8 +1,10 @@
 package deliver
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/teamsrelay/teamsrelay/receiver/store"
@@ -177,8 +179,11 @@ func (d *Deliverer) waiting(ctx context.Context, id string) (posts []int64, err 
 		if since.IsZero() {
 			return nil
 		}
-		// Teams can ask for no more patience than a change is worth waiting.
-		all, err := tx.ReadyPosts(id, d.now().Add(DefaultMaxAge), maxDigest)
+		// Those of an episode that waits for the one before it are missed too.
+		all, err := tx.ListPosts(store.PostFilter{
+			Address: id, States: []store.State{store.Due, store.Waiting}, Unmissed: true, Limit: maxDigest,
+		})
+		slices.SortStableFunc(all, func(a, b store.Post) int { return cmp.Or(b.Rank-a.Rank, a.Since.Compare(b.Since)) })
 		for i := range all {
 			if overdue(&all[i], since) {
 				posts = append(posts, all[i].ID)

@@ -275,3 +275,21 @@ func TestANameThatWasCorrected(t *testing.T) {
 		o.soon("a:1: new Hot")
 	})
 }
+
+func TestAnAlertThatComesAgainWhileNothingArrives(t *testing.T) {
+	withPeople(t, "has others told each time, though it waits for what came before it", func(o *oncall) {
+		o.run(toOncall, "", alices)
+		defer o.stop()
+		o.reach(alices, "a:1")
+		o.no["a:1"] = teams.Outcome{Kind: teams.Retry, Reason: teams.Unavailable, Status: 503}
+		a := labeled("Hot", "critical")
+		o.fires(a)
+		time.Sleep(6 * time.Minute)
+		o.expect("sre: new Hot")
+		o.fires(over(a))
+		o.soon("sre: edit Hot")
+		o.fires(a)
+		time.Sleep(10 * time.Minute)
+		o.expect("sre: new Hot")
+	})
+}

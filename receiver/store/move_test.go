@@ -96,7 +96,9 @@ func TestWhatOnePostTakesOverFromAnother(t *testing.T) {
 				p.DeadLetter, p.Reason, p.Message = true, "no_teams", "they have never opened Teams"
 			}),
 		},
-		"that the episode knows of it": {told, with(news(3, 3), func(p *of) { p.Missed = true }), with(told, func(p *of) { p.Missed = true })},
+		"that somebody is missed who was told here: the next edit takes that back": {told, with(news(3, 3), func(p *of) { p.Missed = true }), with(told, func(p *of) {
+			p.State, p.Missed, p.Rank, p.Since, p.NotBefore, p.UpdatedAt = store.Due, true, store.RankQuiet, now, now, now
+		})},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := c.there

@@ -234,6 +234,9 @@ func (p *Post) TakeOver(other Post, now time.Time) {
 	p.Missed = p.Missed || other.Missed
 	call := other.Call > max(other.Called, p.Called)
 	if other.Want <= p.Shown && (!call || p.MessageID == "") {
+		if other.Missed && p.State == Shown && p.MessageID != "" { // an edit, after which nobody is missed
+			p.Raise(p.Want, group.Due{}, RankQuiet, now)
+		}
 		return
 	}
 	alive := p.Unsent()
