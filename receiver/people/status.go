@@ -21,6 +21,15 @@ func Waits(reason teams.Reason) bool {
 	return false
 }
 
+// Passes says of a reason that it goes by itself: nobody has to do anything.
+func Passes(reason teams.Reason) bool {
+	switch reason {
+	case teams.Throttled, teams.Unavailable, teams.Timeout, teams.Network, teams.Interrupted, teams.Installing:
+		return true
+	}
+	return false
+}
+
 // about is what people are told about a reason.
 type about struct {
 	why string // in a few words, after "Alice could not be told: "

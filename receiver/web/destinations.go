@@ -11,6 +11,7 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/engine"
 	"github.com/teamsrelay/teamsrelay/receiver/people"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
+	"github.com/teamsrelay/teamsrelay/receiver/teams"
 	"github.com/teamsrelay/teamsrelay/receiver/teams/botframework"
 )
 
@@ -20,8 +21,9 @@ type Destination struct {
 	// Kind: webhook, conversation (a channel or chat that the bot is in) or
 	// people.
 	Kind string `json:"kind"`
-	// State is ok, waiting or broken; people are broken while some of them
-	// cannot be reached.
+	// State is ok, waiting or broken. People are broken while somebody has to do
+	// something for one of them to be reached, and waiting while that comes by
+	// itself.
 	State       string     `json:"state"`
 	Reason      string     `json:"reason"`
 	Message     string     `json:"message"`
@@ -137,7 +139,7 @@ func (d *Destination) reach(tx store.Tx, audience *engine.Audience, everybody []
 		switch {
 		case u.Unreachable():
 			d.People.Unreachable++
-			if worst == nil {
+			if worst == nil || passes(worst) && !passes(p) { // what needs somebody comes first
 				worst = p
 			}
 		case p.Status.State == store.PersonReachable:
@@ -151,7 +153,7 @@ func (d *Destination) reach(tx store.Tx, audience *engine.Audience, everybody []
 		}
 		switch {
 		case row.Reason != "":
-			d.State, d.Reason, d.Message = "broken", row.Reason, row.Message
+			d.State, d.Reason, d.Message = trouble(row.Reason), row.Reason, row.Message
 			return nil
 		case row.RefreshedAt.IsZero():
 			d.State, d.Message = "waiting", "Its members are being read from Microsoft Graph."
@@ -162,7 +164,7 @@ func (d *Destination) reach(tx store.Tx, audience *engine.Audience, everybody []
 		return nil
 	}
 	u := userOf(worst)
-	d.State, d.Reason, d.Message = "broken", u.Reason, sentences(u.Called()+" cannot be reached.", u.Message, u.Do)
+	d.State, d.Reason, d.Message = trouble(u.Reason), u.Reason, sentences(u.Called()+" cannot be reached.", u.Message, u.Do)
 	if n := d.People.Unreachable; n > 1 {
 		d.Message = fmt.Sprintf("%d of %d cannot be reached; see teamsrelay users list. The first is %s. %s", n, d.People.Total, u.Called(), sentences(u.Message, u.Do))
 	}
@@ -173,3 +175,13 @@ func (d *Destination) reach(tx store.Tx, audience *engine.Audience, everybody []
 	d.Since = optional(a.BrokenAt)
 	return err
 }
+
+// trouble is the state of a destination of people for a reason.
+func trouble(reason string) string {
+	if people.Passes(teams.Reason(reason)) {
+		return "waiting"
+	}
+	return "broken"
+}
+
+func passes(p *engine.PersonAt) bool { return people.Passes(teams.Reason(p.Status.Reason)) }

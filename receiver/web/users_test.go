@@ -384,6 +384,13 @@ func TestADestinationOfPeopleIsOneLineThatSaysHowManyCanBeReached(t *testing.T) 
 	require.Equal(t, &Reach{Total: 3, Reachable: 1, Unreachable: 1}, some.People)
 	require.Equal(t, "ok", of("managers").State)
 
+	s.savePerson(store.Person{Name: "dave_fabrikam.com#ext#@contoso.onmicrosoft.com", State: store.PersonKnown, Reason: string(teams.Unavailable), Message: "Graph has a bad time.", Wanted: true})
+	require.Equal(t, "waiting", of("managers").State, "nobody has to do anything, so nobody is to be woken")
+	require.Equal(t, "unavailable", of("managers").Reason)
+	s.savePerson(store.Person{Name: "alice@contoso.com", State: store.PersonKnown, Reason: string(teams.Unavailable), Message: "Graph has a bad time.", Wanted: true})
+	require.Equal(t, "unknown_user", of("oncall").Reason, "what needs somebody is not hidden by what passes")
+	s.settled()
+
 	s.savePerson(store.Person{Name: "carol@contoso.com", State: store.PersonKnown, Reason: string(teams.Disabled), Message: "The account is disabled."})
 	require.Contains(t, of("oncall").Message, "2 of 3 cannot be reached; see teamsrelay users list. The first is bob@contoso.com.")
 
