@@ -325,7 +325,7 @@ func (e *Engine) spreadAll(ctx context.Context, f store.PostFilter, lost func(ad
 }
 
 // spread makes of a post at an address that is nobody's any more one for each of
-// the people that its destination is, but for those who have one.
+// the people that its destination is, but for those who have heard of it.
 func (e *Engine) spread(tx store.Tx, p *store.Post, now time.Time, done *after) error {
 	d, ok := e.peopleAt(p)
 	if !ok {
@@ -347,7 +347,7 @@ func (e *Engine) spread(tx store.Tx, p *store.Post, now time.Time, done *after) 
 		Loud: p.Loud, Message: true, Call: p.Call > p.Called,
 	}
 	_, err = e.raiseEach(tx, d, &g, 0, due, now, done, func(there *store.Post) bool {
-		return there.ID == 0 || there.State == store.Dead && there.Shown == 0
+		return there.ID == 0 || there.State == store.Dead && there.Shown == 0 || p.Call > max(there.Call, there.Called)
 	})
 	if err != nil || !p.Missed {
 		return err

@@ -366,7 +366,7 @@ func (e *Engine) raise(tx store.Tx, c *compiled, g *group.Group, before int64, d
 	}
 	addresses, known := c.addressesOf(due.Target)
 	if !known {
-		return lostDestination(tx, g, due, now)
+		return e.lostDestination(tx, g, due, now, done)
 	}
 	for _, a := range addresses {
 		if !due.Message && !a.Editable {
@@ -426,27 +426,45 @@ func newPost(g *group.Group, due group.Due, address, title string) store.Post {
 }
 
 // lostDestination keeps what is due as a dead letter: the episode began when
-// the destination was in the configuration, and it is not any more.
-func lostDestination(tx store.Tx, g *group.Group, due group.Due, now time.Time) error {
-	if !due.Message {
-		return nil
-	}
-	posts, err := tx.ListPosts(store.PostFilter{GroupID: g.ID, Destination: due.Target.Destination})
-	if err != nil {
-		return err
-	}
-	if len(posts) == 0 {
-		posts = []store.Post{newPost(g, due, "none:"+due.Target.Destination, g.Title())}
-	}
-	for i := range posts {
-		posts[i].Raise(g.Rev, due, rank(g, due), now)
-		posts[i].GiveUp(string(teams.NoAddress), "Destination "+due.Target.Destination+
+// the destination was in the configuration, and it is not any more. Cards that
+// can still be edited stay true, and call nobody.
+func (e *Engine) lostDestination(tx store.Tx, g *group.Group, due group.Due, now time.Time, done *after) error {
+	quiet := due
+	quiet.Loud, quiet.Call = false, false
+	giveUp := func(p *store.Post) error {
+		p.Raise(g.Rev, due, rank(g, due), now)
+		p.GiveUp(string(teams.NoAddress), "Destination "+due.Target.Destination+
 			" is not in the configuration any more. Put it back and replay this dead letter, or drop it.", now)
-		if err := tx.SavePost(&posts[i]); err != nil {
+		return tx.SavePost(p)
+	}
+	f := store.PostFilter{GroupID: g.ID, Destination: due.Target.Destination, Limit: manyPosts}
+	edited, gaveUp := false, false
+	for more := true; more; {
+		posts, err := tx.ListPosts(f)
+		if err != nil {
 			return err
 		}
+		for i := range posts {
+			p := &posts[i]
+			f.Before = p.ID
+			if _, there := e.address(p.Address); there && p.MessageID != "" {
+				_, _, err = e.raiseAt(tx, g, 0, quiet, p.Address, now, done, always)
+				edited = true
+			} else if due.Message {
+				err = giveUp(p)
+				gaveUp = true
+			}
+			if err != nil {
+				return err
+			}
+		}
+		more = len(posts) == manyPosts
 	}
-	return nil
+	if gaveUp || !due.Message || edited && !due.Loud {
+		return nil
+	}
+	p := newPost(g, due, "none:"+due.Target.Destination, g.Title())
+	return giveUp(&p)
 }
 
 func rank(g *group.Group, due group.Due) int {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/teamsrelay/teamsrelay/receiver/command"
 	"github.com/teamsrelay/teamsrelay/receiver/people"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
 	"github.com/teamsrelay/teamsrelay/receiver/teams"
@@ -291,5 +292,45 @@ func TestAnAlertThatComesAgainWhileNothingArrives(t *testing.T) {
 		o.fires(a)
 		time.Sleep(10 * time.Minute)
 		o.expect("sre: new Hot")
+	})
+}
+
+func TestPeopleWhoseDestinationIsGone(t *testing.T) {
+	withPeople(t, "have cards that stay true, and what is loud is one dead letter and not one for each", func(o *oncall) {
+		o.run(toOncall, "", alices, bobs)
+		defer o.stop()
+		o.reach(alices, "a:1")
+		o.reach(bobs, "a:2")
+		a := labeled("Hot", "warning")
+		o.fires(a)
+		o.expect("a:1: new Hot", "a:2: new Hot")
+		letters := func() (posts []store.Post) {
+			require.NoError(o.t, o.store.View(context.Background(), func(tx store.Tx) (err error) {
+				posts, err = tx.ListPosts(store.PostFilter{DeadLetters: true})
+				return err
+			}))
+			return posts
+		}
+		gone := o.personal(o.config(strings.ReplaceAll(toOncall, "oncall", "sre"), "sre", "managers"), "")
+		require.NoError(o.t, o.engine.Reload(context.Background(), gone))
+		o.do(command.Command{Verb: command.Ack, Group: o.only().ID, By: alice})
+		o.soon("a:1: edit acknowledged", "a:2: edit acknowledged")
+		require.Empty(o.t, letters())
+		worse := labeled("Hot", "critical", "rack", "2")
+		for range 2 {
+			o.fires(a, worse)
+			o.messages()
+		}
+		require.Len(o.t, letters(), 1)
+		require.Equal(o.t, "none:oncall", letters()[0].Address)
+		o.soon("a:1: edit", "a:2: edit")
+		o.reload(toOncall, "", alices, bobs)
+		o.soon("a:1: call", "a:2: call")
+		require.Empty(o.t, letters(), "who is in the file again was called to what they had missed")
+		require.NoError(o.t, o.engine.Reload(context.Background(), gone))
+		o.fires(over(a), over(worse))
+		time.Sleep(10 * time.Second)
+		require.Contains(o.t, strings.Join(o.messages(), "\n"), "a:2: edit")
+		require.Empty(o.t, letters())
 	})
 }
