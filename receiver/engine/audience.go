@@ -183,16 +183,65 @@ func (e *Engine) relocate(persons []store.Person) {
 // in the place of those for whom posts have waited too long.
 func (e *Engine) runWhereabouts(ctx context.Context) {
 	for ctx.Err() == nil {
+		var err error
 		if e.hasAudiences() {
-			if err := errors.Join(e.gather(ctx), e.overdue(ctx)); err != nil && ctx.Err() == nil {
-				e.log.Error("It could not be read who is reached where; trying again", "err", err)
-			}
+			err = errors.Join(e.gather(ctx), e.overdue(ctx))
+		}
+		if err == nil {
+			err = e.release(ctx)
+		}
+		if err != nil && ctx.Err() == nil {
+			e.log.Error("It could not be read who is reached where; trying again", "err", err)
 		}
 		select {
 		case <-ctx.Done():
 		case <-time.After(lookAgain):
 		}
 	}
+}
+
+// releasedAtOnce is how many people are looked at whether they are told
+// personally at all.
+const releasedAtOnce = 10_000
+
+// release has nobody made reachable who is in no destination any more: no app is
+// installed for who has left the file, or the group, before it could be. What
+// waits for them is told to who is there now.
+func (e *Engine) release(ctx context.Context) error {
+	in := e.where.Load().in
+	var left []string
+	err := e.store.View(ctx, func(tx store.Tx) error {
+		left = nil
+		wanted, _, err := tx.PeopleToReach(e.clock.Now().Add(askAgain), releasedAtOnce)
+		for i := range wanted {
+			if len(in[wanted[i].Name]) == 0 {
+				left = append(left, wanted[i].Name)
+			}
+		}
+		return err
+	})
+	if err != nil || len(left) == 0 {
+		return err
+	}
+	now, release := e.clock.Hold()
+	defer release()
+	err = e.store.Update(ctx, func(tx store.Tx) error {
+		for _, name := range left {
+			p, err := personOf(tx, name)
+			if err == nil && p.Wanted {
+				p.Wanted, p.Attempts, p.NotBefore, p.UpdatedAt = false, 0, time.Time{}, now
+				err = tx.SavePerson(&p)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		e.move()
+	}
+	return err
 }
 
 func (e *Engine) hasAudiences() bool {

@@ -222,6 +222,39 @@ func TestPeopleAreToldPersonally(t *testing.T) {
 		o.reach(alices, "a:1")
 		o.expect("a:1: new Hot")
 	})
+	withPeople(t, "and nobody has the app installed who left the file before", func(o *oncall) {
+		o.run(toOncall, "", alices, bobs)
+		defer o.stop()
+		o.fires(labeled("Hot", "critical"))
+		require.Equal(o.t, []string{alices, bobs}, o.wanted())
+		o.reload(toOncall, "", bobs)
+		time.Sleep(time.Second) // of the bubble's clock
+		require.Equal(o.t, []string{bobs}, o.wanted(), "at once: an installation takes a second")
+		time.Sleep(2 * lookAgain)
+		require.Equal(o.t, []string{bobs}, o.wanted())
+		o.reach(bobs, "a:2")
+		o.expect("a:2: new Hot")
+		o.reload(toOncall, "", alices, bobs)
+		o.fires(labeled("Wet", "critical"))
+		require.Equal(o.t, []string{alices}, o.wanted(), "who is back is wanted with the next alert")
+	})
+	withPeople(t, "nor who left the group", func(o *oncall) {
+		o.run(toOncall, "group:g", alices)
+		defer o.stop()
+		in := func(ids ...string) {
+			persons := make([]store.Person, len(ids))
+			for i, id := range ids {
+				persons[i] = store.Person{Name: id, ObjectID: id, State: store.PersonKnown}
+			}
+			require.NoError(o.t, o.engine.Assemble(context.Background(), store.Roster{ID: "group:g", Members: ids, RefreshedAt: o.engine.Now()}, persons))
+		}
+		in("id-alice", "id-bob")
+		o.fires(labeled("Hot", "critical"))
+		require.Equal(o.t, []string{"id-alice", "id-bob"}, o.wanted())
+		in("id-bob")
+		time.Sleep(2 * lookAgain)
+		require.Equal(o.t, []string{"id-bob"}, o.wanted())
+	})
 	withPeople(t, "and not somebody of another tenant who has their id", func(o *oncall) {
 		o.begin = func(c Config) Config {
 			c = o.with(c, "", "id-of-alice")

@@ -386,7 +386,7 @@ func (e *Engine) readdress(ctx context.Context) error {
 		}
 	}
 	e.deliver.WakeAll()
-	return nil
+	return e.release(ctx)
 }
 
 // lost says that nobody will be told at an address: it is that of a webhook or

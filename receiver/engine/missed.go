@@ -249,7 +249,7 @@ func (e *Engine) lookThrough(ctx context.Context) (late, read []string, err erro
 			switch {
 			case w.read:
 				read = append(read, address)
-			case w.long || w.moved() || w.forgotten(now):
+			case w.long || w.moved() || w.forgotten(now) && e.told(w.person.Name):
 				late = append(late, address)
 			}
 		}
@@ -301,6 +301,9 @@ func (w waiting) forgotten(now time.Time) bool {
 	return w.person.Name != "" && wantable(&w.person, now)
 }
 
+// told says that somebody is in a destination.
+func (e *Engine) told(name string) bool { return len(e.where.Load().in[name]) > 0 }
+
 // lookAfter does what overdue found to be done at an address.
 func (e *Engine) lookAfter(tx store.Tx, address string, now time.Time, done *after) error {
 	w, err := waitingAt(tx, address, now)
@@ -312,7 +315,7 @@ func (e *Engine) lookAfter(tx store.Tx, address string, now time.Time, done *aft
 		done.addresses = append(done.addresses, to)
 		return moveSome(tx, address, to, now, done)
 	}
-	if w.person.Name != "" {
+	if w.person.Name != "" && e.told(w.person.Name) {
 		if err := want(tx, w.person, now, done); err != nil {
 			return err
 		}

@@ -346,6 +346,7 @@ func (e *Engine) spread(tx store.Tx, p *store.Post, now time.Time, done *after) 
 		Target: group.Target{Destination: d.Name, Card: p.Card}, Change: group.FirstFiring,
 		Loud: p.Loud, Message: true, Call: p.Call > p.Called,
 	}
+	done.spreads = true
 	_, err = e.raiseEach(tx, d, &g, 0, due, now, done, func(there *store.Post) bool {
 		return there.ID == 0 || there.State == store.Dead && there.Shown == 0 || p.Call > max(there.Call, there.Called)
 	})

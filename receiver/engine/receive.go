@@ -283,6 +283,8 @@ type after struct {
 	people    []store.Person // who can be reached where they could not be before
 	gather    bool           // others are in an audience, or somewhere else
 	reopened  []group.Group
+	// spreads: posts are spread, of episodes that others were told of before.
+	spreads bool
 }
 
 func (e *Engine) follow(done after) {
@@ -387,7 +389,7 @@ func always(*store.Post) bool { return true }
 func (e *Engine) raiseAt(tx store.Tx, g *group.Group, before int64, due group.Due, address string, now time.Time, done *after, wants func(*store.Post) bool) (post store.Post, did bool, err error) {
 	title := g.Title()
 	post = newPost(g, due, address, title)
-	if g.Rev > 1 || len(g.Spec.Targets) > 1 { // else it cannot be there yet
+	if g.Rev > 1 || len(g.Spec.Targets) > 1 || done.spreads { // else it cannot be there yet
 		switch there, err := tx.PostOf(g.ID, address); {
 		case err == nil:
 			post = there
