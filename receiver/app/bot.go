@@ -93,6 +93,13 @@ func (a *App) speak(c *config.Config) (*speaker, error) {
 	return s, nil
 }
 
+// urged has them try at once.
+func (b *bots) urged() {
+	if s := b.current(); s != nil && s.people != nil {
+		s.people.Urge()
+	}
+}
+
 // wanted wakes who makes people reachable.
 func (b *bots) wanted() {
 	if s := b.current(); s != nil && s.people != nil {
@@ -117,7 +124,7 @@ func (a *App) relay(c *config.Config, s *speaker) (engine.Config, error) {
 		return c.Engine(nil)
 	}
 	out, err := c.Engine(func(d config.Destination) deliver.Address { return a.address(s, d) })
-	out.Wanted, out.Tenant = a.bots.wanted, home(s)
+	out.Wanted, out.Urged, out.Tenant = a.bots.wanted, a.bots.urged, home(s)
 	out.Conversation = func(id string) (engine.Destination, bool) {
 		conversation, ok := strings.CutPrefix(id, botframework.AddressID(""))
 		if !ok {

@@ -31,7 +31,8 @@ repeat_interval: 100h
 // oncall is people whom Microsoft makes reachable when the test says so.
 type oncall struct {
 	*rig
-	no map[string]teams.Outcome // what comes of sending to a conversation
+	no    map[string]teams.Outcome // what comes of sending to a conversation
+	urged int                      // how often somebody was to be tried at once
 }
 
 // personal makes the destination "oncall" of a configuration people, and all
@@ -87,6 +88,7 @@ func (o *oncall) personal(c Config, roster string, names ...string) Config {
 // with is the configuration with these people, for whom sre stands in.
 func (o *oncall) with(c Config, roster string, users ...string) Config {
 	c = o.personal(c, roster, users...)
+	c.Urged = func() { o.urged++ }
 	for i := range c.Destinations {
 		if c.Destinations[i].Name == "oncall" {
 			c.Destinations[i].Fallback = "sre"
@@ -447,6 +449,7 @@ func TestWhenSomebodyCannotBeReached(t *testing.T) {
 		o.expect("sre: new Hot")
 		require.NoError(o.t, o.engine.Retry(context.Background(), "Alice@contoso.com", alice, "api 127.0.0.1"))
 		require.Equal(o.t, []string{alices}, o.wanted())
+		require.Equal(o.t, 1, o.urged, "what failed for everybody is tried now, because they say that it is mended")
 		require.Len(o.t, o.audit(), 1)
 		o.reach(alices, "a:1")
 		o.soon("a:1: new Hot", "sre: edit Hot")

@@ -73,6 +73,9 @@ type Config struct {
 	Tenant string
 	// Wanted is called when a person is to be made reachable; nil: nobody can be.
 	Wanted func()
+	// Urged is called when an administrator wants somebody to be tried at once;
+	// nil: nobody can be.
+	Urged func()
 	// Actions are what can be done in the systems that events come from, by
 	// the source's name.
 	Actions map[string]intent.Actions

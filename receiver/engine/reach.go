@@ -337,7 +337,7 @@ func (e *Engine) Retry(ctx context.Context, name string, by group.Person, from s
 				return err
 			}
 		}
-		done.addresses, done.wanted = append(done.addresses, addresses...), true
+		done.addresses, done.wanted, done.urged = append(done.addresses, addresses...), true, true
 		return tx.AddAudit(&store.Audit{
 			At: now, Who: by.Name, ObjectID: by.ID, Action: "retry", Target: p.Name, From: from, Before: was, After: "asked anew",
 		})

@@ -279,6 +279,7 @@ type after struct {
 	hushed    bool           // a silence was made or has ended
 	asked     bool           // another system is to be asked
 	wanted    bool           // a person is to be made reachable
+	urged     bool           // and at once, somebody says
 	moves     []move         // posts that are still to be moved
 	people    []store.Person // who can be reached where they could not be before
 	gather    bool           // others are in an audience, or somewhere else
@@ -295,6 +296,9 @@ func (e *Engine) follow(done after) {
 	}
 	if done.hushed {
 		ring(e.hushed)
+	}
+	if c := e.current.Load(); done.urged && c.Urged != nil {
+		c.Urged()
 	}
 	if done.wanted {
 		e.current.Load().seek()

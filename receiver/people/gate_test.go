@@ -69,6 +69,28 @@ func TestMicrosoftSaysHowLongToWait(t *testing.T) {
 	require.Equal(t, noon.Add(time.Hour), g.until, "the longest counts")
 }
 
+// Who has just put a new secret in place must not wait for minutes to see that
+// it is right.
+func TestWhoHasMendedItNeedNotWait(t *testing.T) {
+	var g gate
+	for i := range 8 {
+		g.begin()
+		g.shut(teams.Outcome{Kind: teams.Retry, Reason: teams.Auth, Broken: true}, []string{"a"}, noon.Add(time.Duration(i)))
+	}
+	later := noon.Add(time.Second)
+	require.False(t, g.lets("a", later))
+	require.False(t, g.lets("b", later))
+	g.urge(later)
+	require.True(t, g.lets("a", later))
+	g.begin()
+	require.False(t, g.lets("b", later), "one attempt still stands for all")
+
+	var patient gate
+	patient.shut(teams.Outcome{Kind: teams.Retry, Reason: teams.Throttled, After: time.Minute}, []string{"a"}, noon)
+	patient.urge(later)
+	require.False(t, patient.lets("a", later), "Microsoft has said when")
+}
+
 func TestWhatIsBegunTogether(t *testing.T) {
 	fresh := func(n int) (all []store.Person) {
 		for i := range n {

@@ -119,6 +119,24 @@ func TestWhatFailsForEverybodyIsTriedOnceForAll(t *testing.T) {
 	}
 }
 
+// Who has put a new secret in place and says so sees at once whether it is right.
+func TestWhoSaysThatItIsMendedNeedNotWait(t *testing.T) {
+	inside(t, teamstest.Options{}, func(r *rig) {
+		r.server.GraphFault(teamstest.AnyGraph, teamstest.Fault{Status: 503, Times: -1})
+		r.want(alice, bob)
+		r.start()
+		r.after(30*time.Minute + 7*time.Second)
+		require.Equal(t, string(teams.Unavailable), r.person(alice).Reason)
+		r.server.ClearFaults()
+		r.after(time.Second)
+		require.NotEqual(t, store.PersonReachable, r.person(alice).State, "or the test proves nothing: the next attempt was due anyway")
+		r.w.Urge()
+		r.after(5 * time.Second)
+		require.Equal(t, store.PersonReachable, r.person(alice).State)
+		require.Equal(t, store.PersonReachable, r.person(bob).State)
+	})
+}
+
 // One person for whom Graph always fails must not look like an outage.
 func TestOnePersonsTroubleKeepsNobodyElseWaiting(t *testing.T) {
 	inside(t, teamstest.Options{}, func(r *rig) {

@@ -65,6 +65,10 @@ func (w *Worker) Run(ctx context.Context) error {
 			f()
 		case <-w.wake:
 			k.stale = true
+		case <-w.urged:
+			k.stale = true
+			k.graph.urge(k.Now())
+			k.bot.urge(k.Now())
 		case <-timer.C:
 		}
 		timer.Stop()

@@ -52,6 +52,7 @@ type Worker struct {
 	Options
 	metrics  *metrics
 	wake     chan struct{}
+	urged    chan struct{}
 	expected expected
 
 	complained time.Time // of Run alone
@@ -71,7 +72,7 @@ func New(o Options) (*Worker, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	w := &Worker{Options: o, wake: make(chan struct{}, 1)}
+	w := &Worker{Options: o, wake: make(chan struct{}, 1), urged: make(chan struct{}, 1)}
 	var err error
 	w.metrics, err = newMetrics(o.Registerer, o.Store, o.Now)
 	return w, err
@@ -83,6 +84,15 @@ func (w *Worker) Wake() {
 	select {
 	case w.wake <- struct{}{}:
 	default: // it is about to look
+	}
+}
+
+// Urge is Wake by somebody who says that what failed for everybody is mended: it
+// is tried at once.
+func (w *Worker) Urge() {
+	select {
+	case w.urged <- struct{}{}:
+	default: // it is about to be
 	}
 }
 

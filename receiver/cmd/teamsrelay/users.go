@@ -85,8 +85,8 @@ What was given up goes out once they can be reached. It is not needed when
 somebody installs the app or writes to the bot: Teams says so, and they are
 told. Of who only unblocks it Teams says nothing: the next alert tries them,
 once an hour, and this does at once.
-While Microsoft fails for everybody, they wait for the next attempt, which comes
-within five minutes.
+Where Microsoft failed for everybody (an expired secret), all are tried again at
+once, unless it said when it wants to be asked.
 The audit keeps who wanted it. What came of it: teamsrelay users show NAME`)
 	relayOfRetry := addClient(retry)
 	names := retry.Arg("name", "As in the list, or their address or object id in Entra.").Required().Strings()
