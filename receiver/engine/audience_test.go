@@ -43,7 +43,12 @@ func (o *oncall) personal(c Config, roster string, names ...string) Config {
 		a := o.channel(id)
 		a.ID, a.Destination = botframework.AddressID(id), "oncall"
 		send, edit, call := a.Send, a.Edit, a.Call
-		refused := func() (teams.Outcome, bool) { outcome, ok := o.no[id]; return outcome, ok }
+		refused := func() (teams.Outcome, bool) {
+			o.mu.Lock()
+			defer o.mu.Unlock()
+			outcome, ok := o.no[id]
+			return outcome, ok
+		}
 		a.Send = func(ctx context.Context, m card.Message) teams.Outcome {
 			if outcome, ok := refused(); ok {
 				return outcome
@@ -83,6 +88,19 @@ func (o *oncall) personal(c Config, roster string, names ...string) Config {
 		return other(address)
 	}
 	return c
+}
+
+// refuse has Teams take nothing for a conversation, until accept.
+func (o *oncall) refuse(conversation string, outcome teams.Outcome) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.no[conversation] = outcome
+}
+
+func (o *oncall) accept(conversation string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.no, conversation)
 }
 
 // with is the configuration with these people, for whom sre stands in.
@@ -397,14 +415,14 @@ func TestWhenSomebodyCannotBeReached(t *testing.T) {
 		o.run(toOncall, "", alices)
 		defer o.stop()
 		o.reach(alices, "a:1")
-		o.no["a:1"] = teams.Outcome{Kind: teams.GiveUp, Reason: teams.Blocked, Status: 403, Message: "blocked"}
+		o.refuse("a:1", teams.Outcome{Kind: teams.GiveUp, Reason: teams.Blocked, Status: 403, Message: "blocked"})
 		o.fires(labeled("Hot", "critical"))
 		o.expect("sre: new Hot")
 		all, err := o.engine.People(context.Background())
 		require.NoError(o.t, err)
 		require.Len(o.t, all, 1)
 		require.Equal(o.t, string(teams.Blocked), all[0].Status.Reason)
-		delete(o.no, "a:1")
+		o.accept("a:1")
 		require.NoError(o.t, o.engine.Revive(context.Background(), "bot:a:1"))
 		o.soon("a:1: new Hot", "sre: edit Hot")
 	})
@@ -412,10 +430,10 @@ func TestWhenSomebodyCannotBeReached(t *testing.T) {
 		o.run(toOncall, "", alices)
 		defer o.stop()
 		o.reach(alices, "a:1")
-		o.no["a:1"] = teams.Outcome{Kind: teams.GiveUp, Reason: teams.Blocked, Status: 403, Message: "blocked"}
+		o.refuse("a:1", teams.Outcome{Kind: teams.GiveUp, Reason: teams.Blocked, Status: 403, Message: "blocked"})
 		o.fires(labeled("Hot", "critical"))
 		o.expect("sre: new Hot")
-		delete(o.no, "a:1")
+		o.accept("a:1")
 		time.Sleep(time.Hour)
 		o.fires(labeled("Wet", "critical"))
 		o.soon("a:1: new Wet", "a:1: new Hot", "sre: edit Hot")

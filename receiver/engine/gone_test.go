@@ -20,7 +20,7 @@ func TestWhoseConversationIsGoneIsToldInTheNewOne(t *testing.T) {
 			o.reach(alices, "a:1")
 			subscribed := store.Subscription{Address: "bot:a:1", Name: "Alice", By: alice, Matchers: []string{`alertname="Dry"`}}
 			require.NoError(t, o.store.Update(context.Background(), func(tx store.Tx) error { return tx.SaveSubscription(&subscribed) }))
-			o.no["a:1"] = teams.Outcome{Kind: teams.GiveUp, Reason: teams.NotFound, Status: 404, Message: "gone"}
+			o.refuse("a:1", teams.Outcome{Kind: teams.GiveUp, Reason: teams.NotFound, Status: 404, Message: "gone"})
 			o.fires(labeled("Hot", "critical"))
 			o.soon("sre: new Hot")
 			require.Equal(t, "has no chat with the bot any more", o.only().Misses[0].Why)
@@ -32,7 +32,7 @@ func TestWhoseConversationIsGoneIsToldInTheNewOne(t *testing.T) {
 			require.NoError(t, o.engine.Retry(context.Background(), alices, alice, "api"))
 			require.Equal(t, []string{alices}, o.wanted())
 			o.soon()
-			delete(o.no, now)
+			o.accept(now)
 			o.reach(alices, now)
 			o.soon(now+": new Hot", "sre: edit Hot")
 			require.Empty(t, o.only().Misses)

@@ -106,7 +106,7 @@ func TestWhoseConversationMovesIsToldThere(t *testing.T) {
 		o.run(toOncall, "", alices)
 		defer o.stop()
 		o.reach(alices, "a:1")
-		o.no["a:1"] = teams.Outcome{Kind: teams.Retry, Reason: teams.Unavailable, Status: 503, Message: "down"}
+		o.refuse("a:1", teams.Outcome{Kind: teams.Retry, Reason: teams.Unavailable, Status: 503, Message: "down"})
 		o.fires(labeled("Hot", "critical"))
 		o.expect()
 		require.NoError(t, o.engine.Moved(context.Background(), "a:1", "a:9"))

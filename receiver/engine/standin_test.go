@@ -66,10 +66,10 @@ func TestSomebodyOfSeveralDestinations(t *testing.T) {
 		o.shifts(toBoth, []string{alices}, []string{alices}, "managers", "sre")
 		defer o.stop()
 		o.reach(alices, "a:1")
-		o.no["a:1"] = teams.Outcome{Kind: teams.GiveUp, Reason: teams.Blocked, Status: 403, Message: "blocked"}
+		o.refuse("a:1", teams.Outcome{Kind: teams.GiveUp, Reason: teams.Blocked, Status: 403, Message: "blocked"})
 		o.fires(labeled("Hot", "critical"))
 		o.soon("sre: new Hot", "managers: new Hot")
-		delete(o.no, "a:1")
+		o.accept("a:1")
 		require.NoError(o.t, o.engine.Revive(context.Background(), "bot:a:1"))
 		o.soon("a:1: new Hot", "sre: edit Hot", "managers: edit Hot")
 		require.Empty(o.t, o.only().Misses)
@@ -91,7 +91,7 @@ func TestSomebodyOfSeveralDestinations(t *testing.T) {
 		o.soon("a:1: new Hot") // the subscription
 		o.reach(alices, "a:1")
 		o.soon()
-		o.no["a:1"] = teams.Outcome{Kind: teams.GiveUp, Reason: teams.Blocked, Status: 403, Message: "blocked"}
+		o.refuse("a:1", teams.Outcome{Kind: teams.GiveUp, Reason: teams.Blocked, Status: 403, Message: "blocked"})
 		o.fires(labeled("Hot", "warning"), labeled("Hot", "critical", "rack", "2"))
 		o.soon("sre: new Hot")
 	})
@@ -282,7 +282,7 @@ func TestAnAlertThatComesAgainWhileNothingArrives(t *testing.T) {
 		o.run(toOncall, "", alices)
 		defer o.stop()
 		o.reach(alices, "a:1")
-		o.no["a:1"] = teams.Outcome{Kind: teams.Retry, Reason: teams.Unavailable, Status: 503}
+		o.refuse("a:1", teams.Outcome{Kind: teams.Retry, Reason: teams.Unavailable, Status: 503})
 		a := labeled("Hot", "critical")
 		o.fires(a)
 		time.Sleep(6 * time.Minute)
