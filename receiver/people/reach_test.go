@@ -42,8 +42,10 @@ func TestAThousandNewPeople(t *testing.T) {
 		r.start()
 		r.after(time.Second)
 		r.want(names...)
-		r.w.Wake()
+		r.mu.Lock()
 		r.began = time.Now()
+		r.mu.Unlock()
+		r.w.Wake()
 		r.after(time.Minute)
 
 		all, at := r.results()
