@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/teamsrelay/teamsrelay/receiver/people"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
 	"github.com/teamsrelay/teamsrelay/receiver/teams"
 )
@@ -115,21 +116,11 @@ func inTime(p *store.Post, at, now time.Time) time.Time {
 	return at
 }
 
-// passing are the reasons that may pass by themselves: they are worth waiting
-// for before others are told.
-func passing(r teams.Reason) bool {
-	switch r {
-	case teams.Throttled, teams.Unavailable, teams.Timeout, teams.Network, teams.Interrupted, teams.Installing:
-		return true
-	}
-	return false
-}
-
 // missing says that an address does not take what it is sent, and since when
 // posts have waited there that are to be missed because of it; zero: none are.
 func missing(row *store.Address, now time.Time) time.Time {
 	switch {
-	case row.Broken != "" && row.Waits && !passing(teams.Reason(row.BrokenReason)):
+	case row.Broken != "" && row.Waits && !people.Passes(teams.Reason(row.BrokenReason)):
 		return now
 	case row.Failures > 0:
 		return now.Add(-missedAfter)

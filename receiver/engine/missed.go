@@ -155,9 +155,7 @@ func formerly(tx store.Tx, address string) ([]string, error) {
 
 // saveDue stores a group whose timer may ring earlier now.
 func (e *Engine) saveDue(tx store.Tx, g *group.Group, done *after) error {
-	if !g.DueAt.IsZero() && (done.due.IsZero() || g.DueAt.Before(done.due)) {
-		done.due = g.DueAt
-	}
+	done.tickAt(g.DueAt)
 	return tx.SaveGroup(g)
 }
 

@@ -288,6 +288,13 @@ type after struct {
 	spreads bool
 }
 
+// tickAt says when a group wants a tick; the zero time: it wants none.
+func (a *after) tickAt(at time.Time) {
+	if !at.IsZero() && (a.due.IsZero() || at.Before(a.due)) {
+		a.due = at
+	}
+}
+
 func (e *Engine) follow(done after) {
 	e.deliver.Wake(done.addresses...)
 	e.timers.set(done.due)
@@ -356,9 +363,7 @@ func (e *Engine) advance(tx store.Tx, g group.Group, before int64, now time.Time
 			return g, err
 		}
 	}
-	if !g.DueAt.IsZero() && (done.due.IsZero() || g.DueAt.Before(done.due)) {
-		done.due = g.DueAt
-	}
+	done.tickAt(g.DueAt)
 	return g, nil
 }
 
