@@ -25,11 +25,12 @@ const module = "github.com/teamsrelay/teamsrelay/"
 // of store). A new family needs a place here.
 var order = []string{
 	"templates",
-	"receiver/alert", "receiver/chart", "receiver/clock", "receiver/outbound", "receiver/press", "receiver/sample", "receiver/yamlfile",
+	"receiver/alert", "receiver/cardview", "receiver/chart", "receiver/clock", "receiver/outbound", "receiver/press", "receiver/sample", "receiver/vault", "receiver/yamlfile",
 	"receiver/group", "receiver/rules", "receiver/route", "receiver/command", "receiver/card",
 	"receiver/store", "receiver/teams",
+	"receiver/role",
 	"receiver/people",
-	"receiver/deliver", "receiver/ingest", "receiver/intent", "receiver/silence", "receiver/bot",
+	"receiver/deliver", "receiver/canary", "receiver/heartbeat", "receiver/ingest", "receiver/intent", "receiver/silence", "receiver/bot",
 	"receiver/apppackage", // says what the bot understands
 	"receiver/ruler",
 	"receiver/engine",
@@ -39,6 +40,7 @@ var order = []string{
 	"receiver/ruletest", "receiver/web",
 	"receiver/app",
 	"receiver/teamstest", // stands for Microsoft: only commands and tests need it
+	"receiver/torture",   // plans bad days and judges them
 	"receiver/cmd",
 	"receiver/e2e",
 	"plugins",
@@ -49,7 +51,7 @@ var notForPlugins = []string{"receiver/app", "receiver/web", "receiver/bot"}
 
 // What only decides (design §4) must not need what has effects.
 var (
-	pure   = []string{"receiver/alert", "receiver/press", "receiver/command", "receiver/group", "receiver/rules", "receiver/route", "receiver/card", "receiver/chart", "receiver/migrate"}
+	pure   = []string{"receiver/alert", "receiver/press", "receiver/command", "receiver/group", "receiver/rules", "receiver/route", "receiver/card", "receiver/cardview", "receiver/chart", "receiver/migrate", "receiver/torture"}
 	impure = []string{"net", "net/http", "database/sql", "os", "os/exec"}
 )
 

@@ -4,7 +4,6 @@ package app
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -26,7 +25,7 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/engine"
 	"github.com/teamsrelay/teamsrelay/receiver/ingest/events"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
-	"github.com/teamsrelay/teamsrelay/receiver/store/sqlite"
+	"github.com/teamsrelay/teamsrelay/receiver/store/metered"
 	"github.com/teamsrelay/teamsrelay/receiver/web"
 )
 
@@ -38,6 +37,8 @@ type Options struct {
 	// there is none.
 	PublicAddress string
 	Logger        *slog.Logger
+	// Now is the wall clock; nil: the system's.
+	Now func() time.Time
 	// Reload asks for the configuration to be read anew (SIGHUP).
 	Reload <-chan struct{}
 	// Listening, if set, is called with the addresses once requests are taken;
@@ -58,18 +59,19 @@ const (
 type App struct {
 	options  Options
 	log      *slog.Logger
-	store    store.Store
+	store    *metered.Store
 	engine   *engine.Engine
 	server   *http.Server
 	public   public
 	bots     bots
 	registry *prometheus.Registry
 	live     atomic.Pointer[config.Config]
-	database string
+	storage  config.Storage
 	holder   string // this process in leases
 	reload   sync.Mutex
 	reloads  reloadMetrics
 	mend     mend
+	loaded   loaded
 }
 
 type reloadMetrics struct {
@@ -80,7 +82,7 @@ type reloadMetrics struct {
 // New reads the configuration and opens the store. Everything that can be
 // wrong with what the user wrote is wrong here.
 func New(o Options) (*App, error) {
-	a := &App{options: o, log: o.Logger, holder: rand.Text()}
+	a := &App{options: o, log: o.Logger, holder: holder()}
 	if file := *o.Web.WebConfigFile; file != "" {
 		if err := toolkit.Validate(file); err != nil {
 			return nil, fmt.Errorf("--web.config.file %s: %w", file, err)
@@ -99,7 +101,8 @@ func New(o Options) (*App, error) {
 		return nil, err
 	}
 	a.live.Store(c)
-	a.database = c.Storage.SQLite
+	a.loaded.took(o.ConfigFile, time.Now())
+	a.storage = c.Storage
 
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
@@ -118,15 +121,17 @@ func New(o Options) (*App, error) {
 	a.reloads.successful.Set(1)
 	a.reloads.at.SetToCurrentTime()
 
-	db, err := sqlite.Open(a.database, sqlite.Options{Log: o.Logger})
+	db, err := openStore(&a.storage, o.Logger, registry)
 	if err != nil {
 		return nil, err
 	}
 	a.store = db
 	// The file is ours alone: whoever had an address is dead, and its posts
 	// need not wait until the lease is over.
-	if err := db.Update(context.Background(), func(tx store.Tx) error { return tx.ReleaseLeases("") }); err != nil {
-		a.log.Warn("The leases of the process before could not be taken back; what waits is told when they are over", "err", err)
+	if !db.Shared() {
+		if err := db.Update(context.Background(), func(tx store.Tx) error { return tx.ReleaseLeases("") }); err != nil {
+			a.log.Warn("The leases of the process before could not be taken back; what waits is told when they are over", "err", err)
+		}
 	}
 	a.registry = registry
 	if err := a.wire(relay); err != nil {
@@ -140,12 +145,12 @@ func New(o Options) (*App, error) {
 
 func (a *App) wire(relay engine.Config) (err error) {
 	a.engine, err = engine.New(engine.Options{
-		Store: a.store, Logger: a.log, Registerer: a.registry, Holder: a.holder,
+		Store: a.store, Logger: a.log, Registerer: a.registry, Holder: a.holder, Now: a.options.Now,
 	}, relay)
 	if err != nil {
 		return err
 	}
-	a.mend.engine, a.mend.log = a.engine, a.log
+	a.mend.engine, a.mend.log, a.mend.replica = a.engine, a.log, a.holder
 	handlers, err := web.New(web.Options{
 		Engine: a.engine, Store: a.store, Logger: a.log, Registry: a.registry,
 		Version:       version.Info(),
@@ -154,8 +159,10 @@ func (a *App) wire(relay engine.Config) (err error) {
 		EventPath:     func(path string) string { return a.live.Load().PathEvent(path) },
 		AdminToken:    func() string { return a.live.Load().AdminToken.Reveal() },
 		Subscriptions: func() []config.Subscription { return a.live.Load().Subscriptions },
+		Configuration: a.configuration,
 		Reload:        a.Reload,
 		Messages:      &a.bots,
+		Refusing:      a.store.Refusing,
 	})
 	if err != nil {
 		return err
@@ -180,6 +187,7 @@ func (a *App) serverOf(handler http.Handler) *http.Server {
 func (a *App) read() (*config.Config, error) {
 	c, problems := config.Load(a.options.ConfigFile, config.Env{Lookup: os.LookupEnv})
 	if problems.Failed() {
+		problems.WorstFirst() // the audit has its first line, and the card its first few
 		return nil, problems
 	}
 	for _, p := range problems {
@@ -203,11 +211,13 @@ func (a *App) Reload(ctx context.Context) error {
 	if err := a.tryReload(ctx); err != nil {
 		a.reloads.successful.Set(0)
 		a.mend.broken(err)
+		a.loaded.failed(err, time.Now())
 		a.log.Error("The configuration was not reloaded; the old one goes on", "err", err)
 		return err
 	}
 	a.reloads.successful.Set(1)
 	a.reloads.at.SetToCurrentTime()
+	a.loaded.took(a.options.ConfigFile, time.Now())
 	a.mend.mended(ctx)
 	a.log.Info("The configuration was reloaded", "file", a.options.ConfigFile)
 	return nil
@@ -218,7 +228,7 @@ func (a *App) tryReload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if c.Storage.SQLite != a.database {
+	if !sameStore(&c.Storage, &a.storage) {
 		return errors.New("storage.url has changed; restart teamsrelay to move to another store")
 	}
 	speaks, err := a.speak(c)
@@ -255,7 +265,7 @@ func (a *App) Run(ctx context.Context) (err error) {
 		}
 		return err
 	}
-	a.log.Info("Starting teamsrelay", "version", version.Version, "config", a.options.ConfigFile, "store", a.database)
+	a.log.Info("Starting teamsrelay", "version", version.Version, "config", a.options.ConfigFile, "store", storeName(&a.storage), "replica", a.holder)
 	working, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	done := make(chan error, 2)
@@ -277,7 +287,7 @@ func (a *App) Run(ctx context.Context) (err error) {
 		case <-ctx.Done():
 			waiting = false
 		case <-a.options.Reload:
-			_ = a.Reload(working) // it has logged
+			a.hangup(working)
 		case err = <-done:
 			running--
 			waiting = false

@@ -76,6 +76,19 @@ func (s *site) options(addresses ...string) Options {
 // run starts a receiver; stop ends it and returns what Run returned.
 func (s *site) run() (url string, stop func() error) {
 	s.t.Helper()
+	_, url, stop = s.begin()
+	return url, stop
+}
+
+// start is run, and also returns the receiver.
+func (s *site) start() (a *App, url string) {
+	s.t.Helper()
+	a, url, _ = s.begin()
+	return a, url
+}
+
+func (s *site) begin() (a *App, url string, stop func() error) {
+	s.t.Helper()
 	o := s.options()
 	listening := make(chan string, 1)
 	o.Listening = func(addresses []net.Addr) { listening <- "http://" + addresses[0].String() }
@@ -92,7 +105,7 @@ func (s *site) run() (url string, stop func() error) {
 		ended <- err
 		s.t.Fatalf("it ended at once: %v", err)
 	}
-	return url, stop
+	return a, url, stop
 }
 
 func (s *site) post(url, body string) (int, string) {
@@ -108,7 +121,7 @@ func (s *site) post(url, body string) (int, string) {
 // waitFor returns the first n cards that the simulated Teams shows.
 func (s *site) waitFor(n int) []teamstest.Message {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
 	defer cancel()
 	cards, err := s.teams.WaitFor(ctx, n)
 	require.NoError(s.t, err, s.log)
@@ -239,6 +252,12 @@ func TestWhatCannotStartSaysWhyAndLeavesNothingOpen(t *testing.T) {
 			config: func(c string) string { return strings.Replace(c, "sqlite:relay.db", "sqlite:relay.yml", 1) },
 			says:   []string{"relay.yml"},
 		},
+		"a PostgreSQL that does not answer": {
+			config: func(c string) string {
+				return strings.Replace(c, "sqlite:relay.db", "postgres://relay:seCretPassword@127.0.0.1:1/relay?sslmode=disable", 1)
+			},
+			says: []string{"PostgreSQL at 127.0.0.1: ", "is it up?"},
+		},
 		"a mistake in the configuration": {
 			config: func(c string) string { return strings.Replace(c, "[ops]", "[opps]", 1) },
 			says:   []string{"relay.yml:8: error: ", `"opps"`},
@@ -284,7 +303,9 @@ func TestWhatCannotStartSaysWhyAndLeavesNothingOpen(t *testing.T) {
 			for _, want := range c.says {
 				require.ErrorContains(t, err, want)
 			}
-			require.NotContains(t, err.Error()+s.log.String(), "/workflow/ops")
+			for _, secret := range []string{"/workflow/ops", "seCretPassword"} {
+				require.NotContains(t, err.Error()+s.log.String(), secret)
+			}
 
 			s.write("relay.yml", s.config)
 			_, stop := s.run() // the store is free again

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 	promconfig "github.com/prometheus/common/config"
 	"github.com/prometheus/common/version"
 
@@ -83,6 +84,7 @@ func (a *App) speak(c *config.Config) (*speaker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("microsoft: %w", err)
 	}
+	client.Share(func() float64 { return a.engine.Part() }) // which is there before anything is sent
 	s := &speaker{is: c.Microsoft, client: client}
 	app := graph.App{ManifestID: c.Microsoft.TeamsAppID, CatalogID: c.Microsoft.TeamsCatalogID}
 	if c.Microsoft.Graph() && app != (graph.App{}) {
@@ -313,6 +315,18 @@ func (a *App) newBot(s *speaker, registerer prometheus.Registerer) (*bot.Bot, fu
 			return nil, nil, err
 		}
 		o.Verifier = verifier
+	}
+	if s.is.CertificateFile != "" {
+		promauto.With(registerer).NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "teamsrelay_bot_certificate_end_timestamp_seconds",
+			Help: "Until when the certificate is good that the bot signs in with; 0: it cannot be read.",
+		}, func() float64 {
+			ends, err := s.is.Auth().CertificateEnds()
+			if err != nil {
+				return 0
+			}
+			return float64(ends.Unix())
+		})
 	}
 	made, err := bot.New(o)
 	if err != nil {

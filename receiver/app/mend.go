@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -20,8 +21,9 @@ const unmendedAfter = 5 * time.Minute
 // mend watches whether a reload that failed is followed by one that succeeds,
 // and tells of it through the routes that are in force.
 type mend struct {
-	engine *engine.Engine
-	log    *slog.Logger
+	engine  *engine.Engine
+	log     *slog.Logger
+	replica string // this process in leases
 
 	mu    sync.Mutex
 	since time.Time // of the first failure; zero: nothing is broken
@@ -59,7 +61,11 @@ func (m *mend) mended(ctx context.Context) {
 	over := m.alert(alert.Resolved)
 	m.mu.Unlock()
 	m.stop()
-	if !slices.ContainsFunc(m.engine.Reported(), func(a alert.Alert) bool { return a.Name() == reloadFailed }) {
+	told, err := m.engine.Reported(ctx)
+	if err != nil {
+		m.log.Error("It could not be read whether people were told of a broken configuration; the next reload tells them that it is mended", "err", err)
+	}
+	if !slices.ContainsFunc(told, func(a alert.Alert) bool { return maps.Equal(a.Labels, over.Labels) }) {
 		return
 	}
 	if err := m.engine.Report(ctx, over); err != nil {
@@ -94,6 +100,9 @@ func (m *mend) alert(status alert.Status) alert.Alert {
 			"summary":     "teamsrelay on " + host + " could not reload its configuration",
 			"description": m.what,
 		},
+	}
+	if m.engine.Replicas() != nil { // others may have read another file
+		a.Labels[engine.ReplicaLabel] = m.replica
 	}
 	if status == alert.Resolved {
 		a.EndsAt = m.engine.Now()

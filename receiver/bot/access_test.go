@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/teamsrelay/teamsrelay/receiver/alert"
 	"github.com/teamsrelay/teamsrelay/receiver/bot/activity"
 	"github.com/teamsrelay/teamsrelay/receiver/bot/typed"
 	"github.com/teamsrelay/teamsrelay/receiver/group"
@@ -51,6 +52,7 @@ func TestNobodySubscribesThemselvesIntoActing(t *testing.T) {
 			if test.words != "" {
 				require.Contains(t, answer, md(test.words))
 				require.Contains(t, d.audit()[1], "refused:ack")
+				require.Equal(t, "Disk", d.rows()[0].About, "what they were refused is told in words too")
 				require.Contains(t, d.audit()[2], "refused:resolve")
 			}
 		})
@@ -212,6 +214,8 @@ func TestNobodyEndsThroughOneAlertTheSilenceOfOthers(t *testing.T) {
 	require.Contains(t, d.audit()[2], "Anna Smith (id-twin) refused:expire")
 	require.Contains(t, d.audit()[3], "Anna Smith (id-twin) refused:expire")
 	require.NotNil(t, d.get(disk.ID).Silence)
+	require.Contains(t, d.type_(anna, sre, "expire silence "+alert.ShortID(of)), words)
+	require.Equal(t, "silence "+alert.ShortID(of), d.rows()[0].Target, "an alert may have the same id")
 
 	_, said = d.press(d.pressing(bob, sre, "Disk", d.button(sre, disk, "expire", of, "")))
 	require.Empty(t, said, "Bob may act on both")

@@ -48,7 +48,7 @@ func (d *desk) fill(n int) (groups []group.Group) {
 				}
 				post := store.Post{GroupID: g.ID, Address: "bot:" + sre, Destination: "sre", Title: g.Title()}
 				post.Raise(g.Rev, dues[0], store.RankLoud, d.now)
-				post.Begin(d.now)
+				post.Begin(1, d.now)
 				post.Delivered(g.Rev, fmt.Sprint(1_700_000_000_000+i), true, d.now)
 				if err := tx.SavePost(&post); err != nil {
 					return err

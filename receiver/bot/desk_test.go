@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -30,6 +29,7 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/route"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
 	"github.com/teamsrelay/teamsrelay/receiver/store/sqlite"
+	"github.com/teamsrelay/teamsrelay/receiver/store/sqlitetest"
 	"github.com/teamsrelay/teamsrelay/receiver/teams"
 	"github.com/teamsrelay/teamsrelay/receiver/teams/auth"
 	"github.com/teamsrelay/teamsrelay/receiver/teams/botframework"
@@ -84,7 +84,7 @@ func newDesk(t testing.TB) *desk {
 	}
 	d.teams = httptest.NewServer(http.HandlerFunc(d.connector))
 	t.Cleanup(d.teams.Close)
-	db, err := sqlite.Open(filepath.Join(t.TempDir(), "bot.db"), sqlite.Options{})
+	db, err := sqlite.Open(sqlitetest.File(t), sqlite.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	d.store = db
@@ -252,7 +252,7 @@ func (d *desk) alert(name, conversation string, labels ...string) group.Group {
 			return err
 		}
 		for i := range posts {
-			posts[i].Begin(d.now)
+			posts[i].Begin(1, d.now)
 			posts[i].Delivered(made.Rev, name, true, d.now)
 			if err := tx.SavePost(&posts[i]); err != nil {
 				return err

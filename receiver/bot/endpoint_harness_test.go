@@ -15,7 +15,6 @@ import (
 	"math/big"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -33,6 +32,8 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/press"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
 	"github.com/teamsrelay/teamsrelay/receiver/store/sqlite"
+	"github.com/teamsrelay/teamsrelay/receiver/store/sqlitetest"
+	"github.com/teamsrelay/teamsrelay/receiver/store/storetest"
 	"github.com/teamsrelay/teamsrelay/receiver/teams/auth"
 	"github.com/teamsrelay/teamsrelay/receiver/teams/botframework"
 )
@@ -196,9 +197,9 @@ func newKit(t testing.TB, change func(*bot.Options)) *kit {
 
 func newKitIn(t testing.TB, w *world, change func(*bot.Options)) *kit {
 	k := &kit{TB: t, world: w, registry: prometheus.NewRegistry(), log: &safeLog{}}
-	opened, err := sqlite.Open(filepath.Join(t.TempDir(), "bot.db"), sqlite.Options{})
+	opened, err := sqlite.Open(sqlitetest.File(t), sqlite.Options{})
 	require.NoError(t, err)
-	k.store = opened
+	k.store = storetest.Twice(opened)
 	client, err := botframework.New(auth.Config{
 		AppID: appID, TenantID: tenant, InsecureLocal: true, Transport: k.world,
 		Endpoints: auth.Endpoints{AllowedServiceHosts: []string{"127.0.0.1:9"}},

@@ -1,11 +1,14 @@
 package bot
 
 import (
+	"slices"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/teamsrelay/teamsrelay/receiver/bot/activity"
 	"github.com/teamsrelay/teamsrelay/receiver/bot/token"
+	"github.com/teamsrelay/teamsrelay/receiver/command"
 )
 
 // reasons are why a request is refused, beside those of the token.
@@ -24,6 +27,7 @@ var reasons = []string{
 
 type metrics struct {
 	activities, refused    *prometheus.CounterVec
+	presses                *prometheus.CounterVec
 	late, repeated, panics prometheus.Counter
 }
 
@@ -49,9 +53,36 @@ func (m *metrics) init(registerer prometheus.Registerer) {
 	for _, reason := range token.Reasons {
 		m.refused.WithLabelValues(string(reason))
 	}
+	m.presses = auto.NewCounterVec(prometheus.CounterOpts{
+		Name: "teamsrelay_bot_presses_total", Help: "Buttons that were pressed, by what came of it: done, nothing (with words why).",
+	}, []string{"verb", "outcome"})
+	for _, verb := range append(slices.Clone(command.Verbs), otherVerb) {
+		for _, outcome := range []string{pressDone, pressNothing} {
+			m.presses.WithLabelValues(verb, outcome)
+		}
+	}
 	m.late = counter("late_answers_total", "Presses that were answered before they were done, because that took too long.")
 	m.repeated = counter("repeated_total", "Messages and events that came again and were not worked again.")
 	m.panics = counter("panics_total", "Activities that met a mistake in teamsrelay.")
+}
+
+// What came of a press, as metrics call it, and verbs that we do not know.
+const (
+	pressDone    = "done"
+	pressNothing = "nothing"
+	otherVerb    = "other"
+)
+
+// pressed counts a press; words say why nothing was done.
+func (m *metrics) pressed(verb, words string) {
+	if !slices.Contains(command.Verbs, verb) {
+		verb = otherVerb
+	}
+	outcome := pressDone
+	if words != "" && words != followsWords {
+		outcome = pressNothing
+	}
+	m.presses.WithLabelValues(verb, outcome).Inc()
 }
 
 func (m *metrics) refuse(reason string) { m.refused.WithLabelValues(reason).Inc() }

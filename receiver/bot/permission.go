@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/teamsrelay/teamsrelay/receiver/alert"
 	"github.com/teamsrelay/teamsrelay/receiver/group"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
 	"github.com/teamsrelay/teamsrelay/receiver/teams/botframework"
@@ -381,20 +382,35 @@ func (b *Bot) unsure(what string, err error) {
 // refusedAudit writes into the audit that somebody was not allowed to do
 // something. Of somebody who does not stop it writes as much as anybody reads.
 func (b *Bot) refusedAudit(ctx context.Context, t talker, verb, target, words string) {
+	b.noteRefusal(ctx, t, &store.Audit{Action: verb, Target: shorten(target, maxReason), After: words}, 0)
+}
+
+// refusedOn is refusedAudit of something about an episode.
+func (b *Bot) refusedOn(ctx context.Context, t talker, verb string, group int64, words string) {
+	b.noteRefusal(ctx, t, &store.Audit{Action: verb, Target: alert.ShortID(group), After: words}, group)
+}
+
+// noteRefusal writes a line, which is about an episode if group is not 0.
+func (b *Bot) noteRefusal(ctx context.Context, t talker, line *store.Audit, group int64) {
 	unwritten, ok := b.refused.next(t.id(), b.Now())
 	if !ok {
 		return
 	}
 	if unwritten > 0 {
-		words += fmt.Sprintf(" (%d refusals before this one are not written down: there were more than %d in a minute)", unwritten, maxAudited)
+		line.After += fmt.Sprintf(" (%d refusals before this one are not written down: there were more than %d in a minute)", unwritten, maxAudited)
 	}
-	err := b.Store.Update(ctx, func(tx store.Tx) error {
-		return tx.AddAudit(&store.Audit{
-			At: b.Now(), Who: t.person.Name, ObjectID: t.person.ID, Action: "refused:" + verb, Target: shorten(target, maxReason), From: t.from(), After: words,
-		})
+	line.At, line.Who, line.ObjectID, line.From = b.Now(), t.person.Name, t.person.ID, t.from()
+	line.Action = store.Refused + line.Action
+	err := b.Store.Update(ctx, func(tx store.Tx) (err error) {
+		if group != 0 {
+			if line.About, err = store.AboutGroup(tx, group); err != nil {
+				return err
+			}
+		}
+		return tx.AddAudit(line)
 	})
 	if err != nil {
-		b.log.Error("A refusal could not be written into the audit", "who", t.person.ID, "action", verb, "target", shorten(target, maxReason), "err", err)
+		b.log.Error("A refusal could not be written into the audit", "who", t.person.ID, "action", line.Action, "target", line.Target, "err", err)
 	}
 }
 

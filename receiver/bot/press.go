@@ -9,7 +9,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/teamsrelay/teamsrelay/receiver/alert"
 	"github.com/teamsrelay/teamsrelay/receiver/bot/activity"
 	"github.com/teamsrelay/teamsrelay/receiver/bot/typed"
 	"github.com/teamsrelay/teamsrelay/receiver/card"
@@ -27,6 +26,7 @@ const (
 	emptyWords    = "Nothing was done: write something first."
 	longWords     = "Nothing was done: the text is too long, 2,000 characters at most."
 	spanWords     = "Nothing was done: a silence lasts from a minute to 90 days."
+	followsWords  = "Done. The card follows."
 	storeWords    = "Nothing was done: it cannot be stored at this moment. Please try again."
 )
 
@@ -44,6 +44,9 @@ func (b *Bot) press(ctx context.Context, a activity.Activity) InvokeResponse {
 		return Say(storeWords)
 	}
 	message, words := b.pressed(ctx, t)
+	_, raw := a.Pressed()
+	data, _ := press.Parse(raw) // what cannot be read has no verb
+	b.metrics.pressed(data.Verb, words)
 	if words == "" {
 		return ShowCard(message)
 	}
@@ -123,21 +126,22 @@ func (b *Bot) pressed(ctx context.Context, t talker) (card.Message, string) {
 	message, err := b.Rendered(ctx, t.address, result.Group)
 	if err != nil {
 		b.log.Error("The card of a press could not be made; it follows", "err", err)
-		return card.Message{}, "Done. The card follows."
+		return card.Message{}, followsWords
 	}
 	return message, ""
 }
 
 // refuse refuses a press, and writes that down.
 func (b *Bot) refuse(ctx context.Context, t talker, d press.Data, words string) (card.Message, string) {
-	verb, target := "press", ""
+	verb := "press"
 	if slices.Contains(command.Verbs, d.Verb) {
 		verb = d.Verb
 	}
 	if d.Group > 0 {
-		target = alert.ShortID(d.Group)
+		b.refusedOn(ctx, t, verb, d.Group, words)
+	} else {
+		b.refusedAudit(ctx, t, verb, "", words)
 	}
-	b.refusedAudit(ctx, t, verb, target, words)
 	return card.Message{}, words
 }
 

@@ -189,15 +189,15 @@ func (b *Bot) actOn(ctx context.Context, t talker, cmd command.Command, to typed
 	case err != nil:
 		return idOf(cmd.Group) + ": " + md(b.failure(err))
 	case !ok:
-		b.refusedAudit(ctx, t, cmd.Verb, alert.ShortID(cmd.Group), "no such alert that they see")
+		b.refusedOn(ctx, t, cmd.Verb, cmd.Group, "no such alert that they see")
 		return noAlert(cmd.Group)
 	}
 	if words := b.mayDo(ctx, t, &found); words != "" {
-		b.refusedAudit(ctx, t, cmd.Verb, alert.ShortID(cmd.Group), words)
+		b.refusedOn(ctx, t, cmd.Verb, cmd.Group, words)
 		return named(&found.group) + ": " + md(words)
 	}
 	if words := b.mayExpire(ctx, t, cmd); words != "" {
-		b.refusedAudit(ctx, t, cmd.Verb, alert.ShortID(cmd.Group), words)
+		b.refusedOn(ctx, t, cmd.Verb, cmd.Group, words)
 		return named(&found.group) + ": " + md(words)
 	}
 	if cmd.Verb == command.Assign {
@@ -301,11 +301,11 @@ func (b *Bot) expireOne(ctx context.Context, t talker, of string, id int64, key 
 	case silence == nil && isAlert:
 		return b.actOn(ctx, t, command.Command{Verb: command.Expire, Group: id, By: t.person, From: t.from(), Activity: key}, typed.Who{})
 	case silence == nil:
-		b.refusedAudit(ctx, t, command.Expire, short, "no such silence that they see")
+		b.refusedAudit(ctx, t, command.Expire, store.SilenceTarget(id), "no such silence that they see")
 		return "There is no silence " + idOf(id) + " here. " + code("silences") + " lists them."
 	}
 	if words := b.mayEnd(ctx, t, silence); words != "" {
-		b.refusedAudit(ctx, t, command.Expire, short, words)
+		b.refusedAudit(ctx, t, command.Expire, store.SilenceTarget(id), words)
 		return "Silence " + idOf(id) + ": " + md(words)
 	}
 	result, err := b.Do(ctx, command.Command{
@@ -342,7 +342,8 @@ func (b *Bot) mayEnd(ctx context.Context, t talker, s *store.Silence) string {
 			return b.mayDo(ctx, t, &found)
 		}
 	}
-	return b.mayMatching(ctx, t, s.Sets...)
+	_, words := b.mayMatching(ctx, t, s.Sets...)
+	return words
 }
 
 // mayExpire says why the talker, who may act on an alert, may not end what
@@ -382,7 +383,8 @@ func (b *Bot) mayExpire(ctx context.Context, t talker, cmd command.Command) stri
 
 // silenceMatching makes a silence by matchers.
 func (b *Bot) silenceMatching(ctx context.Context, t talker, c typed.Command) string {
-	if words := b.mayMatching(ctx, t, c.Matchers); words != "" {
+	matching, words := b.mayMatching(ctx, t, c.Matchers)
+	if words != "" {
 		b.refusedAudit(ctx, t, c.Verb, strings.Join(c.Matchers, " "), words)
 		return md(words)
 	}
@@ -395,39 +397,52 @@ func (b *Bot) silenceMatching(ctx context.Context, t talker, c typed.Command) st
 	case !result.Done:
 		return md(result.Why)
 	case result.Asked:
-		return "Alertmanager has been asked to silence " + matcherWords(c.Matchers) + " until " + b.when(c.Until) + ". " + code("silences") + " says what comes of it."
+		return "Alertmanager has been asked to silence " + matcherWords(c.Matchers) + " until " + b.when(c.Until) + ". " + code("silences") + " says what comes of it. " + matchNow(matching)
 	}
-	return "Silenced until " + b.when(c.Until) + ": " + matcherWords(c.Matchers) + ". " + code("expire "+alert.ShortID(result.SilenceID)) + " ends that."
+	return "Silenced until " + b.when(c.Until) + ": " + matcherWords(c.Matchers) + ". " + code("expire "+alert.ShortID(result.SilenceID)) + " ends that. " + matchNow(matching)
 }
 
-// mayMatching says why the talker may not silence by matchers; "": they may.
+// matchNow says how many alerts a silence is about now. A name that was mistyped
+// looks like any other until somebody is woken up.
+func matchNow(n int) string {
+	switch n {
+	case 0:
+		return "No open alert matches now. If one should, look at how it is written: " + code("alerts") + " lists them."
+	case 1:
+		return "1 open alert matches now."
+	}
+	return counted(n, "open alert") + " match now."
+}
+
+// mayMatching says why the talker may not silence by matchers; "": they may, and
+// so many open alerts match.
 // They may act here, and on every alert that the matchers silence now. What
 // the matchers will silence later nobody can know, so who only has a chat with
 // the bot has to be somebody who may act where alerts are sent.
-func (b *Bot) mayMatching(ctx context.Context, t talker, sets ...[]string) string {
-	words := b.mayAt(ctx, t, t.address)
+func (b *Bot) mayMatching(ctx context.Context, t talker, sets ...[]string) (matching int, words string) {
+	words = b.mayAt(ctx, t, t.address)
 	if words == "" && !b.isDestination(t.address) {
 		words = b.mayAnywhere(ctx, t)
 	}
 	if words != "" {
-		return words
+		return 0, words
 	}
-	matching, err := b.matching(ctx, sets)
+	ids, err := b.matching(ctx, sets)
 	if err != nil {
-		return b.failure(err)
+		return 0, b.failure(err)
 	}
 	refused := 0
-	for _, id := range matching {
+	for _, id := range ids {
 		found, err := b.target(ctx, id)
 		if err != nil {
-			return b.failure(err)
+			return 0, b.failure(err)
 		}
 		if b.mayDo(ctx, t, &found) != "" {
 			refused++
 		}
 	}
 	if refused > 0 {
-		return fmt.Sprintf("Nothing was done: this is also about %s on which you may not act.", counted(refused, "alert"))
+		return 0, fmt.Sprintf("Nothing was done: this is also about %s on which you may not act.", counted(refused, "alert"))
 	}
-	return ""
+	return len(ids), ""
 }

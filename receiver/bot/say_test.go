@@ -153,7 +153,7 @@ func TestNobodySilencesByMatchersWhatTheyMayNotActOn(t *testing.T) {
 	d.alert("Net", ops, "site=fra1")
 	anna := activity.Account{ID: "29:twin", Name: "Anna Smith", ObjectID: "id-twin"}
 	require.Contains(t, d.type_(anna, sre, "silence site=fra1 2h"), "this is also about 1 alert on which you may not act")
-	require.Contains(t, d.type_(anna, sre, "silence alertname=Disk 2h"), "Silenced until 12:15 UTC: `alertname=\"Disk\"`. `expire mznt` ends that.")
+	require.Contains(t, d.type_(anna, sre, "silence alertname=Disk 2h"), "Silenced until 12:15 UTC: `alertname=\"Disk\"`. `expire mznt` ends that. 1 open alert matches now.")
 	require.Contains(t, d.type_(alice, sre, `silence team="" 2h`), "Nothing was done: they match alerts that have none of these labels")
 	require.Contains(t, d.type_(anna, sre, "silences"), "**mznt** `alertname=\"Disk\"` · until 12:15 UTC · by Anna Smith")
 	require.Contains(t, d.type_(mallory, "a:mallory", "silences"), "Nothing is silenced here.")
@@ -164,6 +164,19 @@ func TestNobodySilencesByMatchersWhatTheyMayNotActOn(t *testing.T) {
 	require.Contains(t, d.type_(mallory, "a:mallory", "silence alertname=Later 90d"), "only members of a conversation")
 	require.Contains(t, d.type_(mallory, nobodys, "silence alertname=Later 90d"), "only members of a conversation")
 	require.Contains(t, d.type_(alice, chat, "silence alertname=Later 1h"), "Silenced until")
+}
+
+// "Silenced" alone reads like a success to who has mistyped a name, until they
+// are woken up.
+func TestWhoSilencesByMatchersIsToldWhatThatIsAboutNow(t *testing.T) {
+	d := newDesk(t)
+	d.alert("Disk", sre, "site=fra1")
+	over := d.alert("Fan", sre, "site=fra1")
+	require.Contains(t, d.type_(alice, sre, "silence site=fra1 1h"), "ends that. 2 open alerts match now.")
+	require.Contains(t, d.type_(alice, sre, "resolve "+over.ShortID()), "resolved.")
+	require.Contains(t, d.type_(alice, sre, "silence site=fra1 2h"), "ends that. 1 open alert matches now.")
+	require.Contains(t, d.type_(alice, sre, "silence alertname=Dsik 2h"),
+		"Silenced until 12:15 UTC: `alertname=\"Dsik\"`. `expire vxzg` ends that. No open alert matches now. If one should, look at how it is written: `alerts` lists them.")
 }
 
 // A Teams that does not answer makes nobody a member, and no alert disappear.

@@ -33,10 +33,11 @@ func TestAConversationIsWorkedInTheOrderInWhichItWasTyped(t *testing.T) {
 			if done[name] == nil {
 				done[name] = &note{}
 			}
+			n := done[name]
 			require.True(t, w.reserve(name))
 			w.do(name, func(context.Context) {
 				time.Sleep(time.Duration(60-i) * time.Second) // later ones are faster
-				done[name].add(fmt.Sprint(i))
+				n.add(fmt.Sprint(i))
 			})
 		}
 		w.stop(time.Hour)

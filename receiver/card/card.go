@@ -92,6 +92,9 @@ type DigestRow struct {
 	Rank     int    // alert.Severity, for the order
 	Firing   int
 	Resolved int
+	// Episodes is how many of its episodes the digest tells, 0 is 1 too. All
+	// else is of the latest, the others are over.
+	Episodes int
 	Since    time.Time
 	ID       string
 	Note     string // what Note says of it

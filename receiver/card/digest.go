@@ -34,7 +34,7 @@ type DigestSection struct {
 // DigestLine is one group.
 type DigestLine struct {
 	Title string
-	Text  string // "3 firing, 1 resolved · since 10:02 · #k3f9"
+	Text  string // "3 firing, 1 resolved · since 10:02 · #k3f9", or "1 firing · fired 4 times, last at 10:02 · #k3f9"
 }
 
 // tellDigest puts a digest into words, with at most n groups by name: what
@@ -127,7 +127,10 @@ func digestLine(row DigestRow, wall wall) DigestLine {
 	if len(counts) > 0 {
 		parts = append(parts, strings.Join(counts, ", "))
 	}
-	if !row.Since.IsZero() {
+	switch {
+	case row.Episodes > 1:
+		parts = append(parts, "fired "+thousands(row.Episodes)+" times, last at "+wall.time(row.Since))
+	case !row.Since.IsZero():
 		parts = append(parts, "since "+wall.time(row.Since))
 	}
 	if row.Note != "" {

@@ -1,6 +1,7 @@
 package card
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -209,6 +210,22 @@ func TestCommentsStayWhereTheCardStays(t *testing.T) {
 	in = withOwner(withWish(hotRoom(now), group.Wish{Verb: "silence", By: sampleBob, State: group.WishAsked}))
 	in.Look.Stays = true
 	require.Empty(t, newTeller(in).comments(), "a name and a verb are no comments")
+}
+
+// People may write on a message of which Teams never said that it is there. The
+// card that is sent again is then the first and only one that tells what they wrote.
+func TestACardThatWasNeverKnownToBeThereTellsAllThatPeopleWrote(t *testing.T) {
+	in := hotRoom(now)
+	for n := range maxWords {
+		in.Group.Rev++
+		in.Group.History = append(in.Group.History, group.History{
+			At: now, Change: group.Commented, Who: "Alice", Text: fmt.Sprintf("words%04d", n), Rev: in.Group.Rev, Here: true,
+		})
+	}
+	in.Look.Stays = true
+	require.Len(t, newTeller(in).comments(), maxWords)
+	in.Shown = 1
+	require.Len(t, newTeller(in).comments(), maxComments, "replies have told of the others")
 }
 
 // The group that a card is made from is somebody else's, too.

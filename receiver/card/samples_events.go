@@ -209,7 +209,7 @@ func digestSamples(now time.Time) []Sample {
 		{Title: "DatacenterTemperatureHigh fra1", Severity: "critical", Rank: int(alert.SeverityCritical), Firing: 14, Since: now.Add(-41 * time.Minute), ID: "k3f9"},
 		{Title: "QlikReloadFailed Försäljning EMEA", Severity: "critical", Rank: int(alert.SeverityCritical), Firing: 1, Since: now.Add(-40 * time.Minute), ID: "k3fa"},
 		{Title: "DiskWillFillIn4Hours db-3", Severity: "warning", Rank: int(alert.SeverityWarning), Firing: 2, Resolved: 1, Since: now.Add(-38 * time.Minute), ID: "k3fb"},
-		{Title: "InstanceDown web-2", Severity: "critical", Rank: int(alert.SeverityCritical), Resolved: 1, Since: now.Add(-36 * time.Minute), ID: "k3fc"},
+		{Title: "InstanceDown web-2", Severity: "critical", Rank: int(alert.SeverityCritical), Resolved: 1, Episodes: 4, Since: now.Add(-36 * time.Minute), ID: "k3fc"},
 	}
 	storm := DigestInput{Now: now, Oldest: now.Add(-41 * time.Minute)}
 	for i := range 200 {

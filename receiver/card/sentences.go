@@ -300,7 +300,11 @@ func (t *teller) comments() []Comment {
 			comments = append(comments, Comment{At: t.wall.time(h.At), Who: shorten(oneLine(h.Who), maxWho), Text: shorten(text, maxSummary)})
 		}
 	}
-	return comments[max(0, len(comments)-maxComments):]
+	most := maxComments
+	if t.in.Shown == 0 { // no card and no reply has told of any
+		most = maxWords
+	}
+	return comments[max(0, len(comments)-most):]
 }
 
 // deed is what somebody did last, of these changes if any are named. What

@@ -130,6 +130,11 @@ func TestTheDigestCountsEverythingAndNamesTheWorst(t *testing.T) {
 	require.Equal(t, "CRITICAL · 1,244 groups", digest.Sections[0].Title)
 	require.Contains(t, digest.Reason, "Teams takes only so many at once")
 
+	again := tellDigest(DigestInput{Rows: []DigestRow{{Title: "again", Firing: 1, Episodes: 4, Since: at(10, 2), ID: "k3f9"}, {Title: "once", Firing: 1, Episodes: 1, Since: at(10, 2)}}, Now: now}, 20)
+	require.Equal(t, "1 group of alerts", tellDigest(DigestInput{Rows: make([]DigestRow, 1)}, 20).Title)
+	require.Equal(t, "2 groups of alerts", again.Title, "a group that fired four times is one")
+	require.Equal(t, []DigestLine{{"again", "1 firing · fired 4 times, last at 10:02 · #k3f9"}, {"once", "1 firing · since 10:02"}}, again.Sections[0].Rows)
+
 	rows := []DigestRow{{Title: "old", Severity: "info", Rank: int(alert.SeverityInfo), Firing: 1}, {Title: "bad", Severity: "page", Rank: int(alert.SeverityCritical), Firing: 2}}
 	require.Equal(t, "[2 groups] 1 page · 1 info: bad", tellDigest(DigestInput{Rows: rows, Now: now}, 20).Preview)
 }

@@ -1,6 +1,7 @@
 // Package clock is the time by which timers run that are stored as wall time:
 // it never jumps by itself, and when the wall clock was set, it and the timers
-// move together.
+// move together. Where several processes share the timers, the wall clock is that
+// of their database (Measured), and those of their machines do not matter.
 package clock
 
 import (
@@ -34,12 +35,23 @@ func New(wall func() time.Time, elapsed func() time.Duration) *Clock {
 		wall = func() time.Time { return time.Now().Round(0) }
 	}
 	if elapsed == nil {
-		start := time.Now()
-		elapsed = func() time.Duration { return time.Since(start) }
+		elapsed = sinceNow()
 	}
 	c := &Clock{wall: wall, elapsed: elapsed}
 	c.base.Store(wall().UnixNano() - int64(elapsed()))
 	return c
+}
+
+// Resume has a clock that was just made go on from where another one has stood
+// that the same timers went by, if that is ahead of the wall clock: the wall clock
+// was ahead then and has been set back since, which Jump says from now on. One that
+// is behind says nothing: it may have stood still for so long, and what has become
+// due meanwhile is due. So the clock stays as it is, and also if it is the zero
+// time.
+func (c *Clock) Resume(last time.Time) {
+	if ahead := last.Sub(c.Now()); ahead >= jumpThreshold {
+		c.base.Add(int64(ahead))
+	}
 }
 
 // Now is the time.

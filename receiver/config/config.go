@@ -13,22 +13,32 @@ import (
 
 	promconfig "github.com/prometheus/common/config"
 
+	"github.com/teamsrelay/teamsrelay/receiver/canary"
 	"github.com/teamsrelay/teamsrelay/receiver/card"
 	"github.com/teamsrelay/teamsrelay/receiver/deliver"
+	"github.com/teamsrelay/teamsrelay/receiver/heartbeat"
 	"github.com/teamsrelay/teamsrelay/receiver/ingest/alertmanager"
 	"github.com/teamsrelay/teamsrelay/receiver/route"
 	"github.com/teamsrelay/teamsrelay/receiver/rules"
 	"github.com/teamsrelay/teamsrelay/receiver/teams/workflow"
+	"github.com/teamsrelay/teamsrelay/receiver/vault"
 )
 
 // Config is a configuration without mistakes.
 type Config struct {
 	Storage      Storage
-	Destinations []Destination // in the order of the file, at least one
+	Destinations []Destination // in the order of the file; none only where some are added later
+	// Runtime is about destinations that are added at run time.
+	Runtime Runtime
 	// Tree is the routes, time intervals and inhibition rules.
 	Tree *route.Tree
-	// Cards are the shipped cards and those of template_files.
-	Cards *card.Set
+	// TimeIntervals and InhibitRules are what Tree has of them, for people to
+	// read.
+	TimeIntervals []route.Interval
+	InhibitRules  []route.InhibitRule
+	// Cards are the shipped cards and those of TemplateFiles.
+	Cards         *card.Set
+	TemplateFiles []string
 	// Rules are those of rule_files; nil when there are none.
 	Rules *rules.Set
 	// InfluxDB are the connections that polled rules use.
@@ -49,15 +59,30 @@ type Config struct {
 	// Microsoft is the bot, if it is Configured. It is no pointer: %s would
 	// show the secrets behind one.
 	Microsoft Microsoft
+	// Heartbeats are alerts that must keep coming.
+	Heartbeats []*heartbeat.Heartbeat
+	// Canaries are the destinations that get a card on a schedule.
+	Canaries []canary.Canary
 }
 
 // Storage is where state is kept.
 type Storage struct {
-	// SQLite is the path of the database's file.
-	SQLite string
+	// SQLite is the path of the database's file; "" if it is PostgreSQL.
+	SQLite   string
+	Postgres Postgres
 	// Retention is how long finished groups, the delivery log and dead
 	// letters are kept.
 	Retention time.Duration
+	// Keys are those that destinations are sealed with which are added at run
+	// time; empty: none can be.
+	Keys vault.Keyring
+}
+
+// Postgres is a database that several replicas share.
+type Postgres struct {
+	// URL is postgres://user@host/database, "" where there is none. Password is
+	// used instead of one in it, if it is not "".
+	URL, Password Secret
 }
 
 // Destination is a name for one or more addresses: a webhook, a conversation of
@@ -88,6 +113,9 @@ type Destination struct {
 	MaxAge time.Duration
 	// Paths are more ingest paths that lead straight to this destination.
 	Paths []string
+	// Card and GroupBy are what Tree knows of it, for people to read.
+	Card    string
+	GroupBy []string
 }
 
 // Workflow is what the sender of this destination is made from. It holds the

@@ -21,7 +21,7 @@ var ingestPath = regexp.MustCompile(`^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$`)
 var ownPaths = []string{"alertmanager", "api", "events", "metrics", "debug", "-", "destinations", "deliveries", "dead-letters", "subscriptions"}
 
 func (d *document) destinations(sections []destinationSection, paths map[string]string, bot Microsoft) []Destination {
-	if len(sections) == 0 && !d.Faulty("destinations") {
+	if len(sections) == 0 && len(d.expected) == 0 && !d.Faulty("destinations") {
 		d.Wrong("destinations", "there is no destination", "add one under destinations: with a name and workflow: {url_file: FILE}")
 	}
 	seen := make(map[string]bool)
@@ -90,6 +90,8 @@ func (d *document) destination(s *destinationSection, at string, bot Microsoft) 
 		Pace:     d.pace(s.Pace, at+".pace"),
 		MaxAge:   d.positive(s.MaxAge, deliver.DefaultMaxAge, at+".max_age"),
 		Fallback: s.Fallback,
+		Card:     s.Card,
+		GroupBy:  s.GroupBy,
 	}
 	if len(s.GroupBy) > 0 && !slices.Equal(s.GroupBy, []string{"..."}) && !d.Faulty(at+".group_by") {
 		d.Wrong(at+".group_by", "a destination cannot group by labels", "write group_by: ['...'] for a card of each alert that is sent straight to it, or leave it out and take them as they come")

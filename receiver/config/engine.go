@@ -12,6 +12,7 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/intent"
 	"github.com/teamsrelay/teamsrelay/receiver/route"
 	"github.com/teamsrelay/teamsrelay/receiver/silence"
+	"github.com/teamsrelay/teamsrelay/receiver/teams"
 	"github.com/teamsrelay/teamsrelay/receiver/teams/workflow"
 )
 
@@ -26,8 +27,9 @@ type Bot func(Destination) deliver.Address
 // are an error.
 func (c *Config) Engine(bot Bot) (engine.Config, error) {
 	out := engine.Config{
-		Routes: c.Tree, Cards: c.Cards,
+		Routes: c.Tree, Cards: c.Cards, Adding: c.adding(),
 		Rules: c.Rules, ResolveTimeout: c.ResolveTimeout, Retention: c.Storage.Retention,
+		Heartbeats: c.Heartbeats, Canaries: c.Canaries,
 	}
 	for _, d := range c.Destinations {
 		destination, err := d.engine(bot)
@@ -87,12 +89,13 @@ func (d Destination) engine(bot Bot) (engine.Destination, error) {
 			},
 		}
 	case byBot:
-		made.Addresses = []deliver.Address{d.byBot(bot)}
+		made.Addresses, made.Target = []deliver.Address{d.byBot(bot)}, d.Conversation()
 	default:
 		sender, err := workflow.New(d.Workflow())
 		if err != nil {
 			return made, err
 		}
+		made.Target = teams.RedactURL(d.URL.Reveal())
 		made.Addresses = []deliver.Address{{
 			ID: workflow.AddressID(d.URL.Reveal()), Destination: d.Name,
 			Pace: d.Pace, Limit: card.WorkflowLimit, MaxAge: d.MaxAge, Timeout: d.Timeout,

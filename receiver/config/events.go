@@ -16,6 +16,12 @@ import (
 type Event struct {
 	Name   string
 	Source *events.Source
+	// What the source was made from, for people to read: the mapping, and what
+	// a sender must know.
+	Preset                           string
+	Mapping                          events.Mapping
+	Token, BasicPassword, HMACSecret Secret
+	BasicUser, HMACHeader            string
 	// Paths are more ingest paths than /events/NAME.
 	Paths []string
 	// Actions are what can be done in the system that the events come from, by
@@ -32,7 +38,8 @@ func (d *document) events(sections []eventSection, paths map[string]string) []Ev
 		if slices.Contains(engine.Sources, s.Name) {
 			d.Wrong(at+".name", "the source "+yamlfile.Quote(s.Name)+" is there already, and is no event source", "rename this one")
 		}
-		source, problems := events.New(d.eventConfig(s, at))
+		from := d.eventConfig(s, at)
+		source, problems := events.New(from)
 		for _, p := range problems {
 			place := at
 			if p.Field != "" {
@@ -48,7 +55,9 @@ func (d *document) events(sections []eventSection, paths map[string]string) []Ev
 			}
 		}
 		made = append(made, Event{
-			Name: s.Name, Source: source,
+			Name: s.Name, Source: source, Preset: from.Preset, Mapping: from.Mapping,
+			Token: Secret(from.Token), BasicUser: from.BasicUser, BasicPassword: Secret(from.BasicPassword),
+			HMACSecret: Secret(from.HMACSecret), HMACHeader: from.HMACHeader,
 			Paths:   d.paths(s.Paths, at, "the event source "+yamlfile.Quote(s.Name), paths),
 			Actions: d.actions(s.Actions, at+".actions"),
 		})

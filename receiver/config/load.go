@@ -29,6 +29,8 @@ type Problems = yamlfile.Problems
 type document struct {
 	*yamlfile.Document
 	dir string // what relative paths start from
+	// expected are destinations that are added later (runtime_destinations).
+	expected []string
 	// faultyCards is how many of the problems are errors in templates.
 	faultyCards int
 }
@@ -102,7 +104,7 @@ func Parse(name string, data []byte, env Env) (*Config, Problems) {
 func parse(name string, data []byte, env Env) (*Config, *document) {
 	d := &document{
 		Document: yamlfile.New(name, yamlfile.Words{
-			Later: later, Elsewhere: elsewhere, Instead: instead, Alone: alone, Single: single, Start: "start from sample-configs/quickstart.yml", Lookup: env.Lookup,
+			Elsewhere: elsewhere, Instead: instead, Alone: alone, Single: single, Start: "start from sample-configs/quickstart.yml", Lookup: env.Lookup,
 		}),
 		dir: filepath.Dir(name),
 	}
@@ -119,21 +121,29 @@ func parse(name string, data []byte, env Env) (*Config, *document) {
 func (d *document) config(f *file) *Config {
 	paths := make(map[string]string) // extra ingest paths and whose they are
 	bot := d.microsoft(&f.Microsoft)
+	kept := d.storage(&f.Storage)
+	later := d.runtime(&f.Runtime, kept.Keys, f.Destinations)
+	d.expected = later.Names
 	c := &Config{
-		Storage:        d.storage(&f.Storage),
+		Storage:        kept,
 		Microsoft:      bot,
+		Runtime:        later,
 		Destinations:   d.destinations(f.Destinations, paths, bot),
-		Subscriptions:  d.subscriptions(f.Subscriptions, f.Destinations),
+		Subscriptions:  d.subscriptions(f.Subscriptions, slices.Concat(f.Destinations, expected(later.Names))),
 		ResolveTimeout: d.positive(f.ResolveTimeout, DefaultResolveTimeout, "resolve_timeout"),
 	}
 	c.AdminToken, _ = d.secret(f.AdminToken, f.AdminTokenFile, "admin_token")
 	c.InfluxDB = d.influxdb(f.InfluxDB)
 	c.Events = d.events(f.Events, paths)
 	c.Rules = d.rules(f)
-	set, names := d.cards(f.TemplateFiles)
-	c.Cards = set
+	set, files, names := d.cards(f.TemplateFiles)
+	c.Cards, c.TemplateFiles = set, files
 	c.Tree = d.tree(f, names)
+	c.TimeIntervals, c.InhibitRules = f.TimeIntervals, f.InhibitRules
 	c.Alertmanagers = d.alertmanagers(f.Alertmanagers)
+	c.Heartbeats = d.heartbeats(f.Heartbeats)
+	c.Canaries = d.canaries(f.Canary, c.Destinations)
+	d.canariesTold(c.Canaries, c.Tree, c.Destinations)
 	return c
 }
 
@@ -196,12 +206,13 @@ func (d *document) files(patterns []string, key string, take func(name, text str
 	}
 }
 
-// cards reads the template files and checks them. names are the cards that a
-// route can ask for, those included that a mistake in their file keeps out.
-func (d *document) cards(patterns []string) (set *card.Set, names []string) {
+// cards reads the template files, which are read, and checks them. names are the
+// cards that a route can ask for, those included that a mistake in their file
+// keeps out.
+func (d *document) cards(patterns []string) (set *card.Set, read, names []string) {
 	var files []card.Source
 	d.files(patterns, "template_files", func(name, text string) {
-		files = append(files, card.Source{Name: name, Text: text})
+		files, read = append(files, card.Source{Name: name, Text: text}), append(read, name)
 	})
 	set, problems := card.New(files)
 	names = set.Names()
@@ -226,7 +237,7 @@ func (d *document) cards(patterns []string) (set *card.Set, names []string) {
 			names = append(names, file.Cards()...)
 		}
 	}
-	return set, names
+	return set, read, names
 }
 
 func isError(p card.Problem) bool { return !p.Warning }
@@ -254,6 +265,7 @@ func (d *document) tree(f *file, cards []string) *route.Tree {
 			d.Wrong(at, "there is no card "+yamlfile.Quote(destination.Card), "correct the name, or define the card in a file of template_files")
 		}
 	}
+	o.Destinations = append(o.Destinations, d.expected...)
 	tree, problems := route.New(o)
 	for _, p := range problems {
 		switch {

@@ -204,6 +204,7 @@ func (d *document) fallbacks(made []Destination) {
 		case name == "" || d.Faulty(at):
 		case name == made[i].Name:
 			d.Wrong(at, "the destination "+yamlfile.Quote(name)+" is to stand in for itself", "name another one, or remove it")
+		case !known && slices.Contains(d.expected, name): // it is added later
 		case !known:
 			d.Wrong(at, "there is no destination "+yamlfile.Quote(name), "add it under destinations:, or correct the name")
 		case circles[i] != nil:

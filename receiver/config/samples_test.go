@@ -17,7 +17,6 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/deliver"
 	"github.com/teamsrelay/teamsrelay/receiver/group"
 	"github.com/teamsrelay/teamsrelay/receiver/intent"
-	"github.com/teamsrelay/teamsrelay/receiver/rules"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
 	"github.com/teamsrelay/teamsrelay/receiver/teams"
 	"github.com/teamsrelay/teamsrelay/receiver/teamstest"
@@ -208,26 +207,6 @@ func TestAlertmanagerSample(t *testing.T) {
 		}
 	}
 	require.Equal(t, []string{"/alertmanager", "/alertmanager/sre"}, paths)
-}
-
-// yamlBlock is a block of YAML in a README, indented or not.
-var yamlBlock = regexp.MustCompile("(?ms)^( *)```yaml\n(.*?)^ *```")
-
-// TestTheRulesOfTheREADME: what a newcomer copies first must load.
-func TestTheRulesOfTheREADME(t *testing.T) {
-	text, err := os.ReadFile("../../README.md")
-	require.NoError(t, err)
-	found := 0
-	for _, block := range yamlBlock.FindAllStringSubmatch(string(text), -1) {
-		body := strings.ReplaceAll("\n"+block[2], "\n"+block[1], "\n")
-		if !strings.Contains(body, "\ngroups:") {
-			continue
-		}
-		found++
-		_, problems := rules.Parse([]rules.File{{Name: "README.md", Data: []byte(body)}})
-		require.Empty(t, problems.Error(), body)
-	}
-	require.Equal(t, 2, found)
 }
 
 // TestTheGuideSaysWhatEveryReasonMeans: an administrator reads the word in a

@@ -16,6 +16,7 @@ import (
 type file struct {
 	Storage        storageSection        `yaml:"storage"`
 	Destinations   []destinationSection  `yaml:"destinations"`
+	Runtime        runtimeSection        `yaml:"runtime_destinations"`
 	Route          *route.Route          `yaml:"route"`
 	TimeIntervals  []route.Interval      `yaml:"time_intervals"`
 	InhibitRules   []route.InhibitRule   `yaml:"inhibit_rules"`
@@ -27,6 +28,8 @@ type file struct {
 	Alertmanagers  []alertmanagerSection `yaml:"alertmanagers"`
 	Subscriptions  []subscriptionSection `yaml:"subscriptions"`
 	Microsoft      microsoftSection      `yaml:"microsoft"`
+	Heartbeats     []heartbeatSection    `yaml:"heartbeats"`
+	Canary         []canarySection       `yaml:"canary"`
 	AdminToken     Secret                `yaml:"admin_token"`
 	AdminTokenFile string                `yaml:"admin_token_file"`
 }
@@ -89,8 +92,18 @@ type influxSection struct {
 }
 
 type storageSection struct {
-	URL       Secret         `yaml:"url"` // a database's may hold a password
-	Retention *time.Duration `yaml:"retention"`
+	URL               Secret         `yaml:"url"` // a database's may hold a password
+	URLFile           string         `yaml:"url_file"`
+	Password          Secret         `yaml:"password"`
+	PasswordFile      string         `yaml:"password_file"`
+	Retention         *time.Duration `yaml:"retention"`
+	EncryptionKey     Secret         `yaml:"encryption_key"`
+	EncryptionKeyFile string         `yaml:"encryption_key_file"`
+}
+
+type runtimeSection struct {
+	Names        []string `yaml:"names"`
+	AllowedHosts []string `yaml:"allowed_hosts"`
 }
 
 type destinationSection struct {
@@ -158,12 +171,6 @@ type workflowSection struct {
 	StrictHosts bool                 `yaml:"strict_hosts"`
 }
 
-// later are keys that the design has and this version does not carry out.
-// Accepting them would promise something; an empty list promises nothing.
-var later = map[reflect.Type][]string{
-	reflect.TypeFor[storageSection](): {"encryption_key_file"},
-}
-
 // someone is what to write for the many words that people have for people.
 const someone = "users: [alice@contoso.com]"
 
@@ -171,9 +178,11 @@ const someone = "users: [alice@contoso.com]"
 var elsewhere = map[reflect.Type]map[string]string{
 	reflect.TypeFor[file](): {
 		"receivers": "destinations", "templates": "template_files", "mute_time_intervals": "time_intervals",
+		"watchdogs": "heartbeats", "heartbeat": "heartbeats", "canaries": "canary",
 		"routes": "route", "database": "storage", "bot": "microsoft", "azure": "microsoft", "teams": "microsoft",
 	},
-	reflect.TypeFor[storageSection](): {"path": "url: sqlite:FILE"},
+	reflect.TypeFor[storageSection](): {"path": "url: sqlite:FILE", "key": "encryption_key", "key_file": "encryption_key_file", "encryption_keys": "encryption_key, one a line"},
+	reflect.TypeFor[runtimeSection](): {"destinations": "names", "hosts": "allowed_hosts"},
 	reflect.TypeFor[destinationSection](): {
 		"url": "workflow: {url: …}", "url_file": "workflow: {url_file: …}", "webhook_url": "workflow: {url: …}",
 		"channel_id": "channel: {team_id: …, channel_id: …}", "team_id": "channel: {team_id: …, channel_id: …}",

@@ -42,6 +42,11 @@ type Address struct {
 	// does not wait, they are given up at once. Who is told instead while they
 	// wait is for whoever works on it to say: nothing is tried here.
 	Held bool
+	// Paused: nothing is sent there now, because somebody has disabled its
+	// destination or has to mend it first, and Send may be nil. Posts wait, until
+	// they are too old; what others would be told in their place is not told
+	// while they do. Where it is to be mended it is Broken too.
+	Paused, Broken bool
 	// Who is the person that the address is, for people; "": it is none. Name is
 	// theirs as our commands take it.
 	Who, Name string

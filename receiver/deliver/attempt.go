@@ -103,6 +103,7 @@ func (d *Deliverer) send(ctx context.Context, a *attempt, m card.Message) {
 	// The commit may have taken long. Who is not sure to hold the lease until
 	// the end of the attempt does not begin it.
 	if d.now().Add(a.address.Timeout).After(a.leasedUntil) {
+		d.tooSlow(d.now())
 		a.end(d.now(), teams.Outcome{Kind: teams.Retry, Reason: teams.Interrupted, Message: "the store took too long to say that this may be sent"})
 		return
 	}
@@ -146,3 +147,11 @@ func (a *attempt) delivered(p *store.Post, now time.Time) {
 }
 
 func (a *attempt) end(now time.Time, o teams.Outcome) { a.ended, a.outcome = now, o }
+
+// answered is the line in the log with the answer; what it means is to be added.
+func (a *attempt) answered() store.Delivery {
+	log := a.delivery
+	log.Revision, log.Status, log.Message, log.MessageID = a.rev, a.outcome.Status, a.outcome.Message, a.outcome.MessageID
+	log.Reason = string(a.outcome.Reason)
+	return log
+}

@@ -209,7 +209,7 @@ func (o *office) diedWith(kind, name string) {
 		if err != nil {
 			return err
 		}
-		p.Begin(time.Now())
+		p.Begin(1, time.Now())
 		if err := tx.SavePost(&p); err != nil {
 			return err
 		}
@@ -227,7 +227,7 @@ func TestAfterAKillDuringAnEditItGoesOnAtOnce(t *testing.T) {
 			o.raiseAt("a", store.RankLoud, "disk")
 			if kind == store.KindCall {
 				p := o.post("disk")
-				p.Begin(time.Now())
+				p.Begin(1, time.Now())
 				p.Delivered(2, "m1", true, time.Now())
 				o.update(func(tx store.Tx) error { return tx.SavePost(&p) })
 			}
@@ -347,7 +347,7 @@ func (o *office) shown(names ...string) {
 			if err != nil {
 				return err
 			}
-			p.Begin(time.Now())
+			p.Begin(1, time.Now())
 			p.Delivered(1, fmt.Sprint("old", i), true, time.Now())
 			if err := tx.SavePost(&p); err != nil {
 				return err
@@ -407,7 +407,7 @@ func TestCallsThatAreStillToBeMadeAreToldByTheDigest(t *testing.T) {
 				if err != nil {
 					return err
 				}
-				p.Begin(time.Now())
+				p.Begin(1, time.Now())
 				p.Delivered(2, "", true, time.Now())
 				if err := tx.SavePost(&p); err != nil {
 					return err
@@ -551,7 +551,7 @@ func TestAPostThatMovedDuringAnAttemptOfWhoDiedIsNotForgotten(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			p.Begin(time.Now())
+			p.Begin(1, time.Now())
 			_, lease := tx.Lease("a", "another", time.Now(), time.Now().Add(time.Minute))
 			return errors.Join(lease, tx.SavePost(&p), tx.SaveDelivery(&store.Delivery{
 				Kind: store.KindCard, PostID: p.ID, GroupID: p.GroupID, Address: "a", State: store.DeliverySending, At: time.Now()}))

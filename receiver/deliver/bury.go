@@ -19,7 +19,7 @@ func (d *Deliverer) bury(ctx context.Context, id string) bool {
 		if err != nil {
 			return err
 		}
-		s := situation{now: t.now, known: t.known, held: t.address.Held, maxAge: t.address.MaxAge, row: t.row}
+		s := situation{now: t.now, known: t.known, held: t.address.Held, paused: t.address.Paused, maxAge: t.address.MaxAge, row: t.row}
 		missed := 0
 		for i := range posts {
 			p := &posts[i]
@@ -52,7 +52,7 @@ func (d *Deliverer) bury(ctx context.Context, id string) bool {
 func buriedBecause(reason teams.Reason, row *store.Address, held bool) string {
 	switch reason {
 	case teams.NoAddress:
-		return "the destination is not in the configuration any more"
+		return "the destination is gone: it was removed, or is not in the configuration any more"
 	case teams.Expired:
 		return "it waited too long to be worth telling"
 	}

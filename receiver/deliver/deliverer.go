@@ -19,11 +19,19 @@ const (
 	// scanEvery is how often the store is asked for what nobody woke us for:
 	// posts that another replica raised, or left when it died.
 	scanEvery = 10 * time.Second
-	// leaseMargin is how much longer than an attempt a lease is held. What a
-	// replica that died was doing is taken over after that.
-	leaseMargin = 20 * time.Second
-	// lookSoon is how long an address that waits lets news wait, at most.
-	lookSoon = 50 * time.Millisecond
+	// leaseMargin is how much longer than an attempt a lease is held: the commit
+	// may take so long, and clocks may differ. What a replica that died was doing
+	// is taken over after that, so nothing critical is later than 13 s for it. An
+	// answer that is recorded later still counts, since what was cut off is not
+	// sent again within a minute (uncertainWait).
+	leaseMargin = 5 * time.Second
+	// slowMargin is leaseMargin for slowFor after a commit took longer than that:
+	// with a store that is so slow nothing would ever be sent.
+	slowMargin, slowFor = 20 * time.Second, time.Minute
+	// lookSoon is how long an address that waits lets news wait, at most: nobody
+	// notices, and in a storm an address is looked at a few times a second
+	// instead of for every alert.
+	lookSoon = 200 * time.Millisecond
 	// storeRetry is the wait after the store could not be written, and
 	// complainEvery how often the log says so meanwhile.
 	storeRetry    = time.Second
@@ -53,8 +61,15 @@ type Options struct {
 	// anything, and a reload only has to change what it answers and call
 	// WakeAll.
 	Addresses func(id string) (Address, bool)
+	// Behind says, in a turn at an address that Addresses does not know and after
+	// it was locked, that others know more than Addresses does, or that what is
+	// there is to be moved: it is then left alone. It must not wait for anything.
+	// Optional.
+	Behind func(tx store.Tx, address string) (bool, error)
 	// Configured lists all addresses, for the numbers of each destination.
 	Configured func() []Address
+	// Templates lists all cards, for the number of faults of each; optional.
+	Templates func() []string
 	// Missed is told, in the transaction that records it, of a post that could
 	// not be told: it is given up, its address is broken, or nothing has come
 	// of it for five minutes though it was tried. words say why to those who
@@ -74,10 +89,14 @@ type Options struct {
 	Holder string
 	// Location is where the readers' clock is; optional, nil: UTC.
 	Location *time.Location
-	Now      func() time.Time      // optional: time.Now
-	Random   func() float64        // optional: math/rand; from [0, 1), for jitter
-	Logger   *slog.Logger          // optional: discard
-	Metrics  prometheus.Registerer // optional: not registered
+	Now      func() time.Time // optional: time.Now
+	// Hold keeps the timers in the store from being moved, and Now with them,
+	// until release is called. It is called before a transaction that stores
+	// what follows from a time, and never in one. Optional: they never move.
+	Hold    func() (now time.Time, release func())
+	Random  func() float64        // optional: math/rand; from [0, 1), for jitter
+	Logger  *slog.Logger          // optional: discard
+	Metrics prometheus.Registerer // optional: not registered
 }
 
 // Deliverer works on all addresses. Make one with New.
@@ -85,12 +104,14 @@ type Deliverer struct {
 	store     store.Store
 	cards     Cards
 	addresses func(id string) (Address, bool)
+	behind    func(tx store.Tx, address string) (bool, error)
 	missed    func(tx store.Tx, p *store.Post, reason teams.Reason, words string) (after func(), err error)
 	reached   func(tx store.Tx, p *store.Post) (after func(), err error)
 	back      func(tx store.Tx, address string) error
 	holder    string
 	location  *time.Location
 	now       func() time.Time
+	hold      func() (now time.Time, release func())
 	random    func() float64
 	log       *slog.Logger
 	metrics   *metrics
@@ -103,6 +124,8 @@ type Deliverer struct {
 	places map[string]*place
 	// complained is when the log last said that the store cannot be written.
 	complained time.Time
+	// slowUntil is until when the store is thought to be slow.
+	slowUntil time.Time
 	// logged is when something was last logged that many people share.
 	logged map[string]time.Time
 }
@@ -118,6 +141,8 @@ type place struct {
 	// missedAt is when what waits was last looked through for what is to be
 	// missed.
 	missedAt time.Time // only used by the goroutine
+	// pacedAt is since when the pace holds back what is next; zero: it does not.
+	pacedAt time.Time // only used by the goroutine
 }
 
 // New makes a Deliverer. It does nothing before Run.
@@ -129,14 +154,17 @@ func New(o Options) (*Deliverer, error) {
 		return nil, errors.New("deliver: every function of Cards must be set")
 	}
 	d := &Deliverer{
-		store: o.Store, cards: o.Cards, addresses: o.Addresses, holder: o.Holder,
+		store: o.Store, cards: o.Cards, addresses: o.Addresses, behind: o.Behind, holder: o.Holder,
 		missed: o.Missed, reached: o.Reached, back: o.Back,
-		location: o.Location, now: o.Now, random: o.Random, log: o.Logger,
+		location: o.Location, now: o.Now, hold: o.Hold, random: o.Random, log: o.Logger,
 		rescan: make(chan struct{}, 1),
 		places: make(map[string]*place),
 	}
 	if d.now == nil {
 		d.now = time.Now
+	}
+	if d.hold == nil {
+		d.hold = func() (time.Time, func()) { return d.now(), func() {} }
 	}
 	if d.random == nil {
 		d.random = rand.Float64
@@ -146,7 +174,7 @@ func New(o Options) (*Deliverer, error) {
 	}
 	d.log = d.log.With("component", "deliver")
 	var err error
-	d.metrics, err = newMetrics(o.Metrics, o.Store, o.Configured, d.now)
+	d.metrics, err = newMetrics(o.Metrics, o.Store, o.Configured, o.Templates, d.now)
 	return d, err
 }
 
@@ -279,6 +307,9 @@ func (d *Deliverer) visit(ctx context.Context, id string, p *place) {
 		if next.missing {
 			d.miss(ctx, id, p)
 		}
+		if err == nil {
+			p.pacing(next, d.now(), d.metrics)
+		}
 		switch {
 		case err != nil:
 			if !d.pause(ctx, done, err) {
@@ -301,13 +332,34 @@ func (d *Deliverer) visit(ctx context.Context, id string, p *place) {
 	}
 }
 
+// pacing takes note of how long the pace holds back what is next.
+func (p *place) pacing(next step, now time.Time, m *metrics) {
+	switch {
+	case next.paced && p.pacedAt.IsZero():
+		p.pacedAt = now
+	case (next.action == doSend || next.action == doDigest) && !p.pacedAt.IsZero():
+		m.paced.Observe(max(now.Sub(p.pacedAt).Seconds(), 0))
+		p.pacedAt = time.Time{}
+	case !next.paced: // nothing is left that it could hold back
+		p.pacedAt = time.Time{}
+	}
+}
+
 // leave ends a visit, unless something happened meanwhile.
 func (d *Deliverer) leave(id string, p *place, next step) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	stopped := d.ctx == nil || d.ctx.Err() != nil
-	if p.woken && !stopped {
-		return false
+	now := d.now()
+	until := now.Add(storeRetry) // a digest or burial that could not be recorded
+	if next.action == doWait {
+		until = next.until
+	}
+	if soon := now.Add(lookSoon); p.woken && !stopped {
+		if next.action == doStop || !until.After(soon) {
+			return false
+		}
+		until = soon // as in Wake
 	}
 	p.working = false
 	switch {
@@ -315,12 +367,8 @@ func (d *Deliverer) leave(id string, p *place, next step) bool {
 	case next.action == doStop:
 		delete(d.places, id)
 	default:
-		until := d.now().Add(storeRetry) // a digest or burial that could not be recorded
-		if next.action == doWait {
-			until = next.until
-		}
 		p.until = until
-		p.timer = time.AfterFunc(until.Sub(d.now()), func() { d.look(id, p) })
+		p.timer = time.AfterFunc(until.Sub(now), func() { d.look(id, p) })
 	}
 	return true
 }

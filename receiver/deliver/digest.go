@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/teamsrelay/teamsrelay/receiver/alert"
@@ -21,10 +22,12 @@ const (
 	smallerDigest = 4
 )
 
-// covered is a post that a digest tells, and the revision that it tells.
+// covered is a post that a digest tells, the revision that it tells, and the
+// post of the episode before if the digest tells that too; 0: it does not.
 type covered struct {
-	post int64
-	rev  int
+	post  int64
+	rev   int
+	after int64
 }
 
 // digest tells everything that waits at an address by one message. Until it is
@@ -72,36 +75,53 @@ func (d *Deliverer) postponed(ctx context.Context, err error) bool {
 }
 
 // collect reads what waits at an address, also what only waits for its next
-// attempt: nothing shall wait behind a digest.
+// attempt, or for the episode before: nothing shall wait behind a digest. A
+// group has one row, which says how it is now.
 func (d *Deliverer) collect(ctx context.Context, id string, address Address) (card.DigestInput, []covered, error) {
 	in := card.DigestInput{Destination: address.Destination, Location: d.location}
 	var posts []covered
 	err := d.store.View(ctx, func(tx store.Tx) error {
 		in.Now, in.Rows, in.Oldest, posts = d.now(), nil, time.Time{}, nil
-		ready, err := tx.ReadyPosts(id, in.Now.Add(postBackoffMax), maxDigest)
+		until := in.Now.Add(postBackoffMax)
+		ready, err := tx.ReadyPosts(id, until, maxDigest)
 		if err != nil {
 			return err
 		}
+		following, err := tx.FollowingPosts(id, until, maxDigest-len(ready))
+		if err != nil {
+			return err
+		}
+		next := make(map[int64]*store.Post, len(following)) // by the one that it follows
+		for i := range following {
+			next[following[i].Follows] = &following[i]
+		}
 		for i := range ready {
-			p := &ready[i]
-			if p.Rank == store.RankStale {
+			if ready[i].Rank == store.RankStale {
 				break // a digest has told of this one, and of all after it
 			}
-			if in.Now.Sub(p.Since) > address.MaxAge {
-				continue // it becomes a dead letter
+			var row card.DigestRow
+			after := int64(0)
+			for p := &ready[i]; p != nil; p = next[p.ID] {
+				if in.Now.Sub(p.Since) > address.MaxAge {
+					break // it becomes a dead letter
+				}
+				g, err := tx.Group(p.GroupID)
+				if errors.Is(err, store.ErrUnavailable) || ctx.Err() != nil {
+					return err
+				}
+				if err != nil { // one bad row must not silence the others
+					d.log.Error("A group cannot be read and is left out of a digest", "group", p.GroupID, "post", p.ID, "err", err)
+					break
+				}
+				row = digestRow(p, &g, row.Episodes+1)
+				posts = append(posts, covered{p.ID, g.Rev, after})
+				after = p.ID
+				if in.Oldest.IsZero() || p.Since.Before(in.Oldest) {
+					in.Oldest = p.Since
+				}
 			}
-			g, err := tx.Group(p.GroupID)
-			switch {
-			case errors.Is(err, store.ErrUnavailable), ctx.Err() != nil:
-				return err
-			case err != nil: // one bad row must not silence the others
-				d.log.Error("A group cannot be read and is left out of a digest", "group", p.GroupID, "post", p.ID, "err", err)
-				continue
-			}
-			in.Rows = append(in.Rows, digestRow(p, &g))
-			posts = append(posts, covered{p.ID, g.Rev})
-			if in.Oldest.IsZero() || p.Since.Before(in.Oldest) {
-				in.Oldest = p.Since
+			if row.Episodes > 0 {
+				in.Rows = append(in.Rows, row)
 			}
 		}
 		return nil
@@ -109,11 +129,13 @@ func (d *Deliverer) collect(ctx context.Context, id string, address Address) (ca
 	return in, posts, err
 }
 
-func digestRow(p *store.Post, g *group.Group) card.DigestRow {
+// digestRow is the row of a group whose post is p, or that of the latest of so
+// many episodes.
+func digestRow(p *store.Post, g *group.Group, episodes int) card.DigestRow {
 	firing, resolved, _ := g.Counts()
 	return card.DigestRow{
 		Title: p.Title, Severity: severityWord(g), Rank: int(g.Severity()),
-		Firing: firing, Resolved: resolved, Since: g.OpenedAt, ID: g.ShortID(), Note: card.Note(g, p.Destination),
+		Firing: firing, Resolved: resolved, Episodes: episodes, Since: g.OpenedAt, ID: g.ShortID(), Note: card.Note(g, p.Destination),
 	}
 }
 
@@ -154,10 +176,16 @@ func (d *Deliverer) settle(ctx context.Context, id string, a *attempt, posts []c
 	if a.outcome.Kind == teams.Retry || again || breaking(a.outcome.Reason) {
 		posts = nil // they stay as they are
 	}
+	untold := map[int64]bool{} // posts of which something else came meanwhile
 	for first := true; first || len(posts) > 0; first = false {
 		part := posts[:min(chunk, len(posts))]
+		var late bool
 		for {
-			err := d.update(ctx, id, func(t *turn) error {
+			var not []int64
+			err := d.update(ctx, id, func(t *turn) (err error) {
+				if late = first && t.late(a, t.d.holder); late {
+					return t.overtaken(a, a.answered())
+				}
 				if first {
 					if err := t.finishDigest(a, again); err != nil {
 						return err
@@ -166,14 +194,21 @@ func (d *Deliverer) settle(ctx context.Context, id string, a *attempt, posts []c
 				if _, err := t.lease(); err != nil {
 					return err
 				}
-				return t.cover(a, part)
+				not, err = t.cover(a, part, untold)
+				return err
 			})
 			if err == nil {
+				for _, post := range not {
+					untold[post] = true
+				}
 				break
 			}
 			if !d.pause(ctx, a, err) {
 				return false
 			}
+		}
+		if late {
+			return true
 		}
 		posts = posts[len(part):]
 	}
@@ -182,9 +217,7 @@ func (d *Deliverer) settle(ctx context.Context, id string, a *attempt, posts []c
 
 // finishDigest records the attempt and what it says about the address.
 func (t *turn) finishDigest(a *attempt, again bool) error {
-	log := a.delivery
-	log.Status, log.Message, log.MessageID = a.outcome.Status, a.outcome.Message, a.outcome.MessageID
-	log.Reason = string(a.outcome.Reason)
+	log := a.answered()
 	switch {
 	case a.outcome.Kind == teams.Delivered:
 		log.State = delivered(a.address.Editable)
@@ -197,7 +230,7 @@ func (t *turn) finishDigest(a *attempt, again bool) error {
 		at := t.row.NotBefore
 		if a.outcome.Uncertain {
 			t.holdDigest(a.delivery.At)
-			at = a.delivery.At.Add(uncertainWait)
+			at = t.notLater(a.delivery.At).Add(uncertainWait)
 		}
 		t.logRetry(log, at)
 	case again:
@@ -213,15 +246,22 @@ func (t *turn) finishDigest(a *attempt, again bool) error {
 	return t.record(a, log)
 }
 
-// cover records what the digest means for some of its posts.
-func (t *turn) cover(a *attempt, posts []covered) error {
+// cover records what the digest means for some of its posts, and returns those
+// for which it means nothing, beside the untold from before: what another
+// replica has told since is what people read last, so what follows it is still
+// to be told.
+func (t *turn) cover(a *attempt, posts []covered, untold map[int64]bool) (not []int64, err error) {
 	for _, c := range posts {
 		p, err := t.tx.Post(c.post)
-		if errors.Is(err, store.ErrNotFound) || err == nil && p.Shown >= c.rev && p.Called >= p.Call {
-			continue // dropped, or there already
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return nil, err
 		}
-		if err != nil {
-			return err
+		switch {
+		case err != nil, p.Shown >= c.rev && p.Called >= p.Call, // dropped, or there already
+			p.State == store.Sending, // another attempt has it, and knows the card that comes of that
+			untold[c.after], slices.Contains(not, c.after):
+			not = append(not, c.post)
+			continue
 		}
 		told := t.reached
 		if a.outcome.Kind == teams.Delivered {
@@ -233,11 +273,11 @@ func (t *turn) cover(a *attempt, posts []covered) error {
 			told = func(p *store.Post) error { return t.missed(p, a.outcome.Reason) }
 		}
 		if err := t.tx.SavePost(&p); err != nil {
-			return err
+			return nil, err
 		}
 		if err := told(&p); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return not, nil
 }

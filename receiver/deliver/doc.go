@@ -64,13 +64,21 @@
 // A post that waited longer than the address's MaxAge, or whose address is not
 // in the configuration any more, becomes a dead letter without an attempt.
 //
+// A replica that stood still for longer than its lease wakes up to find that
+// another one has taken over, and that its attempt is not the post's any more
+// (store.Post.SentBy). A failure is then a line in the log and nothing else: it
+// says nothing of a post or an address that others have dealt with since. A
+// message that did arrive counts if it told more than what is there.
+//
 // # Storms
 //
 // The windows of an address are kept before Teams has to enforce them. When
-// more is ready than two minutes of them take, everything that waits is told
-// by one digest and is then shown by it; up to five loud critical posts still
-// go first and alone. A third of the large windows is kept for digests and for
-// what is critical, so neither is late when a storm has used up the rest.
+// more waits than two minutes of them take, everything that waits is told by one
+// digest and is then shown by it; up to five loud critical posts still go first
+// and alone. Episodes of a group that wait for each other (store.Post.Follows)
+// all count, and a digest tells them by one row: how it is now, and how often it
+// has fired. A third of the large windows is kept for digests and for what is
+// critical, so neither is late when a storm has used up the rest.
 //
 // A digest is a message of its own. Posts that have a card of theirs, which the
 // bot can edit, are told by the digest, but their cards still say what was. They

@@ -20,6 +20,7 @@ type faulty struct {
 	store.Store
 	room atomic.Int64 // updates until the disk is full; negative: it never is
 	bad  atomic.Int64 // the id of a group that cannot be read
+	slow atomic.Int64 // how long a commit takes
 }
 
 func (f *faulty) Update(ctx context.Context, fn func(store.Tx) error) error {
@@ -28,7 +29,9 @@ func (f *faulty) Update(ctx context.Context, fn func(store.Tx) error) error {
 	} else if n > 0 {
 		f.room.Store(n - 1)
 	}
-	return f.Store.Update(ctx, func(tx store.Tx) error { return fn(faultyTx{tx, f.bad.Load()}) })
+	err := f.Store.Update(ctx, func(tx store.Tx) error { return fn(faultyTx{tx, f.bad.Load()}) })
+	time.Sleep(time.Duration(f.slow.Load()))
+	return err
 }
 
 func (f *faulty) View(ctx context.Context, fn func(store.Tx) error) error {
@@ -57,6 +60,18 @@ func inFaultyOffice(t *testing.T, test func(*office, *faulty)) {
 		o.start("one")
 		defer func() { f.room.Store(-1); o.stop() }()
 		test(o, f)
+	})
+}
+
+// A lease that ends before the commit that took it is there would keep everybody
+// from sending for as long as the database is slow.
+func TestADatabaseWhoseCommitsTakeLongerThanTheMarginOfALease(t *testing.T) {
+	inFaultyOffice(t, func(o *office, f *faulty) {
+		f.slow.Store(int64(leaseMargin + time.Second))
+		o.raise(store.RankLoud, "disk", "web")
+		o.after(2 * time.Minute)
+		require.Equal(t, map[string]int{"disk": 1, "web": 1}, o.channel.told())
+		f.slow.Store(0)
 	})
 }
 

@@ -12,17 +12,23 @@ import (
 // finish records what came of an attempt for one post: the post, the line in
 // the log, the address. It does not change a.
 func (t *turn) finish(a *attempt) error {
+	if a.outcome.Kind != teams.Delivered || a.post.Missed {
+		if err := t.groupsFirst(a.post); err != nil {
+			return err
+		}
+	}
 	p, err := t.tx.Post(a.post.ID)
 	found := err == nil
 	if err != nil && !errors.Is(err, store.ErrNotFound) { // somebody may have dropped it
 		return err
 	}
-	log := a.delivery
-	log.Revision, log.Status, log.Message, log.MessageID = a.rev, a.outcome.Status, a.outcome.Message, a.outcome.MessageID
-	log.Reason = string(a.outcome.Reason)
+	log := a.answered()
 	// Another replica may have found it cut off: then it decides, unless we
 	// know that the message is there.
-	ours := p.State == store.Sending
+	ours := p.SentBy(a.delivery.ID)
+	if !ours && t.late(a, t.d.holder) {
+		return t.overtaken(a, log)
+	}
 	moved := found && p.Address != a.delivery.Address
 	var told func(*store.Post) error // of the post, once it is saved
 
@@ -98,6 +104,23 @@ func (t *turn) finish(a *attempt) error {
 	return t.record(a, log)
 }
 
+// late says that an attempt failed whose holder has lost the address since: what
+// others have found there meanwhile is newer. That a message is there is never
+// late.
+func (t *turn) late(a *attempt, holder string) bool {
+	return a.outcome.Kind != teams.Delivered && t.row.Holder != holder
+}
+
+// overtaken records an attempt that is late.
+func (t *turn) overtaken(a *attempt, log store.Delivery) error {
+	log.State = store.DeliveryRetry
+	t.after = append(t.after, func() {
+		t.log().Warn("An attempt ended so late that another replica had taken it over; what that one finds counts",
+			"destination", log.Destination, "title", log.Title, "reason", log.Reason, "took", a.took, "delivery", log.ID)
+	})
+	return t.record(a, log)
+}
+
 // delivered is the log's word for a success.
 func delivered(editable bool) string {
 	if editable {
@@ -144,7 +167,7 @@ func (t *turn) failed(a *attempt) time.Time {
 	t.row.NotBefore = t.now.Add(addressBackoff(t.row.Failures, t.d.random()))
 	at := t.now.Add(postBackoff(a.post.Attempts, t.d.random()))
 	edit := a.delivery.Kind == store.KindEdit // repeated, it is harmless
-	if again := a.delivery.At.Add(uncertainWait); a.outcome.Uncertain && !edit && again.After(at) {
+	if again := t.notLater(a.delivery.At).Add(uncertainWait); a.outcome.Uncertain && !edit && again.After(at) {
 		return again
 	}
 	return at

@@ -6,8 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -21,6 +21,8 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/group"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
 	"github.com/teamsrelay/teamsrelay/receiver/store/sqlite"
+	"github.com/teamsrelay/teamsrelay/receiver/store/sqlitetest"
+	"github.com/teamsrelay/teamsrelay/receiver/store/storetest"
 	"github.com/teamsrelay/teamsrelay/receiver/teams"
 )
 
@@ -215,6 +217,9 @@ type office struct {
 	missed  func(store.Tx, *store.Post, teams.Reason, string) (func(), error)
 	reached func(store.Tx, *store.Post) (func(), error)
 	back    []string // addresses that were left alone and are not any more
+	now     func() time.Time
+	hold    func() (time.Time, func())
+	twice   bool // the Deliverer's transactions run twice: see storetest.Twice
 }
 
 // isBack is Options.Back: everything that was given up is wanted.
@@ -243,7 +248,7 @@ func inOffice(t *testing.T, test func(o *office)) {
 }
 
 func newOffice(t testing.TB) *office {
-	s, err := sqlite.Open(filepath.Join(t.TempDir(), "test.db"), sqlite.Options{})
+	s, err := sqlite.Open(sqlitetest.File(t), sqlite.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	c := &channel{windows: DefaultPace}
@@ -255,9 +260,13 @@ func newOffice(t testing.TB) *office {
 
 func (o *office) options(holder string) Options {
 	o.registry = prometheus.NewRegistry()
+	s := o.store
+	if o.twice {
+		s = storetest.Twice(s)
+	}
 	return Options{
-		Store: o.store, Cards: testCards, Holder: holder, Metrics: o.registry,
-		Missed: o.missed, Reached: o.reached, Back: o.isBack,
+		Store: s, Cards: testCards, Holder: holder, Metrics: o.registry,
+		Missed: o.missed, Reached: o.reached, Back: o.isBack, Now: o.now, Hold: o.hold,
 		Random: func() float64 { return 0.5 },
 		Addresses: func(id string) (Address, bool) {
 			o.mu.Lock()
@@ -332,10 +341,14 @@ func (o *office) raise(rank int, names ...string) {
 
 func (o *office) raiseAt(address string, rank int, names ...string) {
 	o.t.Helper()
+	groups := map[string]group.Group{} // it may run more than once
 	o.update(func(tx store.Tx) error {
 		now := time.Now()
 		for _, name := range names {
-			g, known := o.groups[name]
+			g, known := groups[name]
+			if !known {
+				g, known = o.groups[name]
+			}
 			if !known {
 				g = group.Group{Key: name, Origin: "test", Episode: 1, Phase: group.Open, OpenedAt: now,
 					Alerts: []group.Member{{State: group.Firing, Alert: alert.Alert{Status: alert.Firing,
@@ -347,10 +360,11 @@ func (o *office) raiseAt(address string, rank int, names ...string) {
 			if err := o.save(tx, &g, address, rank); err != nil {
 				return err
 			}
-			o.groups[name] = g
+			groups[name] = g
 		}
 		return nil
 	})
+	maps.Copy(o.groups, groups)
 }
 
 // save stores a group and raises its post.
@@ -414,4 +428,16 @@ func (o *office) row() store.Address {
 		return err
 	}))
 	return row
+}
+
+// last is the group told last of those whose names begin so.
+func (c *channel) last(begins string) (name string) {
+	for _, m := range c.messages() {
+		for _, g := range m.Groups {
+			if strings.HasPrefix(g, begins) {
+				name = g
+			}
+		}
+	}
+	return name
 }

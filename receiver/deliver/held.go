@@ -12,7 +12,7 @@ import (
 // writer. An address that cannot be asked for rests until the next scan.
 func (d *Deliverer) rests(ctx context.Context, id string) bool {
 	address, known := d.addresses(id)
-	if !known || !address.Held {
+	if !known || !address.Held && !address.Paused {
 		return false
 	}
 	rests := true

@@ -131,7 +131,7 @@ func TestWhoeverTakesOverFindsWhatWasCutOffBeforeItWasMovedToWait(t *testing.T) 
 			if err != nil {
 				return err
 			}
-			p.Begin(time.Now())
+			p.Begin(1, time.Now())
 			return tx.SavePost(&p)
 		})
 		o.stop()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -20,10 +21,64 @@ type metrics struct {
 	digests    prometheus.Counter
 	seconds    prometheus.Histogram
 	delay      prometheus.Histogram
+	paced      prometheus.Histogram
+
+	templates func() []string // may be nil
+	// names are the destinations of the configuration.
+	names atomic.Pointer[map[string]struct{}]
 }
 
-func newMetrics(r prometheus.Registerer, s store.Store, configured func() []Address, now func() time.Time) (*metrics, error) {
+// elsewhere stands in metrics for every conversation that no destination of the
+// configuration is: there may be any number of them.
+const elsewhere = "other"
+
+// show makes the metrics of destinations visible before their first delivery, so
+// that the first failure is seen to rise.
+func (m *metrics) show(configured []Address) {
+	if m.templates != nil {
+		for _, card := range m.templates() {
+			m.faults.WithLabelValues(card)
+		}
+	}
+	was := m.names.Load()
+	names := make(map[string]struct{}, len(configured)+1)
+	for _, a := range configured {
+		names[a.Destination] = struct{}{}
+	}
+	names[elsewhere] = struct{}{}
+	m.names.Store(&names)
+	for name := range names {
+		if was != nil {
+			if _, shown := (*was)[name]; shown {
+				continue
+			}
+		}
+		for _, outcome := range []string{store.DeliveryDelivered, store.DeliveryAccepted} {
+			m.deliveries.WithLabelValues(name, outcome, "")
+		}
+		m.deliveries.WithLabelValues(name, store.DeliveryInterrupted, string(teams.Interrupted))
+		for _, reason := range passing {
+			m.deliveries.WithLabelValues(name, store.DeliveryRetry, string(reason))
+		}
+		for _, reason := range final {
+			m.deliveries.WithLabelValues(name, store.DeliveryDead, string(reason))
+		}
+	}
+}
+
+// passing and final are the reasons that an attempt is usually tried again for,
+// or given up for.
+var (
+	passing = []teams.Reason{teams.Throttled, teams.Unavailable, teams.Timeout, teams.Network, teams.Interrupted}
+	final   = []teams.Reason{
+		teams.Payload, teams.TooLarge, teams.Auth, teams.NotFound, teams.Rejected, teams.Expired, teams.NoAddress, teams.TLS,
+		teams.Service, teams.Blocked, teams.NotInstalled, teams.Policy,
+	}
+)
+
+func newMetrics(r prometheus.Registerer, s store.Store, configured func() []Address, templates func() []string, now func() time.Time) (*metrics, error) {
 	m := &metrics{
+		templates: templates,
 		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "teamsrelay_deliveries_total",
 			Help: "Attempts to deliver, by what came of them: delivered, accepted, retry, dead, interrupted.",
@@ -51,18 +106,29 @@ func newMetrics(r prometheus.Registerer, s store.Store, configured func() []Addr
 			NativeHistogramBucketFactor: 1.1, NativeHistogramMaxBucketNumber: 100,
 		}),
 	}
+	m.paced = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name:    "teamsrelay_pace_wait_seconds",
+		Help:    "How long a message waited for the pace of its address, of those that had to.",
+		Buckets: []float64{.25, .5, 1, 2.5, 5, 15, 60, 120, 300, 600, 3600},
+
+		NativeHistogramBucketFactor: 1.1, NativeHistogramMaxBucketNumber: 100,
+	})
+	m.show(configured())
 	if r == nil {
 		return m, nil
 	}
 	var errs []error
-	for _, c := range []prometheus.Collector{m.deliveries, m.faults, m.digests, m.seconds, m.delay,
-		&stored{store: s, configured: configured, now: now}} {
+	for _, c := range []prometheus.Collector{m.deliveries, m.faults, m.digests, m.seconds, m.delay, m.paced,
+		&stored{store: s, configured: configured, now: now, show: m.show}} {
 		errs = append(errs, r.Register(c))
 	}
 	return m, errors.Join(errs...)
 }
 
 func (m *metrics) delivery(destination, outcome string, reason teams.Reason) {
+	if _, known := (*m.names.Load())[destination]; !known {
+		destination = elsewhere
+	}
 	m.deliveries.WithLabelValues(destination, outcome, string(reason)).Inc()
 }
 
@@ -81,6 +147,10 @@ var (
 		"Posts that are due, waiting or being sent.", []string{"destination"}, nil)
 	deadDesc = prometheus.NewDesc("teamsrelay_dead_letters",
 		"Posts given up on that nobody has replayed or dropped.", []string{"destination"}, nil)
+	oldestDesc = prometheus.NewDesc("teamsrelay_post_oldest_waiting_seconds",
+		"How long that post has waited to be sent that waits longest; 0: none does.", []string{"destination"}, nil)
+	sendingDesc = prometheus.NewDesc("teamsrelay_posts_sending",
+		"Posts that are being sent.", []string{"destination"}, nil)
 	brokenDesc = prometheus.NewDesc("teamsrelay_destination_broken",
 		"Whether something has to be mended before the destination can be reached.", []string{"destination"}, nil)
 )
@@ -91,10 +161,13 @@ type stored struct {
 	store      store.Store
 	configured func() []Address
 	now        func() time.Time
+	show       func([]Address)
 
-	mu                    sync.Mutex
-	asked                 time.Time
-	waiting, dead, broken map[string]float64 // by destination
+	mu    sync.Mutex
+	asked time.Time
+	// By destination.
+	waiting, sending, dead, broken map[string]float64
+	oldest                         map[string]time.Time // since when it waits
 }
 
 // Describe implements prometheus.Collector.
@@ -102,6 +175,8 @@ func (s *stored) Describe(ch chan<- *prometheus.Desc) {
 	ch <- waitingDesc
 	ch <- deadDesc
 	ch <- brokenDesc
+	ch <- sendingDesc
+	ch <- oldestDesc
 }
 
 // Collect implements prometheus.Collector.
@@ -112,10 +187,18 @@ func (s *stored) Collect(ch chan<- prometheus.Metric) {
 		s.ask()
 		s.asked = now
 	}
-	for desc, values := range map[*prometheus.Desc]map[string]float64{waitingDesc: s.waiting, deadDesc: s.dead, brokenDesc: s.broken} {
+	for desc, values := range map[*prometheus.Desc]map[string]float64{waitingDesc: s.waiting, sendingDesc: s.sending, deadDesc: s.dead, brokenDesc: s.broken} {
 		for destination, value := range values {
 			ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, destination)
 		}
+	}
+	now := s.now()
+	for destination, since := range s.oldest {
+		waits := 0.0
+		if !since.IsZero() {
+			waits = max(now.Sub(since).Seconds(), 0)
+		}
+		ch <- prometheus.MustNewConstMetric(oldestDesc, prometheus.GaugeValue, waits, destination)
 	}
 }
 
@@ -125,29 +208,40 @@ func (s *stored) ask() {
 	var (
 		counts []store.PostCount
 		rows   []store.Address
+		oldest map[string]time.Time
 	)
 	err := s.store.View(ctx, func(tx store.Tx) (err error) {
 		if counts, err = tx.CountPosts(); err != nil {
 			return err
 		}
+		if oldest, err = tx.OldestWaiting(); err != nil {
+			return err
+		}
 		rows, err = tx.Addresses()
 		return err
 	})
+	configured := s.configured()
+	s.show(configured)
 	if err != nil {
 		return
 	}
-	s.waiting, s.dead, s.broken = map[string]float64{}, map[string]float64{}, map[string]float64{}
+	s.waiting, s.sending, s.dead, s.broken = map[string]float64{}, map[string]float64{}, map[string]float64{}, map[string]float64{}
+	s.oldest = map[string]time.Time{}
 	broken := make(map[string]bool, len(rows))
 	for _, row := range rows {
 		broken[row.Address] = row.Broken != ""
 	}
 	// Every destination has all three numbers, also when they are 0: an alert
 	// on one that appears only with the trouble would miss its beginning.
-	for _, a := range s.configured() {
+	for _, a := range configured {
+		if since := oldest[a.ID]; s.oldest[a.Destination].IsZero() || !since.IsZero() && since.Before(s.oldest[a.Destination]) {
+			s.oldest[a.Destination] = since
+		}
+		s.sending[a.Destination] += 0
 		s.waiting[a.Destination] += 0
 		s.dead[a.Destination] += 0
 		s.broken[a.Destination] += 0
-		if broken[a.ID] {
+		if broken[a.ID] || a.Broken {
 			s.broken[a.Destination] = 1
 		}
 	}
@@ -155,6 +249,9 @@ func (s *stored) ask() {
 		switch c.State {
 		case store.Due, store.Waiting, store.Sending:
 			s.waiting[c.Destination] += float64(c.Count)
+		}
+		if c.State == store.Sending {
+			s.sending[c.Destination] += float64(c.Count)
 		}
 		if c.DeadLetter {
 			s.dead[c.Destination] += float64(c.Count)

@@ -28,6 +28,26 @@ const (
 	declinedFor = time.Minute
 )
 
+// groupsFirst locks the episodes of posts of which they may learn something: who
+// changes an episode locks it before its posts, and two replicas that lock in
+// different orders wait for each other until the database ends one of them.
+func (t *turn) groupsFirst(posts ...store.Post) error {
+	if t.d.missed == nil && t.d.reached == nil {
+		return nil
+	}
+	ids := make([]int64, len(posts))
+	for i := range posts {
+		ids[i] = posts[i].GroupID
+	}
+	slices.Sort(ids)
+	for _, id := range slices.Compact(ids) {
+		if _, err := t.tx.Group(id); errors.Is(err, store.ErrUnavailable) {
+			return err // one bad row must not keep the others from being told
+		}
+	}
+	return nil
+}
+
 // missed reports, in this transaction, a post that could not be told. The post
 // is to be saved before: whoever hears of it may raise it, so it is read anew.
 func (t *turn) missed(p *store.Post, reason teams.Reason) error {
@@ -159,7 +179,7 @@ func (d *Deliverer) miss(ctx context.Context, id string, p *place) {
 }
 
 // waiting are the posts of an address that are to be missed, by id.
-func (d *Deliverer) waiting(ctx context.Context, id string) (posts []int64, err error) {
+func (d *Deliverer) waiting(ctx context.Context, id string) (posts []store.Post, err error) {
 	err = d.store.View(ctx, func(tx store.Tx) error {
 		posts = nil
 		row, err := tx.Address(id)
@@ -177,7 +197,7 @@ func (d *Deliverer) waiting(ctx context.Context, id string) (posts []int64, err 
 		slices.SortStableFunc(all, func(a, b store.Post) int { return cmp.Or(b.Rank-a.Rank, a.Since.Compare(b.Since)) })
 		for i := range all {
 			if overdue(&all[i], since) {
-				posts = append(posts, all[i].ID)
+				posts = append(posts, all[i])
 			}
 		}
 		return err
@@ -192,13 +212,16 @@ func overdue(p *store.Post, since time.Time) bool {
 
 // miss reports some posts, if that is still so, and says of how many nobody
 // wanted to hear.
-func (t *turn) miss(posts []int64) (declined int, err error) {
+func (t *turn) miss(posts []store.Post) (declined int, err error) {
 	since := missing(&t.row, t.now)
 	if since.IsZero() {
 		return 0, nil
 	}
-	for _, id := range posts {
-		p, err := t.tx.Post(id)
+	if err := t.groupsFirst(posts...); err != nil {
+		return 0, err
+	}
+	for i := range posts {
+		p, err := t.tx.Post(posts[i].ID)
 		if errors.Is(err, store.ErrNotFound) || err == nil && (p.Address != t.id || !overdue(&p, since)) {
 			continue // dropped, moved, or told meanwhile
 		}

@@ -17,9 +17,8 @@ const (
 	// own when the backlog calls for a digest. The reserve of the default
 	// pace holds them and the digest.
 	aloneInStorm = 5
-	// peek is how many ready posts a decision looks at: enough to see that
-	// more criticals wait than may go alone, and to let a post that failed
-	// stand back.
+	// peek is how many ready posts a decision looks at, enough to let a post
+	// that failed stand back, and how many of all that waits it counts at first.
 	peek = 8
 	// maxCounted bounds what one decision counts.
 	maxCounted = 5000
@@ -30,13 +29,17 @@ type situation struct {
 	now     time.Time
 	known   bool // the address is in the configuration
 	held    bool // nobody can send there yet
+	paused  bool // somebody wants nothing to be sent there, or has to mend it
 	windows []Window
 	maxAge  time.Duration
 	sends   []time.Time   // ends of the latest attempts, oldest first
 	row     store.Address // what the store knows of the address
 	ready   []store.Post  // what may be sent now, best first; at most peek
-	backlog int           // how many may be sent now in all; see countTo
-	next    time.Time     // when the next post may be sent, while none may; zero: there is none
+	// backlog is how many wait in all, also behind those that may be sent now,
+	// up to countTo; critical is how many of them are loud and critical, up to
+	// one more than may go alone.
+	backlog, critical int
+	next              time.Time // when the next post may be sent, while none may; zero: there is none
 }
 
 // action is what an address does next.
@@ -57,6 +60,8 @@ type step struct {
 	post   store.Post // doSend
 	// spaced: the message counts as a digest for the distance between digests.
 	spaced bool
+	// paced: doWait, because of the pace.
+	paced bool
 	// missing: the address does not take what it is sent, and what waits there
 	// may have to be missed.
 	missing bool
@@ -75,7 +80,7 @@ func decide(s situation) step {
 			return step{action: doBury}
 		}
 	}
-	if s.held { // whoever can send, moves what waits and wakes its new address
+	if s.held || s.paused { // whoever changes that wakes the address, or the one that what waits is moved to
 		return step{action: doStop}
 	}
 	if s.row.NotBefore.After(s.now) {
@@ -87,7 +92,7 @@ func decide(s situation) step {
 		if soon := s.now.Add(store.EditDistance); next.post.Rank == store.RankStale && at.After(soon) {
 			at = soon // what comes meanwhile does not wait for it
 		}
-		return step{action: doWait, until: at}
+		return step{action: doWait, until: at, paced: true}
 	}
 	return next
 }
@@ -111,21 +116,17 @@ func (s situation) choose() (step, time.Time) {
 	if s.ready[0].Rank == store.RankStale { // nothing else waits
 		return alone, nextSend(s.windows, s.sends, s.now, shareStale)
 	}
-	critical := 0
-	for critical < len(s.ready) && s.ready[critical].Rank >= store.RankLoudCritical {
-		critical++
-	}
 	ordinary := nextSend(s.windows, s.sends, s.now, shareOrdinary)
 	storm := s.backlog > s.room(s.backlog)
 
 	switch {
-	case critical > 0:
+	case s.ready[0].Rank >= store.RankLoudCritical:
 		at := nextSend(s.windows, s.sends, s.now, shareCritical)
 		last := spread(s.windows, s.sends, s.now)
 		if last.After(at) {
 			at = last
 		}
-		if critical == 1 || last.IsZero() && (!storm || critical <= aloneInStorm) {
+		if s.critical <= 1 || last.IsZero() && (!storm || s.critical <= aloneInStorm) {
 			return alone, at
 		}
 		if digest := s.digestTime(shareCritical, ordinary); digest.After(at) {
@@ -189,7 +190,7 @@ func (s situation) buried(p *store.Post) (teams.Reason, bool) {
 	switch {
 	case !s.known:
 		return teams.NoAddress, true
-	case s.row.Broken == "" || s.row.Waits:
+	case s.row.Broken == "" || s.row.Waits, s.paused: // it is tried when it may be
 	case s.held: // nobody will try
 		return teams.Reason(s.row.BrokenReason), true
 	case LeftAlone(&s.row, s.now), !p.UpdatedAt.After(s.row.BrokenAt) && !s.row.BrokenAt.After(s.now):

@@ -48,6 +48,12 @@ func TestDecide(t *testing.T) {
 			step{action: doSend, post: store.Post{ID: 1}}},
 		{"many criticals are told by the digest, or the digest would never go",
 			situation{ready: waiting(peek, store.RankLoudCritical), backlog: 5000}, step{action: doDigest, spaced: true}},
+		{"a few that may go now are told by a digest too, if more wait behind them than two minutes take",
+			situation{ready: waiting(3, store.RankLoud), backlog: 15}, step{action: doDigest, spaced: true}},
+		{"and one critical, if many of its group wait behind it",
+			situation{ready: waiting(1, store.RankLoudCritical), backlog: 15, critical: 6}, step{action: doDigest, spaced: true}},
+		{"but a few behind it go alone",
+			situation{ready: waiting(1, store.RankLoudCritical), backlog: 15, critical: 5}, step{action: doSend, post: store.Post{ID: 1}}},
 		{"the next digest waits 15 s while there is room, and gathers",
 			situation{ready: waiting(peek, store.RankLoud), backlog: 5000, now: seconds(4), sends: sent(0), row: store.Address{DigestAt: noon}},
 			step{action: doWait, until: seconds(15)}},
@@ -100,11 +106,18 @@ func TestDecide(t *testing.T) {
 			s.backlog = len(s.ready)
 		}
 		s.backlog = max(s.backlog, 0) // stale cards are none
+		for i := range s.ready {
+			if c.s.critical == 0 && s.ready[i].Rank == store.RankLoudCritical {
+				s.critical++
+			}
+		}
 		if s.now.IsZero() {
 			s.now = noon
 		}
 		got := decide(s)
 		got.post = store.Post{ID: got.post.ID}
+		require.Equal(t, got.action == doWait && len(s.ready) > 0 && !s.row.NotBefore.After(s.now), got.paced, c.says+": what waits neither for its time nor for Teams waits for the pace")
+		got.paced = false
 		require.Equal(t, c.want, got, c.says)
 	}
 

@@ -3,6 +3,7 @@ package deliver
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -242,7 +243,10 @@ func TestStopInTheMiddleOfAnAttemptLeavesARecord(t *testing.T) {
 }
 
 // died leaves the store as a process does that was killed while it was sending.
-func (o *office) died(holder string) {
+func (o *office) died(holder string) { o.diedAt(holder, time.Now()) }
+
+// diedAt is died at a time by the clock of the process.
+func (o *office) diedAt(holder string, began time.Time) {
 	o.update(func(tx store.Tx) error {
 		now := time.Now()
 		ok, err := tx.Lease("a", holder, now, now.Add(DefaultTimeout+leaseMargin))
@@ -252,11 +256,11 @@ func (o *office) died(holder string) {
 			return fmt.Errorf("%w %w", err, e)
 		}
 		p := posts[0]
-		p.Begin(now)
+		p.Begin(1, began)
 		if err := tx.SavePost(&p); err != nil {
 			return err
 		}
-		return tx.SaveDelivery(&store.Delivery{PostID: p.ID, GroupID: p.GroupID, Address: "a", Destination: "ops", State: store.DeliverySending, At: now})
+		return tx.SaveDelivery(&store.Delivery{PostID: p.ID, GroupID: p.GroupID, Address: "a", Destination: "ops", State: store.DeliverySending, At: began})
 	})
 }
 
@@ -325,9 +329,9 @@ func TestAReplicaTakesOverWhenTheLeaseEnds(t *testing.T) {
 		o.died("dead replica")
 		died := time.Now()
 		o.deliverer.Wake("a")
-		o.after(10 * time.Second)
+		o.after(DefaultTimeout)
 		require.Empty(t, o.channel.attempts(), "the other may still be sending")
-		o.after(20 * time.Second)
+		o.after(6 * time.Second) // who waits for something critical is not half a minute late
 		require.Equal(t, map[string]int{"web": 1}, o.channel.told())
 		require.WithinDuration(t, died.Add(DefaultTimeout+leaseMargin), o.channel.messages()[0].at, time.Second)
 		o.after(time.Minute)
@@ -373,6 +377,71 @@ func TestTheClockIsSetBack(t *testing.T) {
 		o.deliverer.WakeAll()
 		o.after(time.Minute)
 		require.Equal(t, 1, len(o.channel.told()), "timers in the store count, not those set before")
+	})
+}
+
+// A message of which nobody knows whether it arrived waits for a minute. What is
+// recorded of it after the clock was set back has the time before that, and it
+// waited for an hour, with all that follows it.
+func TestTheClockIsSetBackWhileAMessageIsUnderWay(t *testing.T) {
+	for name, digest := range map[string]bool{"a card": false, "a digest": true} {
+		t.Run(name, func(t *testing.T) {
+			inOffice(t, func(o *office) {
+				o.stop()
+				var ahead atomic.Int64
+				ahead.Store(int64(time.Hour))
+				options := o.options("two")
+				options.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+				d, err := New(options)
+				require.NoError(t, err)
+				ctx, cancel := context.WithCancel(context.Background())
+				done := make(chan error)
+				go func() { done <- d.Run(ctx) }()
+				o.deliverer = d
+				o.channel.latency = time.Minute // nobody waits that long
+				if digest {
+					o.raise(store.RankLoud, names("g", 100)...)
+				} else {
+					o.raise(store.RankLoud, "disk")
+				}
+				o.after(time.Second)
+
+				ahead.Store(0)
+				o.update(func(tx store.Tx) error { return tx.ShiftTimers(-time.Hour) })
+				d.WakeAll()
+				o.channel.latency = 0
+				o.after(time.Minute)
+				require.Empty(t, o.channel.told(), "it may have arrived")
+				o.after(time.Minute)
+				require.Len(t, o.channel.told(), len(o.groups))
+				cancel()
+				require.NoError(t, <-done)
+			})
+		})
+	}
+}
+
+// Whoever takes over from a process that was killed finds the time before the clock
+// was set back: what may have arrived waited for an hour, and what was sent lately
+// was forgotten, so that Teams throttled what followed.
+func TestTheClockIsSetBackAfterAKill(t *testing.T) {
+	inOffice(t, func(o *office) {
+		o.stop()
+		o.raiseAt("a", store.RankLoud, "disk")
+		sent := time.Now().Add(-time.Minute)
+		o.update(func(tx store.Tx) error { return tx.RecordSend("a", sent, sent) })
+		o.diedAt("before", time.Now().Add(time.Hour))
+		o.update(func(tx store.Tx) error { return tx.ReleaseLeases("") })
+		o.start("after")
+		o.after(time.Second)
+		o.update(func(tx store.Tx) error {
+			sends, err := tx.Sends("a", time.Time{})
+			require.Len(t, sends, 2, "what was sent before, and what may have been")
+			require.False(t, sends[1].After(time.Now()))
+			return err
+		})
+		o.after(uncertainWait)
+		require.Equal(t, map[string]int{"disk": 1}, o.channel.told())
 	})
 }
 

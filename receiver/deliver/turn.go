@@ -43,7 +43,7 @@ func (d *Deliverer) turn(ctx context.Context, id string, done *attempt) (next st
 		}
 		var err error
 		next, begun, err = t.next()
-		next.missing = !t.address.Held && !missing(&t.row, t.now).IsZero()
+		next.missing = !t.address.Held && !t.address.Paused && !missing(&t.row, t.now).IsZero()
 		return err
 	})
 	if err != nil {
@@ -52,12 +52,15 @@ func (d *Deliverer) turn(ctx context.Context, id string, done *attempt) (next st
 	return next, begun, nil
 }
 
-// update runs fn as a turn. It outlives ctx by lastWords, so that what has
-// ended is recorded.
+// update runs fn as a turn. All of its times are from before timers are moved
+// or from after that: one from before that is stored after would be an hour
+// ahead when the clock is set back by one. It outlives ctx by lastWords, so that
+// what has ended is recorded.
 func (d *Deliverer) update(ctx context.Context, id string, fn func(*turn) error) error {
 	ctx, cancel := outlive(ctx, lastWords)
 	defer cancel()
 	var t turn
+	_, release := d.hold()
 	err := d.store.Update(ctx, func(tx store.Tx) error {
 		t = turn{d: d, tx: tx, now: d.now(), id: id}
 		t.address, t.known = d.addresses(id)
@@ -65,6 +68,18 @@ func (d *Deliverer) update(ctx context.Context, id string, fn func(*turn) error)
 		var err error
 		if t.row, err = tx.Address(id); err != nil {
 			return err
+		}
+		if !t.known && d.behind != nil {
+			behind, err := d.behind(tx, id)
+			if err != nil {
+				return err
+			}
+			if behind {
+				t.address.Paused, t.known = true, true
+			} else { // or it was heard of while the lock was waited for
+				t.address, t.known = d.addresses(id)
+				t.address = t.address.withDefaults()
+			}
 		}
 		if err := fn(&t); err != nil {
 			return err
@@ -80,6 +95,7 @@ func (d *Deliverer) update(ctx context.Context, id string, fn func(*turn) error)
 		}
 		return nil
 	})
+	release()
 	if err != nil {
 		return err
 	}
@@ -122,7 +138,7 @@ func (t *turn) next() (step, *attempt, error) {
 		t.release()
 		return next, nil, nil
 	}
-	if t.address.Held { // nothing is sent that could meet another's
+	if t.address.Held || t.address.Paused { // nothing is sent that could meet another's
 		return next, nil, nil
 	}
 	if ok, err := t.lease(); err != nil || !ok {
@@ -142,12 +158,29 @@ func (t *turn) leasedByOther(row *store.Address) bool {
 
 // lease takes or renews the lease, for longer than an attempt can take.
 func (t *turn) lease() (bool, error) {
-	until := t.now.Add(t.address.Timeout + leaseMargin)
+	until := t.now.Add(t.address.Timeout + t.d.margin(t.now))
 	ok, err := t.tx.Lease(t.id, t.d.holder, t.now, until)
 	if ok {
 		t.row.Holder, t.row.LeasedUntil = t.d.holder, until
 	}
 	return ok, err
+}
+
+// margin is how much longer than an attempt a lease that is taken now is held.
+func (d *Deliverer) margin(now time.Time) time.Duration {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if now.Before(d.slowUntil) {
+		return slowMargin
+	}
+	return leaseMargin
+}
+
+// tooSlow takes note of a commit that took longer than the margin.
+func (d *Deliverer) tooSlow(now time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.slowUntil = now.Add(slowFor)
 }
 
 // release gives the lease back, so that another replica need not wait for its
@@ -160,47 +193,59 @@ func (t *turn) release() {
 
 func (t *turn) situation() (situation, error) {
 	s := situation{
-		now: t.now, known: t.known, held: t.address.Held, row: t.row,
+		now: t.now, known: t.known, held: t.address.Held, paused: t.address.Paused, row: t.row,
 		windows: t.address.Pace, maxAge: t.address.MaxAge,
 	}
 	var err error
 	if s.ready, err = t.tx.ReadyPosts(t.id, t.now, peek); err != nil {
 		return s, err
 	}
-	if s.held || len(s.ready) > 0 && t.row.NotBefore.After(t.now) {
+	if s.held || s.paused || len(s.ready) > 0 && t.row.NotBefore.After(t.now) {
 		return s, nil // the pace does not matter now
 	}
 	if len(s.ready) == 0 {
 		s.next, err = t.tx.NextPost(t.id)
 		return s, err
 	}
-	for i := range s.ready {
-		if s.ready[i].Rank > store.RankStale {
-			s.backlog++
-		}
+	if s.sends, err = t.tx.Sends(t.id, t.now.Add(-longest(t.address.Pace))); err != nil {
+		return s, err
 	}
-	s.sends, err = t.tx.Sends(t.id, t.now.Add(-longest(t.address.Pace)))
-	if err == nil && s.backlog == peek {
-		s.backlog, err = t.tx.Backlog(t.id, t.now, s.countTo())
-	}
+	err = t.count(&s)
 	return s, err
+}
+
+// count counts what waits. Behind a post may wait those of the episodes after
+// it, so what is ready now does not say how much that is.
+func (t *turn) count(s *situation) (err error) {
+	best := s.ready[0].Rank
+	if best == store.RankStale {
+		return nil
+	}
+	s.backlog, err = t.tx.Backlog(t.id, store.RankQuiet, t.now, peek)
+	if err == nil && s.backlog == peek {
+		s.backlog, err = t.tx.Backlog(t.id, store.RankQuiet, t.now, s.countTo())
+	}
+	if err == nil && best >= store.RankLoudCritical {
+		s.critical, err = t.tx.Backlog(t.id, store.RankLoudCritical, t.now, aloneInStorm+1)
+	}
+	return err
 }
 
 // begin records that an attempt starts.
 func (t *turn) begin(s step) (*attempt, error) {
 	a := &attempt{address: t.address, post: s.post, minimal: minimal(&s.post), leasedUntil: t.row.LeasedUntil}
-	a.post.Begin(t.now)
-	if err := t.tx.SavePost(&a.post); err != nil {
-		return nil, err
-	}
 	if s.spaced {
 		t.row.DigestAt, t.changed = t.now, true
 	}
 	a.delivery = store.Delivery{
 		Kind: kindOf(&s.post, t.address.Editable), PostID: a.post.ID, GroupID: a.post.GroupID, Address: t.id, Destination: t.destination(&a.post), Title: a.post.Title,
-		State: store.DeliverySending, Attempt: a.post.Attempts, Revision: a.post.Want, At: t.now,
+		State: store.DeliverySending, Attempt: a.post.Attempts + 1, Revision: a.post.Want, At: t.now,
 	}
-	return a, t.tx.SaveDelivery(&a.delivery)
+	if err := t.tx.SaveDelivery(&a.delivery); err != nil {
+		return nil, err
+	}
+	a.post.Begin(a.delivery.ID, t.now)
+	return a, t.tx.SavePost(&a.post)
 }
 
 // destination is the name under which a post's deliveries are told: a post
@@ -233,7 +278,7 @@ func (t *turn) recover() error {
 			}
 			continue
 		}
-		at, why := p.UpdatedAt.Add(uncertainWait), "it may have arrived, so it is sent again after a minute"
+		at, why := t.notLater(p.UpdatedAt).Add(uncertainWait), "it may have arrived, so it is sent again after a minute"
 		if len(log) == 1 && log[0].Kind == store.KindEdit {
 			at, why = t.now, "an edit repeated is harmless, so it is sent again at once"
 		}
@@ -303,10 +348,20 @@ func (t *turn) interrupted(d *store.Delivery) error {
 // holdDigest keeps the next digest back until a minute after one that began at
 // a time and may have arrived.
 func (t *turn) holdDigest(began time.Time) {
-	t.row.DigestAt, t.changed = began.Add(uncertainWait-digestDistance), true
+	t.row.DigestAt, t.changed = t.notLater(began).Add(uncertainWait-digestDistance), true
+}
+
+// notLater is when something happened, at the latest now: the clock may have been
+// set back since, by hours, and what counts from there would wait for as long.
+func (t *turn) notLater(at time.Time) time.Time {
+	if at.After(t.now) {
+		return t.now
+	}
+	return at
 }
 
 func (t *turn) recordSend(at time.Time) error {
+	at = t.notLater(at)
 	return t.tx.RecordSend(t.id, at, at.Add(-longest(t.address.Pace)))
 }
 

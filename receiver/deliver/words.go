@@ -23,10 +23,16 @@ func deadLetter(a *Address, title, destination string, reason teams.Reason, why 
 		text += ": " + strings.TrimRight(why, ". ")
 	}
 	text += "."
-	if !strings.Contains(why, "replay") { // the last step of all advice
+	if !strings.Contains(strings.ToLower(why), "send it again") { // the last step of all advice
 		text += " " + advice(reason)
 	}
 	return text
+}
+
+// Trouble says in words why something could not be told at a place, as what
+// follows "ops could not be told: ", and what an operator can do about it.
+func Trouble(reason teams.Reason) (why, do string) {
+	return because(&Address{}, reason), advice(reason)
 }
 
 // advice is what an operator can do about a reason, of places that are nobody's
@@ -50,33 +56,33 @@ func ofPeople(reason teams.Reason) bool {
 	return false
 }
 
-const smaller = "Teams refused the minimal card too: check with send-test whether the destination takes any card, mend the flow or the template, then replay."
+const smaller = "Teams refused the minimal card too: check with send-test whether the destination takes any card, mend the flow or the template, then send it again."
 
 // advices has every reason of package teams that is not ofPeople; a test sees to
 // it.
 var advices = map[teams.Reason]string{
-	teams.Throttled:   "Teams asked for patience for longer than it was worth waiting: replay it if it still matters, or drop it.",
-	teams.Unavailable: "Microsoft's service has trouble: look at its status page, then replay.",
-	teams.Timeout:     "Teams did not answer in time: see whether a firewall or a proxy is slow, then replay.",
-	teams.Network:     "Check the way to Teams: name server, firewall, proxy. Then replay.",
-	teams.Interrupted: "It was cut off while it was being sent: replay it if it is not there, or drop it.",
+	teams.Throttled:   "Teams asked for patience for longer than it was worth waiting: send it again if it still matters, or drop it.",
+	teams.Unavailable: "Microsoft's service has trouble: look at its status page, then send it again.",
+	teams.Timeout:     "Teams did not answer in time: see whether a firewall or a proxy is slow, then send it again.",
+	teams.Network:     "Check the way to Teams: name server, firewall, proxy. Then send it again.",
+	teams.Interrupted: "It was cut off while it was being sent: send it again if it is not there, or drop it.",
 
 	teams.Payload:   smaller,
 	teams.TooLarge:  smaller,
-	teams.Auth:      "Check the destination's URL, it may be cut off or want a sign-in, or the bot's secret, it may have expired; then replay.",
-	teams.NotFound:  "The flow behind the destination is gone: make a new one, put its URL into the configuration, then replay.",
-	teams.Rejected:  "Look at the delivery log for what Teams said; replay when that is mended, or drop it.",
-	teams.Expired:   "It is older than the destination's maximum age: replay it if it still matters, or drop it.",
-	teams.NoAddress: "Put the destination back into the configuration and replay, or drop it.",
-	teams.TLS:       "Check the destination's tls_config and proxy_url; then replay.",
-	teams.Service:   "Microsoft's service failed and asks not to be asked again: look at its status page, then replay.",
+	teams.Auth:      "Check the destination's URL, it may be cut off or want a sign-in, or the bot's secret, it may have expired; then send it again.",
+	teams.NotFound:  "The flow behind the destination is gone: make a new one, put its URL into the configuration, then send it again.",
+	teams.Rejected:  "Look at the delivery log for what Teams said; send it again when that is mended, or drop it.",
+	teams.Expired:   "It is older than the destination's maximum age: send it again if it still matters, or drop it.",
+	teams.NoAddress: "Put the destination back into the configuration and send it again, or drop it.",
+	teams.TLS:       "Check the destination's tls_config and proxy_url; then send it again.",
+	teams.Service:   "Microsoft's service failed and asks not to be asked again: look at its status page, then send it again.",
 
 	teams.Blocked:      "Ask them to unblock the app in Teams and to write to the bot: what is still open is told then. If they only unblock it, an alert finds it out, but no more often than once an hour.",
 	teams.NotInstalled: "Add the app to the team, chat or person in Teams; what is still open is told as soon as it is there.",
 	teams.Policy:       "Ask the administrator to allow the app in Teams, then write to the bot from that conversation: what is still open is told then.",
 
-	teams.NoCatalogue: "Upload the app package in the Teams admin center, or correct microsoft.teams_app_id (`teamsrelay doctor` says which); then replay.",
-	teams.Consent:     "Have an administrator consent to the permission that is missing in Entra (`teamsrelay doctor` says which); then replay.",
+	teams.NoCatalogue: "Upload the app package in the Teams admin center, or correct microsoft.teams_app_id (`teamsrelay doctor` says which); then send it again.",
+	teams.Consent:     "Have an administrator consent to the permission that is missing in Entra (`teamsrelay doctor` says which); then send it again.",
 }
 
 // because says in a few words, without a full stop, why something could not be

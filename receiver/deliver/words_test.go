@@ -60,9 +60,9 @@ func TestEveryReasonHasWords(t *testing.T) {
 
 func TestADeadLetterSaysOnceWhatToDo(t *testing.T) {
 	for why, want := range map[string]string{
-		"":                        `"disk" was not told to sre (rejected). ` + advices[teams.Rejected],
-		"it answers 418":          `"disk" was not told to sre (rejected): it answers 418. ` + advices[teams.Rejected],
-		"mend this, then replay.": `"disk" was not told to sre (rejected): mend this, then replay.`,
+		"":                               `"disk" was not told to sre (rejected). ` + advices[teams.Rejected],
+		"it answers 418":                 `"disk" was not told to sre (rejected): it answers 418. ` + advices[teams.Rejected],
+		"mend this, then send it again.": `"disk" was not told to sre (rejected): mend this, then send it again.`,
 	} {
 		require.Equal(t, want, deadLetter(&Address{}, "disk", "sre", teams.Rejected, why))
 	}

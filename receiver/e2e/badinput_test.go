@@ -68,12 +68,16 @@ func TestBadBodiesAreRefusedInWordsAndLeaveNothingBehind(t *testing.T) {
 		"almost 10 MiB of nothing at all": {func() (io.Reader, int64) { return io.LimitReader(spaces{}, 9<<20), -1 }, http.StatusBadRequest, "empty"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			reader, length := c.body()
-			request, err := http.NewRequest(http.MethodPost, relay.url+"/alertmanager", reader)
-			require.NoError(t, err)
-			request.ContentLength = length
-			response, err := http.DefaultClient.Do(request)
-			require.NoError(t, err)
+			var response *http.Response
+			// Who still writes when the answer comes may lose it with the connection.
+			eventually(t, patience, "it answers", func() bool {
+				reader, length := c.body()
+				request, err := http.NewRequest(http.MethodPost, relay.url+"/alertmanager", reader)
+				require.NoError(t, err)
+				request.ContentLength = length
+				response, err = http.DefaultClient.Do(request)
+				return err == nil
+			})
 			defer response.Body.Close()
 			require.Equal(t, c.status, response.StatusCode)
 			var said refusal
@@ -83,11 +87,11 @@ func TestBadBodiesAreRefusedInWordsAndLeaveNothingBehind(t *testing.T) {
 		})
 	}
 
-	// 60 MiB is a body of the largest size twice while it is read, and what
-	// Go's collector leaves lying about.
+	// A body of the largest size is there twice while it is read, and Go's
+	// collector leaves as much again lying about, more on a busy machine.
 	grown := peakMemory(t, relay) - before
 	t.Logf("peak memory grew by %d MiB from %d MiB", grown>>20, before>>20)
-	require.Less(t, grown, 60<<20)
+	require.Less(t, grown, huge, "a body over the limit was held in memory")
 	require.Len(t, list[web.Alert](relay, "alerts", "?open=false"), 1, "something of a bad body was stored")
 	require.Equal(t, http.StatusOK, relay.post("/alertmanager", body("Good", "resolved")).status, "and it goes on")
 	cards(t, teams, "ops", 2)

@@ -111,6 +111,7 @@ func TestCheckConfigAndRenderSayWhatAUserNeeds(t *testing.T) {
 
 // TestQuickstart is `make run`, with its own file and the default ports.
 func TestQuickstart(t *testing.T) {
+	t.Parallel()
 	for _, address := range []string{"127.0.0.1:9097", "127.0.0.1:9099", "127.0.0.1:3978"} {
 		listener, err := net.Listen("tcp", address)
 		if err != nil {
@@ -122,14 +123,19 @@ func TestQuickstart(t *testing.T) {
 	require.NoError(t, err)
 	sample, err := os.ReadFile("../../sample-configs/bot/local.yml")
 	require.NoError(t, err)
-	file := filepath.Join(t.TempDir(), "local.yml") // the state is beside it
+	file := filepath.Join(t.TempDir(), "local.yml") // a store would be beside it
 	require.NoError(t, os.WriteFile(file, sample, 0o600))
 	stdout, stderr, code := command(t, quickstart, "-program="+program(t), "-config.file="+file, "-pause=1s", "-once")
 	require.Zero(t, code, stdout+stderr)
+	left, err := os.ReadDir(filepath.Dir(file))
+	require.NoError(t, err)
+	require.Len(t, left, 1, "the next make run would remember people whom a new Teams does not know: %v", left)
 	require.Contains(t, stdout, "http://127.0.0.1:9099/", "it does not say where the cards can be seen")
+	require.Contains(t, stdout, "http://127.0.0.1:9097/ ", "nobody would find the pages")
 	for _, words := range []string{
 		"an alert fires +its card is there", "Alice presses Acknowledge +the same card says so", "Bob writes a comment +it stands under the card",
 		"the alert is resolved +the same card says so", "a service stops +its card is there", "the service runs again +its card is there",
+		"the flow was deleted +it is a dead letter",
 	} {
 		require.Regexp(t, words+` +after \d+ ms`, stdout)
 	}

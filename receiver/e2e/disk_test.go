@@ -92,9 +92,11 @@ func TestAFullDiskIsSaidAndNothingIsLostByIt(t *testing.T) {
 	require.Contains(t, refused.body, "send them again")
 	require.Equal(t, http.StatusServiceUnavailable, relay.get("/-/ready").status)
 	require.Equal(t, http.StatusOK, relay.get("/-/healthy").status, "a restart would not help")
+	require.Contains(t, relay.get("/").body, "Nothing can be stored since", "whoever looks is told first of all")
 
 	disk.empty()
 	eventually(t, patience, "it is ready again by itself", func() bool { return relay.get("/-/ready").status == http.StatusOK })
+	require.NotContains(t, relay.get("/").body, "Nothing can be stored since")
 	require.Equal(t, http.StatusOK, relay.post("/alertmanager", body("During", "firing")).status)
 	relay.settled(time.Minute + patience) // an attempt that could not be recorded is made again after a minute
 	var shown strings.Builder

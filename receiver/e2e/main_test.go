@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -10,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/teamsrelay/teamsrelay/receiver/store/postgrestest"
 )
 
 // raceDetector says whether the tests run with it; then the programs under
@@ -19,27 +22,48 @@ var raceDetector bool
 // binaries is where the programs under test are built.
 var binaries string
 
+// parallel is how many tests run at the same time, unless -parallel says so: they
+// wait for processes far longer than they compute.
+const parallel = "4"
+
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
-		var err error
+		err := flag.Set("test.parallel", parallel)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
 		if binaries, err = os.MkdirTemp("", "teamsrelay-e2e-"); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
 		defer os.RemoveAll(binaries)
-		return m.Run()
+		return postgrestest.Main(m)
 	}())
 }
 
-// build makes a program of this project, once.
-func build(name, from string, flags ...string) func() (string, error) {
+// build makes a program of this project, once, as users have it: what make build
+// has compiled is not compiled again.
+func build(name, from string) func() (string, error) {
+	return goBuild(name, from, []string{"CGO_ENABLED=0"}, "-trimpath")
+}
+
+// buildWatched is build with the race detector, which leaves SQLite out as the
+// Makefile does (UNWATCHED): so the packages are those that go test has compiled.
+func buildWatched(name, from string) func() (string, error) {
+	return goBuild(name+"-race", from, nil, "-race",
+		"-gcflags=modernc.org/sqlite/lib=-race=false", "-gcflags=modernc.org/libc=-race=false", "-gcflags=modernc.org/memory=-race=false")
+}
+
+func goBuild(name, from string, env []string, flags ...string) func() (string, error) {
 	return sync.OnceValues(func() (string, error) {
 		path := filepath.Join(binaries, name)
 		if runtime.GOOS == "windows" {
 			path += ".exe"
 		}
-		args := append([]string{"build", "-o", path}, flags...)
-		out, err := exec.Command("go", append(args, from)...).CombinedOutput()
+		cmd := exec.Command("go", append(append([]string{"build", "-o", path}, flags...), from)...)
+		cmd.Env = append(os.Environ(), env...)
+		out, err := cmd.CombinedOutput()
 		if err != nil {
 			err = fmt.Errorf("go build %s: %w\n%s", from, err, out)
 		}
@@ -49,7 +73,7 @@ func build(name, from string, flags ...string) func() (string, error) {
 
 var (
 	buildPlain      = build("teamsrelay", "../cmd/teamsrelay")
-	buildRaced      = build("teamsrelay-race", "../cmd/teamsrelay", "-race")
+	buildRaced      = buildWatched("teamsrelay", "../cmd/teamsrelay")
 	buildQuickstart = build("quickstart", "../cmd/quickstart")
 )
 

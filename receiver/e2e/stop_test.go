@@ -21,7 +21,9 @@ func TestAStopUnderLoadLosesNoRequestAndCutsNoAttemptOff(t *testing.T) {
 	defer l.stop()
 	for range 5 {
 		l.to(r.url)
-		time.Sleep(500*time.Millisecond + rand.N(300*time.Millisecond))
+		enough := l.taken() + 21
+		eventually(t, patience, "it takes alerts", func() bool { return l.taken() >= enough })
+		time.Sleep(rand.N(300 * time.Millisecond)) // into whatever is under way
 		require.Zero(t, r.stop(), "a stop is no failure")
 		l.nowhere()
 		r.again()

@@ -31,6 +31,9 @@ type active struct {
 	// store hear of an alert in the same order.
 	busy map[alert.Fingerprint]struct{}
 	free *sync.Cond
+	// shifted is by how much all ends were moved, with the clock. Whoever brings
+	// a time that was read before has to move that too.
+	shifted time.Duration
 }
 
 type activeAlert struct {
@@ -38,8 +41,10 @@ type activeAlert struct {
 	said    uint64 // hash of what it last said
 	stored  bool   // what it said is on disk
 	until   time.Time
-	origins []string // the groups that it is in
-	place   int      // in ends
+	seen    time.Time // when it was posted here last; zero: never
+	known   time.Time // until when other replicas think that it goes on, at least
+	origins []string  // the groups that it is in
+	place   int       // in ends
 }
 
 // newsItem is a posted alert that says something new, with the open groups
@@ -47,17 +52,22 @@ type activeAlert struct {
 type newsItem struct {
 	alert   ingest.Posted
 	origins []string
+	shifted time.Duration // as the table's when the alert's times were read
 }
 
 // remember reads what fires from the store, at the start and at a reload. The
 // ends that are known already stay.
 func (e *Engine) remember(ctx context.Context, c *compiled) error {
-	now := e.clock.Now()
 	t := e.active
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	now := e.Now() // no ends move from here on
 	next := newActive(c.Routes.NewInhibitor())
-	err := e.store.View(ctx, func(tx store.Tx) error {
+	var after int64
+	err := e.store.View(ctx, func(tx store.Tx) (err error) {
+		if after, err = tx.LastChange(); err != nil {
+			return err
+		}
 		return tx.OpenGroups(func(g group.Group) error {
 			if g.Spec.Ready {
 				return nil
@@ -68,12 +78,16 @@ func (e *Engine) remember(ctx context.Context, c *compiled) error {
 					continue
 				}
 				until := now.Add(c.ResolveTimeout)
-				if old, ok := t.alerts[m.Fingerprint]; ok {
+				old, ok := t.alerts[m.Fingerprint]
+				if ok {
 					until = old.until
 				} else if m.EndsAt.After(until) { // its source said so, and may not say it again
 					until = m.EndsAt
 				}
-				next.adoptOne(m, g.Origin, until)
+				entry := next.adoptOne(m, g.Origin, until)
+				if ok {
+					entry.seen, entry.known = old.seen, old.known
+				}
 			}
 			return nil
 		})
@@ -82,15 +96,16 @@ func (e *Engine) remember(ctx context.Context, c *compiled) error {
 		return fmt.Errorf("reading the open groups: %w", err)
 	}
 	t.alerts, t.ends, t.inhibit, t.seed = next.alerts, next.ends, next.inhibit, next.seed
+	e.others.after, e.others.again = after, nil
 	return nil
 }
 
 // adoptOne takes note of an alert of a group that fires, which ends at until
 // unless that is known better.
-func (t *active) adoptOne(m *group.Member, origin string, until time.Time) {
+func (t *active) adoptOne(m *group.Member, origin string, until time.Time) *activeAlert {
 	entry, ok := t.alerts[m.Fingerprint]
 	if !ok {
-		entry = &activeAlert{fp: m.Fingerprint, until: until}
+		entry = &activeAlert{fp: m.Fingerprint, until: until} // nobody knows what others think
 		t.add(entry)
 		t.inhibit.Add(m.Fingerprint, m.Labels)
 	}
@@ -98,6 +113,7 @@ func (t *active) adoptOne(m *group.Member, origin string, until time.Time) {
 		// A copy: news that is on its way holds the old ones.
 		entry.origins = append(slices.Clone(entry.origins), origin)
 	}
+	return entry
 }
 
 // adopt takes note of what fires in a group that was reopened: the table may
@@ -149,9 +165,11 @@ func (t *active) remove(entry *activeAlert) {
 	t.inhibit.Remove(entry.fp)
 }
 
-// news returns what has to be stored, and takes note of the rest. What it
-// returns must go to learn or forget.
-func (t *active) news(posted []ingest.Posted) []newsItem {
+// news returns what has to be stored, and takes note of the rest; everything
+// where trusted is false: what is remembered may not be true any more. shifted is
+// shiftedBy of when their times were read. What it returns must go to learn or
+// forget.
+func (t *active) news(posted []ingest.Posted, shifted time.Duration, now time.Time, trusted bool) []newsItem {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for slices.ContainsFunc(posted, func(p ingest.Posted) bool { return t.isBusy(p.Fingerprint) }) {
@@ -159,19 +177,21 @@ func (t *active) news(posted []ingest.Posted) []newsItem {
 	}
 	var news []newsItem
 	for _, p := range posted {
+		p.Until = p.Until.Add(t.shifted - shifted)
 		entry := t.alerts[p.Fingerprint]
 		switch {
-		case entry == nil && p.Status == alert.Resolved:
+		case entry == nil && p.Status == alert.Resolved && trusted:
 			continue // Prometheus tells an end for fifteen minutes
 		case entry == nil:
 			entry = &activeAlert{fp: p.Fingerprint, until: p.Until}
 			t.add(entry)
-		case entry.stored && p.Status == alert.Firing && entry.said == t.hash(&p.Alert):
+		case trusted && entry.stored && p.Status == alert.Firing && entry.said == t.hash(&p.Alert):
 			t.extend(entry, p.Until)
+			entry.seen = now
 			continue
 		}
 		t.busy[p.Fingerprint] = struct{}{}
-		news = append(news, newsItem{alert: p, origins: entry.origins})
+		news = append(news, newsItem{alert: p, origins: entry.origins, shifted: t.shifted})
 	}
 	return news
 }
@@ -196,12 +216,24 @@ func (t *active) extend(entry *activeAlert, until time.Time) {
 	}
 }
 
-// learn takes note of what was stored.
-func (t *active) learn(news []newsItem) {
+// extendAll has every alert end later. What others were told of it stays.
+func (t *active) extendAll(by time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, entry := range t.ends { // the order stays
+		entry.until = entry.until.Add(by)
+	}
+}
+
+// learn takes note of what was stored. grace is how long others, who hear of an
+// alert for the first time now, give it until they think that it has ended. Of one
+// that they know they hear only what it says, not that it goes on.
+func (t *active) learn(news []newsItem, now time.Time, grace time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	defer t.release(news)
 	for _, n := range news {
+		n.alert.Until = n.alert.Until.Add(t.shifted - n.shifted)
 		entry := t.alerts[n.alert.Fingerprint]
 		if entry == nil {
 			if n.alert.Status == alert.Resolved {
@@ -214,10 +246,16 @@ func (t *active) learn(news []newsItem) {
 			t.remove(entry)
 			continue
 		}
+		if anew := len(entry.origins) == 0; anew {
+			if entry.known = now.Add(grace); n.alert.Until.Before(entry.known) {
+				entry.known = n.alert.Until
+			}
+		}
 		entry.stored = true
 		entry.origins = n.origins
 		entry.said = t.hash(&n.alert.Alert)
 		t.extend(entry, n.alert.Until)
+		entry.seen = now
 		t.inhibit.Add(entry.fp, n.alert.Labels)
 	}
 }
@@ -258,7 +296,7 @@ func (t *active) expired(now time.Time, limit int) (news []newsItem, next time.T
 				Alert: alert.Alert{Fingerprint: entry.fp, Status: alert.Resolved, EndsAt: until},
 				Until: until,
 			},
-			origins: entry.origins,
+			origins: entry.origins, shifted: t.shifted,
 		})
 	}
 	if len(t.ends) > 0 {

@@ -187,7 +187,7 @@ func (e *Engine) runWhereabouts(ctx context.Context) {
 		if e.hasAudiences() {
 			err = errors.Join(e.gather(ctx), e.overdue(ctx))
 		}
-		if err == nil {
+		if err == nil && !e.outdated() { // by an old file others would be wanted
 			err = e.release(ctx)
 		}
 		if err != nil && ctx.Err() == nil {
@@ -296,9 +296,13 @@ func (e *Engine) address(id string) (deliver.Address, bool) {
 			a = d.Addresses[0]
 		}
 	}
+	if !ok && e.outdated() { // a newer configuration has it, and who has that sends
+		return deliver.Address{ID: id, Paused: true}, true
+	}
 	if ok && a.Editable && !a.ReadOnly && !a.Held {
 		a.Look = e.answerable(a)
 	}
+	a.Paused = a.Paused || ok && e.paused(c, &a)
 	return a, ok
 }
 

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -25,8 +26,9 @@ import (
 const keyAge = 90 * 24 * time.Hour
 
 // keysAgain is how long an unknown key has nobody read the keys anew: who sends
-// nonsense must not keep the store busy.
-const keysAgain = time.Minute
+// nonsense must not keep the store busy. Where other replicas make keys too it is
+// a second.
+const keysAgain, keysAgainShared = time.Minute, time.Second
 
 // keys are those that sign buttons, newest first.
 type keys struct {
@@ -84,6 +86,11 @@ func (e *Engine) newestKey() press.Key {
 // address: press.ErrForged. A key that is not known may be another replica's:
 // they are read again. Other errors are the store's: nobody knows.
 func (e *Engine) CheckPress(ctx context.Context, address string, d press.Data) error {
+	if _, here := e.where.Load().of[address]; !here && e.shared() && e.hasAudiences() {
+		if err := e.catchUp(ctx); err != nil { // another replica may just have reached somebody there
+			return err
+		}
+	}
 	all, known, _ := e.keysWith(d.Key)
 	if !known {
 		var err error
@@ -107,7 +114,11 @@ func (e *Engine) keysAnew(ctx context.Context, id string) ([]press.Key, error) {
 	e.keys.reading.Lock()
 	defer e.keys.reading.Unlock()
 	all, known, readAt := e.keysWith(id)
-	if age := e.Now().Sub(readAt); known || age >= 0 && age < keysAgain {
+	again := keysAgain
+	if e.shared() {
+		again = keysAgainShared
+	}
+	if age := e.Now().Sub(readAt); known || age >= 0 && age < again {
 		return all, nil
 	}
 	if err := e.readKeys(ctx); err != nil {
@@ -161,7 +172,7 @@ func (e *Engine) rendered(ctx context.Context, address string, g group.Group, bu
 	if a.Look != nil && buttons {
 		in.Look = a.Look(post.MessageID)
 	}
-	return e.current.Load().Cards.Render(post.Card, in, a.Limit), nil
+	return e.current.Load().Cards.Render(post.Card, in, cmp.Or(a.Limit, card.WorkflowLimit)), nil
 }
 
 // Revive is for an address that can be reached again: the app is back, or the
@@ -269,7 +280,9 @@ func (e *Engine) one(ctx context.Context, source string, a alert.Alert, target g
 			return nil
 		}
 		line := *audit
-		line.Target = made.ShortID()
+		if line.Target == "" {
+			line.Target, line.About = made.ShortID(), store.About(made.Title(), nil)
+		}
 		return tx.AddAudit(&line)
 	})
 	if err != nil {

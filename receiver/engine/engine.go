@@ -1,10 +1,3 @@
-// Package engine wires sources, routes, groups, the store and delivery
-// together, without HTTP: what the receiver and the Telegraf plugin share.
-//
-// Every way in ends in one transaction: the news is applied to its groups,
-// what is due is raised on the posts, and only then does the source hear that
-// it was taken. What follows (timers, delivery) starts from the store, so it
-// does not matter whether it is this process that goes on or the next one.
 package engine
 
 import (
@@ -22,12 +15,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/teamsrelay/teamsrelay/receiver/alert"
+	"github.com/teamsrelay/teamsrelay/receiver/canary"
 	"github.com/teamsrelay/teamsrelay/receiver/card"
 	"github.com/teamsrelay/teamsrelay/receiver/clock"
 	"github.com/teamsrelay/teamsrelay/receiver/deliver"
+	"github.com/teamsrelay/teamsrelay/receiver/heartbeat"
 	"github.com/teamsrelay/teamsrelay/receiver/ingest/influxdb"
 	"github.com/teamsrelay/teamsrelay/receiver/intent"
-	"github.com/teamsrelay/teamsrelay/receiver/people"
+	"github.com/teamsrelay/teamsrelay/receiver/role"
 	"github.com/teamsrelay/teamsrelay/receiver/route"
 	"github.com/teamsrelay/teamsrelay/receiver/ruler"
 	"github.com/teamsrelay/teamsrelay/receiver/rules"
@@ -42,12 +37,14 @@ type Options struct {
 	Registerer prometheus.Registerer
 	// Now is the wall clock, Elapsed a clock that never jumps; nil: the
 	// system's. The difference between the two tells when the wall clock was
-	// set.
+	// set. Where others share the store, its time is the wall clock, and Now is
+	// not used.
 	Now     func() time.Time
 	Elapsed func() time.Duration
 	// Location is where the readers of the cards are; nil: the system's.
 	Location *time.Location
-	// Holder names this process in address leases; "" makes one up.
+	// Holder names this process in leases, unique among replicas; "" makes one
+	// up.
 	Holder string
 }
 
@@ -56,7 +53,9 @@ type Options struct {
 type Config struct {
 	Routes       *route.Tree
 	Destinations []Destination
-	Cards        *card.Set
+	// Adding is what destinations need that are not of the file.
+	Adding Adding
+	Cards  *card.Set
 	// Alertmanagers are asked which alerts they have.
 	Alertmanagers []Alertmanager
 	// Rules decide about samples; nil: there are none.
@@ -79,6 +78,10 @@ type Config struct {
 	// Actions are what can be done in the systems that events come from, by
 	// the source's name.
 	Actions map[string]intent.Actions
+	// Heartbeats are alerts that must keep coming, Canaries the destinations
+	// that get a card on a schedule.
+	Heartbeats []*heartbeat.Heartbeat
+	Canaries   []canary.Canary
 	// ResolveTimeout is how long an alert that was posted without an end goes
 	// on if it is not sent again.
 	ResolveTimeout time.Duration
@@ -91,12 +94,17 @@ type Config struct {
 type Destination struct {
 	Name      string
 	Addresses []deliver.Address
+	// Target says to people where it leads, without what is secret of it.
+	Target string
 	// Audience says that it is people, each of whom is told personally; nil: it
 	// is not. Addresses are then those of who is in it now.
 	Audience *Audience
 	// Fallback is the destination that gets the card where this one cannot be
 	// reached; "": there is none.
 	Fallback string
+	// Trouble says why nothing can be sent there, whatever Teams would say; nil:
+	// there is none. Its addresses are then Paused.
+	Trouble *Trouble
 }
 
 // Audience are people who are told personally.
@@ -114,11 +122,14 @@ type Engine struct {
 	log      *slog.Logger
 	location *time.Location // where the readers of the cards are
 	clock    *clock.Clock
+	roles    *role.Roles
+	others   replicas
 	deliver  *deliver.Deliverer
 	ruler    *ruler.Ruler
 	intents  *intent.Worker
 	silencer *silence.Worker
 	keys     keys
+	watching watching
 	timers   alarm
 	metrics  metrics
 	queries  *influxdb.Metrics
@@ -127,6 +138,7 @@ type Engine struct {
 	moved  chan struct{} // destinations may have moved to other addresses
 	polls  chan struct{} // other sources are to be polled
 	hushed chan struct{} // a silence was made or has ended
+	replay chan struct{} // dead letters are to be sent again
 
 	current    atomic.Pointer[compiled]
 	silenced   atomic.Pointer[compiledSilences]
@@ -136,12 +148,18 @@ type Engine struct {
 
 	// active are the posted alerts that fire. It is guarded by its own lock.
 	active *active
+
+	decisions decisions
 }
 
 // compiled is a Config with what follows from it.
 type compiled struct {
-	Config
-	index        map[string]int // of Destinations, by name
+	Config              // with the destinations that were added
+	file         Config // without
+	kept         *kept
+	added        []Added
+	leads        map[string][]string // the destinations of an address
+	index        map[string]int      // of Destinations, by name
 	destinations map[string][]deliver.Address
 	addresses    map[string]deliver.Address
 }
@@ -163,8 +181,8 @@ func New(o Options, c Config) (*Engine, error) {
 	auto := promauto.With(o.Registerer)
 	e := &Engine{
 		store: o.Store, log: o.Logger, moved: make(chan struct{}, 1), polls: make(chan struct{}, 1),
-		hushed: make(chan struct{}, 1),
-		clock:  clock.New(o.Now, o.Elapsed),
+		hushed: make(chan struct{}, 1), replay: make(chan struct{}, 1),
+		clock: clock.New(o.Now, o.Elapsed),
 		metrics: metrics{
 			received: auto.NewCounterVec(prometheus.CounterOpts{
 				Name: "teamsrelay_alerts_received_total", Help: "Alerts taken from sources, duplicates included.",
@@ -174,21 +192,38 @@ func New(o Options, c Config) (*Engine, error) {
 			}),
 		},
 	}
+	if err := e.setClock(context.Background(), o); err != nil {
+		return nil, err
+	}
+	e.roles = role.New(role.Options{
+		Store: o.Store, Logger: o.Logger, Registerer: o.Registerer, Holder: o.Holder, Now: e.clock.Now,
+	})
+	auto.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "teamsrelay_replicas", Help: "Processes that work with the store now, this one among them.",
+	}, func() float64 { return float64(max(len(e.Replicas()), 1)) })
 	e.timers.init()
 	for _, source := range Sources {
 		e.metrics.received.WithLabelValues(source)
 	}
-	e.current.Store(compile(c))
+	var found *kept
+	err := o.Store.View(context.Background(), func(tx store.Tx) (err error) {
+		found, err = readKept(tx)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("destinations that were added: %w", err)
+	}
+	e.current.Store(compile(c, found, nil, true))
 	if err := e.gather(context.Background()); err != nil {
 		return nil, fmt.Errorf("where people are: %w", err)
 	}
 	e.active = newActive(c.Routes.NewInhibitor())
-	err := e.readKeys(context.Background())
+	err = e.readKeys(context.Background())
 	if err != nil {
 		return nil, fmt.Errorf("the keys that sign buttons: %w", err)
 	}
 	e.deliver, err = deliver.New(deliver.Options{
-		Store: o.Store, Logger: o.Logger, Metrics: o.Registerer, Now: e.clock.Now,
+		Store: o.Store, Logger: o.Logger, Metrics: o.Registerer, Now: e.clock.Now, Hold: e.clock.Hold,
 		Holder: o.Holder, Location: o.Location,
 		Cards: deliver.Cards{
 			Render: func(name string, in card.Input, limit card.Limit) card.Message {
@@ -203,6 +238,8 @@ func New(o Options, c Config) (*Engine, error) {
 			Minimal: card.Minimal,
 		},
 		Addresses: e.address,
+		Behind:    e.behind,
+		Templates: func() []string { return e.current.Load().Cards.Names() },
 		Missed:    e.postMissed,
 		Reached:   e.postReached,
 		Back:      e.addressBack,
@@ -217,7 +254,7 @@ func New(o Options, c Config) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := e.remember(context.Background(), e.current.Load()); err != nil {
+	if err := e.rememberAnew(context.Background(), e.current.Load()); err != nil {
 		return nil, err
 	}
 	if e.queries, err = influxdb.NewMetrics(o.Registerer); err != nil {
@@ -244,6 +281,12 @@ func New(o Options, c Config) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := e.rebase(context.Background()); err != nil { // the wall clock may have been set back before
+		e.log.Error("Timers could not be moved after the clock was set; trying again", "err", err)
+	}
+	if err := e.enter(context.Background(), e.current.Load()); err != nil {
+		return nil, err
+	}
 	e.intents, err = intent.New(intent.Options{
 		Store: o.Store, Logger: o.Logger, Registerer: o.Registerer, Clock: e.clock, Location: o.Location,
 		Settled: e.carried,
@@ -252,7 +295,8 @@ func New(o Options, c Config) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	return e, nil
+	e.showActions(e.current.Load().Config)
+	return e, errors.Join(e.decisions.init(e, o.Registerer), e.newWatch(o))
 }
 
 // Sources, as they stand in metrics and groups.
@@ -268,12 +312,17 @@ const (
 // can have one of them.
 var Sources = []string{sourceAlertmanager, sourceAPI, sourceRules, sourceTest, sourceHand}
 
-func compile(c Config) *compiled {
-	out := &compiled{Config: c, index: map[string]int{}, destinations: map[string][]deliver.Address{}, addresses: map[string]deliver.Address{}}
+// compile makes ready what a file and the store say together. was has the
+// destinations that were opened before; after a reload all are opened anew.
+func compile(file Config, k *kept, was map[string]opened, reloaded bool) *compiled {
+	c := file
+	added := k.join(&c, was, reloaded)
+	out := &compiled{Config: c, file: file, kept: k, added: added, leads: map[string][]string{}, index: map[string]int{}, destinations: map[string][]deliver.Address{}, addresses: map[string]deliver.Address{}}
 	for i, d := range c.Destinations {
 		out.index[d.Name] = i
 		out.destinations[d.Name] = d.Addresses
 		for _, a := range d.Addresses {
+			out.leads[a.ID] = append(out.leads[a.ID], d.Name)
 			// Two destinations that lead to one address share its posts; the
 			// first one's pace and limits hold.
 			if _, taken := out.addresses[a.ID]; !taken {
@@ -289,16 +338,18 @@ func (e *Engine) Run(ctx context.Context) error {
 	e.move()
 	ring(e.hushed) // a silence may have been made or ended by who was killed before all cards knew
 	var work sync.WaitGroup
-	for _, part := range []func(context.Context){e.runTimers, e.runExpiry, e.runPrune, e.runReaddress, e.runReconcile, e.runPolls, e.runHush, e.runWhereabouts} {
+	for _, part := range []func(context.Context){e.runTimers, e.runExpiry, e.runReaddress, e.runReplays, e.runHush, e.runWhereabouts, e.runAdded, e.runMeet, e.runWatch, e.runTime} {
 		work.Go(func() { part(ctx) })
 	}
-	var ruled, intended, silenced error
-	work.Go(func() { ruled = e.ruler.Run(ctx) })
-	work.Go(func() { intended = e.intents.Run(ctx) })
-	work.Go(func() { silenced = e.silencer.Run(ctx) })
+	// What must be done once is done by one of the replicas.
+	for name, part := range map[string]func(context.Context, role.Fence){
+		roleRules: e.playRules, roleIntents: e.playIntents, roleAlertmanagers: e.playAlertmanagers, roleUpkeep: e.playUpkeep,
+	} {
+		work.Go(func() { e.roles.Play(ctx, name, part) })
+	}
 	err := e.deliver.Run(ctx)
 	work.Wait()
-	return errors.Join(err, ruled, intended, silenced)
+	return err
 }
 
 // Reload takes a new configuration. Episodes that are under way keep the
@@ -308,17 +359,27 @@ func (e *Engine) Run(ctx context.Context) error {
 func (e *Engine) Reload(ctx context.Context, c Config) error {
 	e.reload.Lock()
 	defer e.reload.Unlock()
-	next := compile(c)
+	found := e.keptNow(ctx)
+	next := compile(c, found, e.current.Load().kept.opened, true)
 	if !c.Routes.Inhibits() {
 		e.active.inhibitBy(c.Routes.NewInhibitor())
-	} else if err := e.remember(ctx, next); err != nil { // the rules are about all that fires
+	} else if err := e.rememberAnew(ctx, next); err != nil { // the rules are about all that fires
+		return err
+	}
+	if err := e.enter(ctx, next); err != nil {
 		return err
 	}
 	e.current.Store(next)
+	e.showActions(c)
 	if err := e.gather(ctx); err != nil {
 		e.log.Error("Where people are could not be read; trying again", "err", err)
 	}
 	e.move()
+	if e.reseal(ctx) {
+		if err := e.join(ctx, c); err != nil {
+			e.log.Warn("What was sealed under the new key is stored and could not be read; trying again", "err", err)
+		}
+	}
 	if err := e.ruler.Reload(ctx, c.Rules); err != nil {
 		e.log.Error("What the new rules end could not be stored yet; trying again", "err", err)
 	}
@@ -327,80 +388,6 @@ func (e *Engine) Reload(ctx context.Context, c Config) error {
 	default:
 	}
 	return nil
-}
-
-// move asks for posts to be moved to the addresses that there are now.
-func (e *Engine) move() {
-	select {
-	case e.moved <- struct{}{}:
-	default: // it is about to be done
-	}
-}
-
-// runReaddress moves what waits to the addresses that the configuration has
-// now, after the start and after every reload.
-func (e *Engine) runReaddress(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-e.moved:
-		}
-		for err := e.readdress(ctx); err != nil && ctx.Err() == nil; err = e.readdress(ctx) {
-			e.log.Error("Posts could not be moved to their addresses; trying again", "err", err)
-			select {
-			case <-ctx.Done():
-			case <-time.After(notNow):
-			}
-		}
-	}
-}
-
-func (e *Engine) readdress(ctx context.Context) error {
-	c := e.current.Load()
-	err := e.store.Update(ctx, func(tx store.Tx) error {
-		for _, d := range c.Destinations {
-			ids := make([]string, len(d.Addresses))
-			for i, a := range d.Addresses {
-				ids[i] = a.ID
-			}
-			if len(ids) == 0 {
-				continue
-			}
-			moved, err := tx.Readdress(d.Name, ids)
-			if err != nil {
-				return err
-			}
-			if moved > 0 {
-				e.log.Info("Posts go to a new address", "destination", d.Name, "posts", moved)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	for _, d := range c.Destinations {
-		if d.Audience == nil {
-			continue
-		}
-		if err := e.spreadAll(ctx, store.PostFilter{Destination: d.Name}, e.lost); err != nil {
-			return err
-		}
-	}
-	e.deliver.WakeAll()
-	return e.release(ctx)
-}
-
-// lost says that nobody will be told at an address: it is that of a webhook or
-// a roster that the file does not name any more, or of somebody whose name was
-// corrected in it.
-func (e *Engine) lost(address string) bool {
-	if name, held := people.NameOf(address); held {
-		return len(e.where.Load().in[name]) == 0
-	}
-	_, there := e.address(address)
-	return !there
 }
 
 // Now is the time by which the engine works. Whoever hands it facts takes
@@ -412,8 +399,8 @@ func (e *Engine) Now() time.Time { return e.clock.Now() }
 func (e *Engine) Report(ctx context.Context, a alert.Alert) error { return e.ruler.Report(ctx, a) }
 
 // Reported are the alerts that were reported and fire, also by a process that
-// is gone.
-func (e *Engine) Reported() []alert.Alert { return e.ruler.Reported() }
+// is gone, or another replica.
+func (e *Engine) Reported(ctx context.Context) ([]alert.Alert, error) { return e.ruler.Reported(ctx) }
 
 // ResolveTimeout is the configured one.
 func (e *Engine) ResolveTimeout() time.Duration { return e.current.Load().ResolveTimeout }

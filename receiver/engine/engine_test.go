@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -27,6 +27,8 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/rules"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
 	"github.com/teamsrelay/teamsrelay/receiver/store/sqlite"
+	"github.com/teamsrelay/teamsrelay/receiver/store/sqlitetest"
+	"github.com/teamsrelay/teamsrelay/receiver/store/storetest"
 	"github.com/teamsrelay/teamsrelay/receiver/teams"
 )
 
@@ -37,6 +39,7 @@ type rig struct {
 	store    *counting
 	engine   *Engine
 	stop     func()
+	kill     func() // kill -9: nothing of what it does afterwards reaches the store
 	now      func() time.Time
 	skew     atomic.Int64        // of the wall clock
 	tolerant bool                // no inhibition rules
@@ -46,38 +49,69 @@ type rig struct {
 	mu       sync.Mutex
 	arrived  []string // "destination: summary"
 	throttle int      // how many of the next messages Teams refuses
+	twice    bool     // see storetest.Twice
 }
 
-// counting counts transactions, and refuses them when told to.
+// counting counts transactions, but for those of the clock, and refuses them when
+// told to.
 type counting struct {
 	store.Store
 	updates atomic.Int64
 	refuse  atomic.Bool
 	// unreadable is the id of a group whose row is damaged.
 	unreadable atomic.Int64
-	// before and after, if set, run once around the next transaction.
-	before, after atomic.Pointer[func()]
+	// before and after, if set, run once around the next transaction; asked runs
+	// in it, once it knows what there is of an origin.
+	before, after, asked atomic.Pointer[func()]
 }
 
 func (c *counting) Update(ctx context.Context, fn func(store.Tx) error) error {
 	if c.refuse.Load() {
 		return store.ErrUnavailable
 	}
+	if ofTheClock() {
+		return c.Store.Update(ctx, fn)
+	}
 	c.updates.Add(1)
 	if before := c.before.Swap(nil); before != nil {
 		(*before)()
 	}
-	err := c.Store.Update(ctx, func(tx store.Tx) error { return fn(torn{tx, c.unreadable.Load()}) })
+	err := c.Store.Update(ctx, func(tx store.Tx) error { return fn(torn{tx, c.unreadable.Load(), &c.asked}) })
 	if after := c.after.Swap(nil); after != nil {
 		(*after)()
 	}
 	return err
 }
 
+// ofTheClock says that it is called by who stores what time it is, every few
+// seconds: no test that waits for the next transaction means that one.
+func ofTheClock() bool {
+	var callers [8]uintptr
+	frames := runtime.CallersFrames(callers[:runtime.Callers(1, callers[:])])
+	for {
+		frame, more := frames.Next()
+		if strings.HasSuffix(frame.Function, "(*Engine).saveTime") {
+			return true
+		}
+		if !more {
+			return false
+		}
+	}
+}
+
 // torn is a transaction in which one group cannot be read.
 type torn struct {
 	store.Tx
-	id int64
+	id    int64
+	asked *atomic.Pointer[func()]
+}
+
+func (t torn) Groups(origin string) ([]group.Group, error) {
+	groups, err := t.Tx.Groups(origin)
+	if asked := t.asked.Swap(nil); asked != nil {
+		(*asked)()
+	}
+	return groups, err
 }
 
 func (t torn) Group(id int64) (group.Group, error) {
@@ -101,7 +135,7 @@ routes:
 `
 
 func newRig(t *testing.T) *rig {
-	r := &rig{t: t, file: filepath.Join(t.TempDir(), "engine.db")}
+	r := &rig{t: t, file: sqlitetest.File(t)}
 	r.now = func() time.Time { return time.Now().Add(time.Duration(r.skew.Load())).Round(0) }
 	return r
 }
@@ -113,6 +147,9 @@ func (r *rig) start(routes string, names ...string) {
 	db, err := sqlite.Open(r.file, sqlite.Options{})
 	require.NoError(r.t, err)
 	r.store = &counting{Store: db}
+	if r.twice {
+		r.store.Store = storetest.Twice(db)
+	}
 	began := time.Now()
 	c := r.config(routes, names...)
 	if r.begin != nil {
@@ -130,6 +167,13 @@ func (r *rig) start(routes string, names ...string) {
 		r.t.Helper()
 		cancel()
 		require.NoError(r.t, <-done)
+		require.NoError(r.t, db.Close())
+	}
+	r.kill = func() {
+		r.t.Helper()
+		r.store.refuse.Store(true)
+		cancel()
+		<-done
 		require.NoError(r.t, db.Close())
 	}
 }
@@ -239,14 +283,26 @@ func (r *rig) send(alerts ...alert.Alert) {
 
 func (r *rig) post(alerts ...alert.Alert) {
 	r.t.Helper()
-	posted := make([]ingest.Posted, len(alerts))
-	for i, a := range alerts {
-		posted[i] = ingest.Posted{Alert: a, Until: time.Now().Add(5 * time.Minute)}
-		if a.Status == alert.Resolved {
-			posted[i].Until = a.EndsAt
+	require.NoError(r.t, r.engine.Posted(context.Background(), byPrometheus(alerts)))
+}
+
+// byPrometheus reads alerts that go on for five minutes from when they are read.
+func byPrometheus(alerts []alert.Alert) func(time.Time) []ingest.Posted {
+	return func(now time.Time) []ingest.Posted {
+		posted := make([]ingest.Posted, len(alerts))
+		for i, a := range alerts {
+			posted[i] = ingest.Posted{Alert: a, Until: now.Add(5 * time.Minute)}
+			if a.Status == alert.Resolved {
+				posted[i].Until = a.EndsAt
+			}
 		}
+		return posted
 	}
-	require.NoError(r.t, r.engine.Posted(context.Background(), posted))
+}
+
+// these reads the same at any time.
+func these(posted ...ingest.Posted) func(time.Time) []ingest.Posted {
+	return func(time.Time) []ingest.Posted { return posted }
 }
 
 func test(t *testing.T, name string, story func(*rig)) {
@@ -273,6 +329,28 @@ func TestAlertmanagersGroups(t *testing.T) {
 		defer r.stop()
 		r.send(labeled("DiskFull", "warning", "host", "db1"), labeled("DiskFull", "critical", "host", "db2"))
 		r.expect("ops: DiskFull", "sre: DiskFull critical")
+	})
+	// A replica that stood still reads what its sender gave up on long ago, and
+	// sent to another one since: it would open again what has ended.
+	test(t, "are not taken from who has hung up meanwhile, and events are", func(r *rig) {
+		r.start(base)
+		defer r.stop()
+		a := labeled("DiskFull", "warning")
+		for _, event := range []*group.Event{nil, {}} {
+			ctx, hangUp := context.WithCancel(context.Background())
+			asked := func() { hangUp() }
+			r.store.asked.Store(&asked)
+			s := snapshot(a)
+			s.Event = event
+			err := r.engine.Snapshot(ctx, s)
+			if event == nil {
+				require.ErrorIs(r.t, err, context.Canceled)
+				r.expect()
+				continue
+			}
+			require.NoError(r.t, err)
+			r.expect("ops: DiskFull firing")
+		}
 	})
 	test(t, "end where they fired, though the routes have changed", func(r *rig) {
 		r.start(base)
@@ -337,6 +415,44 @@ func TestPostedAlerts(t *testing.T) {
 		time.Sleep(5 * time.Minute)
 		r.expect("ops: DiskFull resolved")
 	})
+	test(t, "are not taken from who has hung up meanwhile", func(r *rig) {
+		r.start(base)
+		defer r.stop()
+		ctx, hangUp := context.WithCancel(context.Background())
+		asked := func() { hangUp() }
+		r.store.asked.Store(&asked)
+		a := labeled("DiskFull", "warning")
+		require.ErrorIs(r.t, r.engine.Posted(ctx, these(ingest.Posted{Alert: a, Until: time.Now().Add(5 * time.Minute)})), context.Canceled)
+		time.Sleep(time.Minute)
+		r.expect()
+		r.post(a)
+		time.Sleep(time.Minute)
+		r.expect("ops: DiskFull firing")
+	})
+	test(t, "are told to be over before they are told to fire again, however long Teams refuses", func(r *rig) {
+		r.start(base)
+		defer r.stop()
+		a := labeled("DiskFull", "warning")
+		r.post(a)
+		time.Sleep(time.Minute)
+		r.expect("ops: DiskFull firing")
+		refuse := func(times int) {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.throttle = times
+		}
+		refuse(1000)
+		r.post(over(a))
+		time.Sleep(10 * time.Minute)
+		r.post(a)
+		time.Sleep(time.Minute)
+		refuse(0)
+		time.Sleep(2 * time.Minute)
+		arrived := r.messages()
+		require.Len(r.t, arrived, 2)
+		require.Contains(r.t, strings.ToLower(arrived[0]), "resolved", "the last that people read would be that it is over")
+		require.NotContains(r.t, strings.ToLower(arrived[1]), "resolved")
+	})
 	test(t, "that only say that they still fire cost no transaction and do not end", func(r *rig) {
 		r.start(base)
 		defer r.stop()
@@ -391,7 +507,7 @@ func TestPostedAlerts(t *testing.T) {
 		r.start(base)
 		a := labeled("Maintenance", "info")
 		a.EndsAt = time.Now().Add(3 * time.Hour)
-		require.NoError(r.t, r.engine.Posted(context.Background(), []ingest.Posted{{Alert: a, Until: a.EndsAt}}))
+		require.NoError(r.t, r.engine.Posted(context.Background(), these(ingest.Posted{Alert: a, Until: a.EndsAt})))
 		time.Sleep(time.Minute)
 		r.expect("ops: Maintenance firing")
 		r.stop()
@@ -429,7 +545,7 @@ func TestPostedAlerts(t *testing.T) {
 		defer r.stop()
 		a := labeled("DiskFull", "warning")
 		r.store.refuse.Store(true)
-		err := r.engine.Posted(context.Background(), []ingest.Posted{{Alert: a, Until: time.Now().Add(time.Minute)}})
+		err := r.engine.Posted(context.Background(), these(ingest.Posted{Alert: a, Until: time.Now().Add(time.Minute)}))
 		require.ErrorIs(r.t, err, store.ErrUnavailable)
 		r.store.refuse.Store(false)
 		r.post(a)
@@ -528,16 +644,19 @@ func TestADestinationThatIsGoneLosesNothing(t *testing.T) {
 		require.Len(r.t, letters, 1)
 		require.Equal(r.t, string(teams.NoAddress), letters[0].Reason)
 		require.NoError(r.t, r.engine.Reload(context.Background(), r.config(base)))
-		require.NoError(r.t, r.engine.Replay(context.Background(), letters[0].ID))
+		named := Letters{IDs: []int64{letters[0].ID}}
+		_, err := r.engine.Replay(context.Background(), named, alice, "test")
+		require.NoError(r.t, err)
 		r.expect("sre: DiskFull resolved")
-		require.ErrorIs(r.t, r.engine.Replay(context.Background(), letters[0].ID), store.ErrNotFound, "it has left the list")
+		_, err = r.engine.Replay(context.Background(), named, alice, "test")
+		require.ErrorIs(r.t, err, store.ErrNotFound, "it has left the list")
 	})
 	test(t, "a test for an unknown destination says so", func(r *rig) {
 		r.start(base)
 		defer r.stop()
-		_, err := r.engine.Test(context.Background(), "nobody")
+		_, err := r.engine.Test(context.Background(), "nobody", alice, "test")
 		require.ErrorIs(r.t, err, ErrUnknownDestination)
-		_, err = r.engine.Test(context.Background(), "ops")
+		_, err = r.engine.Test(context.Background(), "ops", alice, "test")
 		require.NoError(r.t, err)
 		r.expect("ops: test")
 	})
@@ -553,7 +672,7 @@ func TestTheEndsOfAlertsComeInOrder(t *testing.T) {
 		a := labeled("Disk", "warning", "host", fmt.Sprint(i))
 		posted = append(posted, ingest.Posted{Alert: a, Until: start.Add(time.Duration(i*7919%1000) * time.Second)})
 	}
-	table.learn(table.news(posted))
+	table.learn(table.news(posted, 0, start, true), start, time.Hour)
 	ended := 0
 	for s := range 1001 {
 		now := start.Add(time.Duration(s) * time.Second)
@@ -562,11 +681,73 @@ func TestTheEndsOfAlertsComeInOrder(t *testing.T) {
 			require.False(t, n.alert.Until.After(now))
 			require.Equal(t, alert.Resolved, n.alert.Status)
 		}
-		table.learn(news)
+		table.learn(news, now, time.Hour)
 		ended += len(news)
 	}
 	require.Equal(t, 1000, ended, "every alert ends once")
 	require.Empty(t, table.alerts)
+}
+
+// TestNewsThatIsOnItsWayMovesWithTheClock: an alert that was posted in the moment
+// in which the wall clock was set would end at once, and be told as resolved
+// while it fires.
+func TestNewsThatIsOnItsWayMovesWithTheClock(t *testing.T) {
+	tree, problems := route.New(route.Options{Route: route.Route{Destinations: []string{"ops"}}, Destinations: []string{"ops"}, Cards: []string{"alert"}})
+	require.Empty(t, problems)
+	start := time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
+	const jump, timeout = 7 * time.Minute, 5 * time.Minute
+	ends := func(table *active) time.Time {
+		table.mu.Lock()
+		defer table.mu.Unlock()
+		require.Len(t, table.ends, 1)
+		return table.ends[0].until
+	}
+	says := []ingest.Posted{{Alert: labeled("Disk", "warning"), Until: start.Add(timeout)}}
+	for name, moves := range map[string]func(*active, func() []newsItem){
+		"before it is looked at": func(table *active, look func() []newsItem) {
+			table.shift(jump)
+			table.learn(look(), start.Add(jump), timeout)
+		},
+		"while it is stored": func(table *active, look func() []newsItem) {
+			news := look()
+			table.shift(jump)
+			table.learn(news, start.Add(jump), timeout)
+		},
+		"while it is sent again": func(table *active, look func() []newsItem) {
+			table.learn(look(), start, timeout)
+			table.shift(jump)
+			require.Empty(t, look(), "nothing is new")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			table := newActive(tree.NewInhibitor())
+			read := table.shiftedBy()
+			moves(table, func() []newsItem { return table.news(says, read, start, true) })
+			require.Equal(t, start.Add(timeout+jump), ends(table))
+		})
+	}
+}
+
+// TestAClockThatIsSetWhileABodyIsRead: the torture found an alert that ended as it
+// was posted, because its body was being read while the timers moved.
+func TestAClockThatIsSetWhileABodyIsRead(t *testing.T) {
+	for name, jump := range map[string]time.Duration{"forward": 7 * time.Minute, "back": -time.Hour} {
+		test(t, name, func(r *rig) {
+			r.start(base)
+			defer r.stop()
+			a := labeled("DiskFull", "warning")
+			require.NoError(r.t, r.engine.Posted(context.Background(), func(now time.Time) []ingest.Posted {
+				r.skew.Store(int64(jump))
+				time.Sleep(lookAgain + time.Second)
+				require.InDelta(r.t, jump, r.engine.Now().Sub(now), float64(time.Minute), "it was noticed meanwhile")
+				return []ingest.Posted{{Alert: a, Until: now.Add(5 * time.Minute)}}
+			}))
+			time.Sleep(4 * time.Minute)
+			r.expect("ops: DiskFull firing")
+			time.Sleep(2 * time.Minute)
+			r.expect("ops: DiskFull resolved")
+		})
+	}
 }
 
 func TestGroupsThatAlertmanagerForgetsDoNotHangForEver(t *testing.T) {

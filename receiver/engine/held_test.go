@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -18,6 +17,7 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/silence"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
 	"github.com/teamsrelay/teamsrelay/receiver/store/sqlite"
+	"github.com/teamsrelay/teamsrelay/receiver/store/sqlitetest"
 )
 
 // reading counts how often silences and subscriptions are read.
@@ -37,7 +37,7 @@ func (r reading) Subscriptions(address string) ([]store.Subscription, error) {
 }
 
 func openStore(t testing.TB) store.Store {
-	db, err := sqlite.Open(filepath.Join(t.TempDir(), "engine.db"), sqlite.Options{})
+	db, err := sqlite.Open(sqlitetest.File(t), sqlite.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	return db

@@ -10,6 +10,13 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/store"
 )
 
+// showActions makes the numbers of what can be asked for visible.
+func (e *Engine) showActions(c Config) {
+	for source, actions := range c.Actions {
+		e.intents.Show(source, actions)
+	}
+}
+
 // carried tells the episode what became of what was asked of the system that
 // its alert came from. What that system has resolved is over here too: not
 // every system says so by itself.

@@ -12,29 +12,6 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/store"
 )
 
-// Replay makes a dead letter due again. store.ErrNotFound: there is none with
-// this id.
-func (e *Engine) Replay(ctx context.Context, id int64) error {
-	var address string
-	err := e.store.Update(ctx, func(tx store.Tx) error {
-		post, err := deadLetter(tx, id)
-		if err != nil {
-			return err
-		}
-		post.Replay(e.Now())
-		address = post.Address
-		if err := e.tryAgain(tx, address); err != nil {
-			return err
-		}
-		return tx.SavePost(&post)
-	})
-	if err == nil {
-		e.deliver.Wake(address)
-		e.current.Load().seek() // where the address is a person's
-	}
-	return err
-}
-
 // tryAgain lets an address be tried that Teams wanted to be left alone: who
 // replays knows more than we do. A person without a conversation is to be
 // reached again, and nothing is given up until that is known.
@@ -66,67 +43,7 @@ func (e *Engine) seekAgain(tx store.Tx, name string) error {
 	return tx.SavePerson(&p)
 }
 
-// replayAtOnce is how many dead letters one transaction changes.
-const replayAtOnce = 200
-
-// ReplayAll makes every dead letter due again that can go somewhere, at the
-// addresses that there are now, and returns how many. Those of destinations
-// that are gone stay, because they would only be given up once more.
-func (e *Engine) ReplayAll(ctx context.Context) (int, error) {
-	if err := e.readdress(ctx); err != nil {
-		return 0, err
-	}
-	all := 0
-	for before, more := int64(0), true; more; {
-		var some int
-		var last int64
-		err := e.store.Update(ctx, func(tx store.Tx) error {
-			some, more = 0, false // it may run more than once
-			letters, err := tx.ListPosts(store.PostFilter{
-				States: []store.State{store.Dead}, DeadLetters: true, Before: before, Limit: replayAtOnce,
-			})
-			if err != nil {
-				return err
-			}
-			for i := range letters {
-				if _, there := e.address(letters[i].Address); !there {
-					continue
-				}
-				if err := e.tryAgain(tx, letters[i].Address); err != nil {
-					return err
-				}
-				letters[i].Replay(e.Now())
-				if err := tx.SavePost(&letters[i]); err != nil {
-					return err
-				}
-				some++
-			}
-			if more = len(letters) == replayAtOnce; more {
-				last = letters[len(letters)-1].ID
-			}
-			return nil
-		})
-		if err != nil {
-			return all, err
-		}
-		all, before = all+some, last
-	}
-	e.deliver.WakeAll()
-	e.current.Load().seek()
-	return all, nil
-}
-
-// Drop removes a dead letter for good; the delivery log keeps its attempts.
-func (e *Engine) Drop(ctx context.Context, id int64) error {
-	return e.store.Update(ctx, func(tx store.Tx) error {
-		post, err := deadLetter(tx, id)
-		if err != nil {
-			return err
-		}
-		return tx.DeletePost(post.ID)
-	})
-}
-
+// deadLetter is the post of that number, if it is one.
 func deadLetter(tx store.Tx, id int64) (store.Post, error) {
 	post, err := tx.Post(id)
 	if err == nil && !post.DeadLetter {
@@ -136,37 +53,52 @@ func deadLetter(tx store.Tx, id int64) (store.Post, error) {
 }
 
 // Test sends a card that says that it is a test to one destination, all the
-// way that an alert takes, and returns the number of its group.
-func (e *Engine) Test(ctx context.Context, destination string) (int64, error) {
+// way that an alert takes, and returns the number of its group. The error is
+// ErrUnknownDestination, a *Refusal or the store's.
+func (e *Engine) Test(ctx context.Context, destination string, by group.Person, from string) (int64, error) {
 	c := e.current.Load()
-	if _, ok := c.destinations[destination]; !ok {
+	d, ok := c.destination(destination)
+	if !ok {
 		return 0, ErrUnknownDestination
 	}
-	return e.test(ctx, group.Target{Destination: destination})
+	if d.Trouble != nil {
+		return 0, e.Refused(ctx, &Refusal{"nothing can be sent to " + destination, d.Trouble.Words, true}, ActionTest, destination, by, from)
+	}
+	if off, is := c.kept.disabled[destination]; is {
+		return 0, e.Refused(ctx, &Refusal{destination + " is disabled by " + off.By, "enable it first with teamsrelay destinations enable " + destination, true}, ActionTest, destination, by, from)
+	}
+	return e.test(ctx, group.Target{Destination: destination}, &store.Audit{
+		At: e.Now(), Who: by.Name, ObjectID: by.ID, Action: ActionTest, Target: destination, From: from,
+	})
 }
 
-// TestAt is Test for an address, which no destination of the file need have.
+// TestAt is Test for an address, which no destination of the file need have, and
+// without a line in the audit.
 func (e *Engine) TestAt(ctx context.Context, address string) (int64, error) {
 	target, ok := e.current.Load().targetAt(address)
 	if !ok {
 		return 0, ErrUnknownDestination
 	}
-	return e.test(ctx, target)
+	return e.test(ctx, target, nil)
 }
 
-func (e *Engine) test(ctx context.Context, target group.Target) (int64, error) {
-	now := e.Now()
-	labels := map[string]string{
-		alert.NameLabel: "TeamsrelayTest", alert.SeverityLabel: "info", "destination": target.Destination,
-	}
+func (e *Engine) test(ctx context.Context, target group.Target, audit *store.Audit) (int64, error) {
 	// Each test is a group of its own, which ends with its first card.
-	made, err := e.one(ctx, sourceTest, alert.Alert{
+	made, err := e.one(ctx, sourceTest, testAlert(target.Destination, e.Now()), target, audit)
+	return made.ID, err
+}
+
+// testAlert is what a test tells.
+func testAlert(destination string, now time.Time) alert.Alert {
+	labels := map[string]string{
+		alert.NameLabel: "TeamsrelayTest", alert.SeverityLabel: "info", "destination": destination,
+	}
+	return alert.Alert{
 		Fingerprint: alert.FingerprintOf(labels), Status: alert.Resolved, Labels: labels,
 		Annotations: map[string]string{
 			"summary":     "This is a test from teamsrelay. Nothing is wrong.",
-			"description": "If you can read this, alerts for destination " + target.Destination + " arrive here.",
+			"description": "If you can read this, alerts for destination " + destination + " arrive here.",
 		},
 		StartsAt: now.Add(-time.Second), EndsAt: now,
-	}, target, nil)
-	return made.ID, err
+	}
 }

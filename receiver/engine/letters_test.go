@@ -14,8 +14,11 @@ import (
 func TestAReplayTriesAConversationThatIsLeftAlone(t *testing.T) {
 	ctx := context.Background()
 	for name, replay := range map[string]func(*rig, int64) error{
-		"one": func(r *rig, id int64) error { return r.engine.Replay(ctx, id) },
-		"all": func(r *rig, _ int64) error { _, err := r.engine.ReplayAll(ctx); return err },
+		"one": func(r *rig, id int64) error {
+			_, err := r.engine.Replay(ctx, Letters{IDs: []int64{id}}, alice, "test")
+			return err
+		},
+		"all": func(r *rig, _ int64) error { _, err := r.engine.Replay(ctx, Letters{}, alice, "test"); return err },
 	} {
 		test(t, name+": the event that the app is back may have been lost", func(r *rig) {
 			r.start(toOps, "ops")

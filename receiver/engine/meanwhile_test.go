@@ -38,7 +38,7 @@ func TestWhatComesWhileSomethingElseIsStored(t *testing.T) {
 		r.expect("ops: DiskFull firing")
 		r.store.before.Store(meanwhile(func() {
 			until := time.Now().Add(time.Hour)
-			require.NoError(r.t, r.engine.Posted(context.Background(), []ingest.Posted{{Alert: a, Until: until}}))
+			require.NoError(r.t, r.engine.Posted(context.Background(), these(ingest.Posted{Alert: a, Until: until})))
 		}))
 		time.Sleep(2 * time.Minute)
 		r.expect("ops: DiskFull resolved")
@@ -109,7 +109,7 @@ func TestWhatComesWhileSomethingElseIsStored(t *testing.T) {
 		defer r.stop()
 		a := labeled("DiskFull", "warning")
 		r.store.refuse.Store(true)
-		require.Error(r.t, r.engine.Posted(context.Background(), posted([]alert.Alert{a})))
+		require.Error(r.t, r.engine.Posted(context.Background(), these(posted([]alert.Alert{a})...)))
 		r.store.refuse.Store(false)
 		r.post(a)
 		time.Sleep(time.Minute)

@@ -65,7 +65,7 @@ func (s *storm) senders() {
 				})
 				return
 			}
-			_ = s.engine.Posted(context.Background(), posted(chosen))
+			_ = s.engine.Posted(context.Background(), these(posted(chosen)...))
 		})
 	}
 	all.Wait()
@@ -124,7 +124,7 @@ func (s *storm) settle() {
 	for i := range last {
 		last[i].Until = time.Now().Add(2 * time.Hour)
 	}
-	require.NoError(s.t, s.engine.Posted(context.Background(), last))
+	require.NoError(s.t, s.engine.Posted(context.Background(), these(last...)))
 	time.Sleep(75 * time.Minute) // an hour of mute, and a group_interval
 	synctest.Wait()
 

@@ -149,7 +149,7 @@ func (e *Engine) deed(tx store.Tx, cmd command.Command, g group.Group, now time.
 			return command.Result{}, err
 		}
 	}
-	result, err := e.did(tx, cmd, g, next, command.Result{Done: true, Asked: asked != nil}, now, done)
+	result, err := e.did(tx, cmd, g, next, nil, command.Result{Done: true, Asked: asked != nil}, now, done)
 	if cmd.Verb == command.Reopen && err == nil {
 		done.reopened = append(done.reopened, result.Group)
 	}
@@ -203,15 +203,16 @@ func (e *Engine) ask(tx store.Tx, cmd command.Command, g group.Group, now time.T
 	}, nil
 }
 
-// did stores what was done, with its line in the audit.
-func (e *Engine) did(tx store.Tx, cmd command.Command, was, is group.Group, r command.Result, now time.Time, done *after) (command.Result, error) {
+// did stores what was done, with its line in the audit. sets are the matchers of
+// a silence that it is about.
+func (e *Engine) did(tx store.Tx, cmd command.Command, was, is group.Group, sets [][]string, r command.Result, now time.Time, done *after) (command.Result, error) {
 	saved, err := e.advance(tx, is, was.ID, now, done)
 	if err != nil {
 		return command.Result{}, err
 	}
 	r.Group = saved
 	return r, tx.AddAudit(&store.Audit{
-		At: now, Who: cmd.By.Name, ObjectID: cmd.By.ID, Action: cmd.Verb, Target: saved.ShortID(), From: cmd.From,
+		At: now, Who: cmd.By.Name, ObjectID: cmd.By.ID, Action: cmd.Verb, Target: saved.ShortID(), About: store.About(saved.Title(), sets), From: cmd.From,
 		Before: condition(&was), After: outcome(&saved, cmd),
 	})
 }

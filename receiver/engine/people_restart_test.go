@@ -19,7 +19,7 @@ import (
 func (r *rig) forLong(alerts ...alert.Alert) {
 	r.t.Helper()
 	for _, a := range alerts {
-		require.NoError(r.t, r.engine.Posted(context.Background(), []ingest.Posted{{Alert: a, Until: time.Now().Add(100 * time.Hour)}}))
+		require.NoError(r.t, r.engine.Posted(context.Background(), these(ingest.Posted{Alert: a, Until: time.Now().Add(100 * time.Hour)})))
 	}
 }
 
@@ -106,7 +106,7 @@ func TestWhatCameAndWentWhileItWasSilencedIsNotTold(t *testing.T) {
 		r.send(labeled("Wet", "critical"))
 		r.send(over(labeled("Wet", "critical")))
 		r.soon()
-		_, err := r.engine.Test(context.Background(), "ops")
+		_, err := r.engine.Test(context.Background(), "ops", alice, "test")
 		require.NoError(t, err)
 		r.soon("ops: new TeamsrelayTest")
 	})
@@ -116,6 +116,7 @@ func TestWhatCameAndWentWhileItWasSilencedIsNotTold(t *testing.T) {
 // when it was filled.
 func TestAnEpisodeThatIsReopenedAfterARestartCanEnd(t *testing.T) {
 	test(t, "when its alerts are not sent any more", func(r *rig) {
+		r.twice = true
 		r.startChannels(toOps, "ops")
 		r.post(labeled("Hot", "critical"))
 		r.expect("ops: new Hot")
@@ -132,6 +133,7 @@ func TestAnEpisodeThatIsReopenedAfterARestartCanEnd(t *testing.T) {
 		r.expect("ops: edit resolved")
 	})
 	test(t, "when its source says so", func(r *rig) {
+		r.twice = true
 		r.startChannels(toOps, "ops")
 		hot := labeled("Hot", "critical")
 		r.forLong(hot)
@@ -192,9 +194,9 @@ func TestDeadLettersOfWhoSubscribedAreReplayedWithAllOthers(t *testing.T) {
 		r.soon("ops: edit Hot", "ops: call Hot")
 		without.Conversation = with
 		require.NoError(t, r.engine.Reload(context.Background(), without))
-		n, err := r.engine.ReplayAll(context.Background())
+		replay, err := r.engine.Replay(context.Background(), Letters{}, alice, "test")
 		require.NoError(r.t, err)
-		require.Equal(r.t, 1, n)
+		require.Equal(r.t, 1, replay.Total)
 		r.soon("chat-of-bot:alice: edit Hot", "chat-of-bot:alice: call Hot")
 	})
 }

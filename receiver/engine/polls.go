@@ -3,10 +3,12 @@ package engine
 import (
 	"context"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/teamsrelay/teamsrelay/receiver/alert"
 	"github.com/teamsrelay/teamsrelay/receiver/ingest/influxdb"
+	"github.com/teamsrelay/teamsrelay/receiver/role"
 	"github.com/teamsrelay/teamsrelay/receiver/rules"
 	"github.com/teamsrelay/teamsrelay/receiver/sample"
 )
@@ -17,6 +19,27 @@ import (
 // stores what this one could not.
 func (e *Engine) Samples(ctx context.Context, samples []sample.Sample) error {
 	return e.ruler.Samples(ctx, samples)
+}
+
+// playRules runs the rules for all replicas: it takes over what the one before
+// knew, polls, and stores what is decided.
+func (e *Engine) playRules(ctx context.Context, fence role.Fence) {
+	for err := e.ruler.Begin(ctx, fence); err != nil; err = e.ruler.Begin(ctx, fence) {
+		if ctx.Err() != nil {
+			return
+		}
+		e.log.Error("What the rules knew cannot be read; trying again", "err", err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(notNow):
+		}
+	}
+	var work sync.WaitGroup
+	work.Go(func() { e.runPolls(ctx) })
+	if err := e.ruler.Run(ctx); err != nil {
+		e.log.Error("What the rules know could not be stored in the end; it lacks some minutes", "err", err)
+	}
+	work.Wait()
 }
 
 // runPolls queries the databases that polled rules look at, from the start
@@ -64,7 +87,11 @@ func polled(set *rules.Set) (groups []*rules.Group) {
 // endReports ends what was reported about groups that nobody polls any more:
 // nobody else will.
 func (e *Engine) endReports(ctx context.Context, groups []*rules.Group) {
-	for _, a := range e.ruler.Reported() {
+	reported, err := e.ruler.Reported(ctx)
+	if err != nil && ctx.Err() == nil {
+		e.log.Error("It could not be read which groups were reported as failing; the next reload tells their end", "err", err)
+	}
+	for _, a := range reported {
 		if a.Labels["influxdb"] == "" || slices.ContainsFunc(groups, func(g *rules.Group) bool {
 			return g.Name == a.Labels["group"] && g.InfluxDB == a.Labels["influxdb"]
 		}) {

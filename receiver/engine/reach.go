@@ -42,7 +42,10 @@ func (e *Engine) moveIn(ctx context.Context, fn func(store.Tx, *after) error) er
 	var done after
 	err := e.store.Update(ctx, func(tx store.Tx) error {
 		done = after{}
-		return fn(tx, &done)
+		if err := fn(tx, &done); err != nil || !done.gather && len(done.people) == 0 {
+			return err
+		}
+		return e.announce(tx, 0, e.clock.Now())
 	})
 	if err != nil {
 		return err

@@ -11,7 +11,6 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/ingest"
 	"github.com/teamsrelay/teamsrelay/receiver/route"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
-	"github.com/teamsrelay/teamsrelay/receiver/teams"
 )
 
 // Snapshot takes what a source says of one of its own groups. When it returns
@@ -20,14 +19,26 @@ import (
 // Each alert goes through its own routes, so the source's group can become
 // several of ours; an alert that is part of an open episode stays where it is.
 func (e *Engine) Snapshot(ctx context.Context, s ingest.Snapshot) error {
+	taken := len(s.Alerts)
+	if s.Alerts = e.withoutHeartbeats(&s); len(s.Alerts) == 0 {
+		e.metrics.received.WithLabelValues(s.Source).Add(float64(taken))
+		return nil
+	}
 	now, release := e.clock.Hold()
 	defer release()
 	var done after
+	unchanged := 0
 	err := e.store.Update(ctx, func(tx store.Tx) error {
-		done = after{}
+		done, unchanged = after{}, 0
 		c := e.current.Load()
 		known, err := tx.Groups(s.Origin)
 		if err != nil {
+			return err
+		}
+		// Who has hung up will say how it is by then. What lay in a process that
+		// stood still may be older than what another replica has taken since. An
+		// event is news however old it is, and not everybody sends it again.
+		if err := ctx.Err(); err != nil && s.Event == nil {
 			return err
 		}
 		s := s
@@ -39,6 +50,7 @@ func (e *Engine) Snapshot(ctx context.Context, s ingest.Snapshot) error {
 				Event: s.Event,
 			}, now)
 			if !changed {
+				unchanged += len(p.alerts)
 				continue
 			}
 			if err := e.save(tx, next, p.group.ID, now, &done); err != nil {
@@ -50,7 +62,8 @@ func (e *Engine) Snapshot(ctx context.Context, s ingest.Snapshot) error {
 	if err != nil {
 		return err
 	}
-	e.metrics.received.WithLabelValues(s.Source).Add(float64(len(s.Alerts)))
+	e.metrics.received.WithLabelValues(s.Source).Add(float64(taken))
+	e.decisions.unchanged.WithLabelValues(s.Source).Add(float64(unchanged))
 	e.follow(done)
 	return nil
 }
@@ -131,6 +144,9 @@ func (c *compiled) nodes(destination string, labels map[string]string) []*route.
 		if node, ok := c.Routes.To(destination); ok {
 			return []*route.Node{node}
 		}
+		if _, added := c.destination(destination); added {
+			return []*route.Node{c.Routes.ToAdded(destination)}
+		}
 	}
 	return c.Routes.Match(labels)
 }
@@ -143,27 +159,39 @@ func fingerprints(g *group.Group) map[alert.Fingerprint]struct{} {
 	return set
 }
 
-// Posted takes alerts that we group ourselves. When it returns nil, everything
-// that follows from them is on disk. Alerts that only say that they still fire
-// cost no transaction.
-func (e *Engine) Posted(ctx context.Context, posted []ingest.Posted) error {
-	return e.receive(ctx, posted, sourceAPI, nil)
+// Posted takes alerts that we group ourselves, as read reads them at a time. When
+// it returns nil, everything that follows from them is on disk. Alerts that only
+// say that they still fire cost no transaction.
+func (e *Engine) Posted(ctx context.Context, read func(now time.Time) []ingest.Posted) error {
+	// The clock may be set while a long body is read: its alerts move with it.
+	now, release := e.clock.Hold()
+	shifted := e.active.shiftedBy()
+	release()
+	return e.receive(ctx, read(now), shifted, sourceAPI, nil)
 }
 
-// decided is Posted for what our own rules decided; also runs in the same
-// transaction, if it is not nil.
+// decided is Posted for what our own rules decided, which do not decide while
+// the clock moves; also runs in the same transaction, if it is not nil.
 func (e *Engine) decided(ctx context.Context, posted []ingest.Posted, also func(store.Tx) error) error {
-	return e.receive(ctx, posted, sourceRules, also)
+	return e.receive(ctx, posted, e.active.shiftedBy(), sourceRules, also)
 }
 
-func (e *Engine) receive(ctx context.Context, posted []ingest.Posted, source string, also func(store.Tx) error) error {
-	news := e.active.news(posted)
+func (e *Engine) receive(ctx context.Context, posted []ingest.Posted, shifted time.Duration, source string, also func(store.Tx) error) error {
+	taken := len(posted)
+	posted = e.postedWithoutHeartbeats(posted, source)
+	if e.shared() && e.active.strange(posted, e.current.Load().Routes.Inhibits()) {
+		if err := e.catchUp(ctx); err != nil {
+			return err
+		}
+	}
+	news := e.active.news(posted, shifted, e.Now(), e.trusts())
 	if len(news) > 0 || also != nil {
 		if err := e.posted(ctx, news, source, also); err != nil {
 			return err
 		}
 	}
-	e.metrics.received.WithLabelValues(source).Add(float64(len(posted)))
+	e.metrics.received.WithLabelValues(source).Add(float64(taken))
+	e.decisions.unchanged.WithLabelValues(source).Add(float64(len(posted) - len(news)))
 	return nil
 }
 
@@ -181,6 +209,9 @@ func (e *Engine) posted(ctx context.Context, news []newsItem, source string, als
 				if err := e.receivePart(tx, *p, now, &done); err != nil {
 					return err
 				}
+			}
+			if err := ctx.Err(); err != nil && source == sourceAPI { // as in Snapshot
+				return err
 			}
 			if also != nil {
 				return also(tx)
@@ -201,7 +232,7 @@ func (e *Engine) posted(ctx context.Context, news []newsItem, source string, als
 		e.active.forget(news)
 		return err
 	}
-	e.active.learn(news)
+	e.active.learn(news, e.Now(), c.ResolveTimeout)
 	e.follow(done)
 	return nil
 }
@@ -284,8 +315,10 @@ type after struct {
 	people    []store.Person // who can be reached where they could not be before
 	gather    bool           // others are in an audience, or somewhere else
 	reopened  []group.Group
+	ticks     bool // only time has passed
 	// spreads: posts are spread, of episodes that others were told of before.
 	spreads bool
+	tally   tally
 }
 
 // tickAt says when a group wants a tick; the zero time: it wants none.
@@ -296,6 +329,7 @@ func (a *after) tickAt(at time.Time) {
 }
 
 func (e *Engine) follow(done after) {
+	e.decisions.count(done.tally)
 	e.deliver.Wake(done.addresses...)
 	e.timers.set(done.due)
 	for i := range done.reopened {
@@ -335,8 +369,8 @@ func (e *Engine) save(tx store.Tx, g group.Group, before int64, now time.Time, d
 
 // advance is save, and returns the group as it was stored.
 func (e *Engine) advance(tx store.Tx, g group.Group, before int64, now time.Time, done *after) (group.Group, error) {
-	if g.ID == before {
-		before = 0
+	if g.ID == before { // it may be told for the first time only now
+		before = g.Before
 	}
 	c := e.current.Load()
 	silences, err := e.silences(tx, now)
@@ -354,7 +388,9 @@ func (e *Engine) advance(tx store.Tx, g group.Group, before int64, now time.Time
 	if g.Spec.Source == sourceTest { // somebody waits for it
 		tick.Silenced = nil
 	}
+	was := g
 	g, due := group.Advance(g, tick, now)
+	done.tally.told(&was, &g, due, now)
 	if err := tx.SaveGroup(&g); err != nil {
 		return g, err
 	}
@@ -364,126 +400,13 @@ func (e *Engine) advance(tx store.Tx, g group.Group, before int64, now time.Time
 		}
 	}
 	done.tickAt(g.DueAt)
+	if done.wanted {
+		if err := e.announce(tx, 0, now); err != nil {
+			return g, err
+		}
+	}
+	if !g.Spec.Ready && !done.ticks || done.asked { // others remember what fires, or are to do what was asked for
+		return g, e.announce(tx, g.ID, now)
+	}
 	return g, nil
-}
-
-// raise makes what is due the wanted state of every post of a destination.
-// before is the episode before, 0 where there is none or the post may exist.
-func (e *Engine) raise(tx store.Tx, c *compiled, g *group.Group, before int64, due group.Due, now time.Time, done *after) error {
-	if due.Target.Address == "" {
-		if d, ok := c.audience(due.Target.Destination); ok {
-			return e.raisePeople(tx, d, g, before, due, now, done)
-		}
-	}
-	addresses, known := c.addressesOf(due.Target)
-	if !known {
-		return e.lostDestination(tx, g, due, now, done)
-	}
-	for _, a := range addresses {
-		if !due.Message && !a.Editable {
-			continue // waits for the next change that is a message of its own
-		}
-		if _, _, err := e.raiseAt(tx, g, before, due, a.ID, now, done, always); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// always raises every post.
-func always(*store.Post) bool { return true }
-
-// raiseAt is raise for one address, if the post there wants it: one with ID 0 is
-// not there yet. It says whether it did, and returns the post.
-func (e *Engine) raiseAt(tx store.Tx, g *group.Group, before int64, due group.Due, address string, now time.Time, done *after, wants func(*store.Post) bool) (post store.Post, did bool, err error) {
-	title := g.Title()
-	post = newPost(g, due, address, title)
-	if g.Rev > 1 || len(g.Spec.Targets) > 1 || done.spreads { // else it cannot be there yet
-		switch there, err := tx.PostOf(g.ID, address); {
-		case err == nil:
-			post = there
-		case !errors.Is(err, store.ErrNotFound):
-			return post, false, err
-		}
-	}
-	if !wants(&post) {
-		return post, false, nil
-	}
-	if before != 0 && post.ID == 0 {
-		switch last, err := tx.PostOf(before, address); {
-		case err == nil && last.Unsent():
-			post.Follows = last.ID
-		case err != nil && !errors.Is(err, store.ErrNotFound):
-			return post, false, err
-		}
-	}
-	post.Title = title
-	post.Raise(g.Rev, due, rank(g, due), now)
-	if err := tx.SavePost(&post); err != nil {
-		return post, false, err
-	}
-	done.addresses = append(done.addresses, address)
-	if post.Missed && due.Loud && post.Destination != due.Target.Destination {
-		err = e.missAgain(tx, g, &post, now, done)
-	}
-	return post, true, err
-}
-
-func newPost(g *group.Group, due group.Due, address, title string) store.Post {
-	return store.Post{
-		GroupID: g.ID, Address: address, Title: title,
-		Destination: due.Target.Destination, Card: due.Target.Card,
-	}
-}
-
-// lostDestination keeps what is due as a dead letter: the episode began when
-// the destination was in the configuration, and it is not any more. Cards that
-// can still be edited stay true, and call nobody.
-func (e *Engine) lostDestination(tx store.Tx, g *group.Group, due group.Due, now time.Time, done *after) error {
-	quiet := due
-	quiet.Loud, quiet.Call = false, false
-	giveUp := func(p *store.Post) error {
-		p.Raise(g.Rev, due, rank(g, due), now)
-		p.GiveUp(string(teams.NoAddress), "Destination "+due.Target.Destination+
-			" is not in the configuration any more. Put it back and replay this dead letter, or drop it.", now)
-		return tx.SavePost(p)
-	}
-	f := store.PostFilter{GroupID: g.ID, Destination: due.Target.Destination, Limit: manyPosts}
-	edited, gaveUp := false, false
-	for more := true; more; {
-		posts, err := tx.ListPosts(f)
-		if err != nil {
-			return err
-		}
-		for i := range posts {
-			p := &posts[i]
-			f.Before = p.ID
-			if _, there := e.address(p.Address); there && p.MessageID != "" {
-				_, _, err = e.raiseAt(tx, g, 0, quiet, p.Address, now, done, always)
-				edited = true
-			} else if due.Message {
-				err = giveUp(p)
-				gaveUp = true
-			}
-			if err != nil {
-				return err
-			}
-		}
-		more = len(posts) == manyPosts
-	}
-	if gaveUp || !due.Message || edited && !due.Loud {
-		return nil
-	}
-	p := newPost(g, due, "none:"+due.Target.Destination, g.Title())
-	return giveUp(&p)
-}
-
-func rank(g *group.Group, due group.Due) int {
-	switch {
-	case due.Loud && g.Severity() == alert.SeverityCritical:
-		return store.RankLoudCritical
-	case due.Loud:
-		return store.RankLoud
-	}
-	return store.RankQuiet
 }

@@ -91,7 +91,7 @@ func (e *Engine) reconcile(ctx context.Context, r *reconciler) error {
 		return err
 	}
 	for id, fps := range gone {
-		if err := e.end(ctx, id, fps); err != nil {
+		if err := e.end(ctx, id, fps, "Ended alerts that Alertmanager does not have any more"); err != nil {
 			return err
 		}
 	}
@@ -152,8 +152,8 @@ func (c *compiled) sentBy(externalURL string) bool {
 	return false
 }
 
-// end resolves alerts of one episode.
-func (e *Engine) end(ctx context.Context, id int64, fps []alert.Fingerprint) error {
+// end resolves alerts of one episode, and says so in the log.
+func (e *Engine) end(ctx context.Context, id int64, fps []alert.Fingerprint, says string) error {
 	now, release := e.clock.Hold()
 	defer release()
 	var done after
@@ -174,7 +174,7 @@ func (e *Engine) end(ctx context.Context, id int64, fps []alert.Fingerprint) err
 		return e.save(tx, next, next.ID, now, &done)
 	})
 	if err == nil {
-		e.log.Info("Ended alerts that Alertmanager does not have any more", "alert", alert.ShortID(id), "count", len(fps))
+		e.log.Info(says, "alert", alert.ShortID(id), "count", len(fps))
 		e.follow(done)
 	}
 	return err

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/teamsrelay/teamsrelay/receiver/alert"
 	"github.com/teamsrelay/teamsrelay/receiver/command"
 	"github.com/teamsrelay/teamsrelay/receiver/group"
 	"github.com/teamsrelay/teamsrelay/receiver/silence"
@@ -67,7 +66,7 @@ func (e *Engine) silence(tx store.Tx, cmd command.Command, g group.Group, now ti
 	} else {
 		next.DueAt = now // it finds the silence
 	}
-	return e.did(tx, cmd, g, next, result, now, done)
+	return e.did(tx, cmd, g, next, s.Sets, result, now, done)
 }
 
 // expire ends silences: one, or all that an episode has.
@@ -82,6 +81,7 @@ func (e *Engine) expire(tx store.Tx, cmd command.Command, g group.Group, now tim
 	ended := 0
 	var asked *group.Wish
 	before := ""
+	var sets [][]string
 	for i := range open {
 		s := &open[i]
 		switch {
@@ -92,6 +92,7 @@ func (e *Engine) expire(tx store.Tx, cmd command.Command, g group.Group, now tim
 			continue
 		}
 		before = describe(s)
+		sets = append(sets, s.Sets...)
 		s.EndedBy = cmd.By
 		if s.Theirs { // it is not over before Alertmanager says so
 			s.State, s.NotBefore, s.Attempts, s.Reason = store.SilenceEnding, now, 0, ""
@@ -123,7 +124,7 @@ func (e *Engine) expire(tx store.Tx, cmd command.Command, g group.Group, now tim
 	result := command.Result{Done: true, Asked: done.asked}
 	if g.ID == 0 {
 		return result, tx.AddAudit(&store.Audit{
-			At: now, Who: cmd.By.Name, ObjectID: cmd.By.ID, Action: cmd.Verb, Target: alert.ShortID(cmd.SilenceID), From: cmd.From, Before: before,
+			At: now, Who: cmd.By.Name, ObjectID: cmd.By.ID, Action: cmd.Verb, Target: store.SilenceTarget(cmd.SilenceID), About: store.About("", sets), From: cmd.From, Before: before,
 		})
 	}
 	next := g
@@ -135,7 +136,7 @@ func (e *Engine) expire(tx store.Tx, cmd command.Command, g group.Group, now tim
 	if g.Phase != group.Over {
 		next.DueAt = now
 	}
-	return e.did(tx, cmd, g, next, result, now, done)
+	return e.did(tx, cmd, g, next, sets, result, now, done)
 }
 
 func describe(s *store.Silence) string {

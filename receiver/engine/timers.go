@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -11,9 +12,11 @@ import (
 )
 
 const (
-	// lookAgain is how long a timer sleeps at most: the wall clock may jump,
-	// and another replica may have set an earlier time.
+	// lookAgain is how long a timer sleeps at most: the wall clock may jump.
 	lookAgain = 10 * time.Second
+	// lookAgainShared is lookAgain where another replica may have set an earlier
+	// time, and died.
+	lookAgainShared = 2 * time.Second
 	// tickBatch is how many groups are ticked in one transaction, so that
 	// ingest never waits long behind a storm of timers.
 	tickBatch = 50
@@ -60,8 +63,12 @@ func (a *alarm) sleeping(until time.Time) {
 func (e *Engine) runTimers(ctx context.Context) {
 	for ctx.Err() == nil {
 		e.timers.sleeping(time.Time{}) // what is set from here on rings
-		if err := e.rebase(ctx); err != nil {
+		if err := e.rebase(ctx); err != nil && ctx.Err() == nil {
 			e.log.Error("Timers could not be moved after the clock was set; trying again", "err", err)
+		}
+		if e.outdated() { // who has the newer configuration does it
+			e.wait(ctx, time.Time{})
+			continue
 		}
 		more, next, err := e.tick(ctx)
 		switch {
@@ -77,7 +84,11 @@ func (e *Engine) runTimers(ctx context.Context) {
 // wait sleeps until next at the latest, or a little while when next is zero.
 func (e *Engine) wait(ctx context.Context, next time.Time) {
 	now := e.Now()
-	if limit := now.Add(lookAgain); next.IsZero() || next.After(limit) {
+	most := lookAgain
+	if e.shared() {
+		most = lookAgainShared
+	}
+	if limit := now.Add(most); next.IsZero() || next.After(limit) {
 		next = limit
 	}
 	e.timers.sleeping(next)
@@ -101,14 +112,20 @@ func (e *Engine) tick(ctx context.Context) (more bool, next time.Time, err error
 	if err != nil || next.IsZero() || next.After(now) {
 		return false, next, err
 	}
+	if e.shared() && e.current.Load().Routes.Inhibits() {
+		if err := e.catchUp(ctx); err != nil { // what another replica has received may inhibit
+			return false, time.Time{}, err
+		}
+	}
 	var done after
 	worked := 0
 	err = e.store.Update(ctx, func(tx store.Tx) error {
-		done, worked = after{}, 0
+		done, worked = after{ticks: true}, 0
 		ids, err := tx.DueGroups(now, tickBatch)
 		if err != nil {
 			return err
 		}
+		slices.Sort(ids) // two replicas that lock them in another order would wait for each other
 		for _, id := range ids {
 			g, err := tx.Group(id)
 			switch {
@@ -119,6 +136,9 @@ func (e *Engine) tick(ctx context.Context) (more bool, next time.Time, err error
 				continue
 			}
 			worked++
+			if g.DueAt.IsZero() || g.DueAt.After(now) {
+				continue // another replica was faster
+			}
 			if err := e.save(tx, g, g.ID, now, &done); err != nil {
 				return err
 			}
@@ -137,18 +157,25 @@ func (e *Engine) runExpiry(ctx context.Context) {
 	const batch = 200
 	for ctx.Err() == nil {
 		now, release := e.clock.Hold() // ends move with the clock
-		news, next := e.active.expired(now, batch)
+		news, next := e.active.expired(e.sightedBy(now), batch)
 		release()
+		expired := len(news) > 0
+		news, err := e.unseen(ctx, news)
+		if err != nil && ctx.Err() == nil {
+			e.log.Error("It could not be read whether another replica has seen alerts; trying again", "err", err)
+		}
 		if len(news) > 0 {
 			if err := e.posted(ctx, news, sourceAPI, nil); err != nil && ctx.Err() == nil {
 				e.log.Error("The end of alerts could not be stored; trying again", "alerts", len(news), "err", err)
 			}
+		}
+		if expired {
 			continue
 		}
 		// New alerts never end within a second, so looking once a second
 		// misses nothing.
 		pause := time.Second
-		if left := next.Sub(now); !next.IsZero() && left < pause {
+		if left := next.Sub(now); !next.IsZero() && !e.shared() && left < pause {
 			pause = left
 		}
 		select {
@@ -190,13 +217,26 @@ func (e *Engine) runPrune(ctx context.Context) {
 // was taken back. Until the timers have moved, the engine lives in the old
 // time.
 func (e *Engine) rebase(ctx context.Context) error {
+	if e.shared() {
+		return e.followTime(ctx)
+	}
 	jump := e.clock.Jump()
 	if jump == 0 {
 		return nil
 	}
+	return e.shift(ctx, jump, func(tx store.Tx) (bool, error) { return true, nil })
+}
+
+// shift moves the engine's clock, and with it the timers in the store if, in the
+// same transaction, stored says so: another replica may have moved them.
+func (e *Engine) shift(ctx context.Context, jump time.Duration, stored func(store.Tx) (bool, error)) error {
+	moved := false
 	err := e.ruler.Shift(jump, func() error {
 		return e.clock.Move(jump, func() error {
-			err := e.store.Update(ctx, func(tx store.Tx) error {
+			err := e.store.Update(ctx, func(tx store.Tx) (err error) {
+				if moved, err = stored(tx); err != nil || !moved {
+					return err
+				}
 				if err := tx.ShiftTimers(jump); err != nil {
 					return err
 				}
@@ -206,13 +246,18 @@ func (e *Engine) rebase(ctx context.Context) error {
 				return err
 			}
 			e.active.shift(jump)
+			e.others.since.Add(int64(jump))
 			return nil
 		})
 	})
 	if err != nil {
 		return err
 	}
-	e.log.Warn("The wall clock was set; timers have moved with it", "by", jump)
+	if moved {
+		e.log.Warn("The wall clock was set; timers have moved with it", "by", jump)
+	} else {
+		e.log.Warn("This replica follows the time of the others; its own had stood still, or they were faster", "by", jump)
+	}
 	e.metrics.jumps.Inc()
 	e.deliver.WakeAll()
 	return nil
@@ -244,11 +289,24 @@ func shiftEscalations(tx store.Tx, by time.Duration) error {
 	return nil
 }
 
-// shift moves the ends of all alerts by the same time.
+// shift moves the ends of all alerts by the same time, also of those of which
+// news is on its way.
 func (t *active) shift(by time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.shifted += by
 	for _, entry := range t.ends { // the order stays
-		entry.until = entry.until.Add(by)
+		entry.until, entry.known = entry.until.Add(by), entry.known.Add(by)
+		if !entry.seen.IsZero() {
+			entry.seen = entry.seen.Add(by)
+		}
 	}
+}
+
+// shiftedBy is by how much ends were moved until now: who reads times asks while
+// it holds the clock.
+func (t *active) shiftedBy() time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.shifted
 }

@@ -44,6 +44,9 @@ type Group struct {
 	Origin  string `json:"-"` // who made it: source, receiver and Alertmanager's groupKey; or our route and labels
 	Episode int    `json:"-"` // counts the lives of a group from 1
 	Rev     int    `json:"-"` // counts the tellings of an episode
+	// Before is the ID of the episode before, 0 where there was none: what is
+	// still to be told of that one goes first.
+	Before int64 `json:"be,omitempty"`
 
 	Phase  Phase         `json:"ph"`
 	Spec   Spec          `json:"sp"` // fixed when the episode begins

@@ -104,7 +104,7 @@ func Receive(g Group, r Received, now time.Time) (Group, bool) {
 // begin starts an episode, if the news is worth one.
 func begin(last Group, r Received, now time.Time) (Group, bool) {
 	next := Group{
-		Key: last.Key, Origin: last.Origin, Episode: last.Episode + 1,
+		Key: last.Key, Origin: last.Origin, Episode: last.Episode + 1, Before: last.ID,
 		Phase: Gathering, Spec: r.Spec, Sender: r.Sender, Truncated: r.Truncated,
 		OpenedAt: now, HeardAt: now, Events: last.Events,
 	}

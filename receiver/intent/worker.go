@@ -17,6 +17,7 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/card"
 	"github.com/teamsrelay/teamsrelay/receiver/clock"
 	"github.com/teamsrelay/teamsrelay/receiver/group"
+	"github.com/teamsrelay/teamsrelay/receiver/role"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
 )
 
@@ -72,6 +73,8 @@ type Worker struct {
 	total *prometheus.CounterVec
 	wake  chan struct{}
 
+	fence role.Fence // of Run
+
 	mu      sync.Mutex
 	sources map[string]*state
 	// seen is when we were last there, and since from when on without a gap.
@@ -95,6 +98,16 @@ func New(o Options) (*Worker, error) {
 		}, []string{"source", "verb", "outcome"}),
 	}
 	return w, o.Registerer.Register(w.total)
+}
+
+// Show makes the numbers of a source's actions visible before the first of them,
+// so that the first failure is seen to rise.
+func (w *Worker) Show(source string, actions Actions) {
+	for verb := range actions {
+		for _, kind := range []string{done, retry, failed} {
+			w.total.WithLabelValues(source, verb, kind)
+		}
+	}
 }
 
 // The reasons for which nothing can be requested.
@@ -126,9 +139,6 @@ func (w *Worker) Add(tx store.Tx, now time.Time, groupID int64, verb, who, text 
 	if w.action(g.Spec.Source, verb) == nil {
 		return store.Intent{}, ErrAction
 	}
-	for _, kind := range []string{done, retry, failed} { // from the start, so that the first one is seen to rise
-		w.total.WithLabelValues(g.Spec.Source, verb, kind)
-	}
 	made := store.Intent{
 		GroupID: groupID, Source: g.Spec.Source, Verb: verb, Who: who, Text: text,
 		State: store.IntentRequested, NotBefore: now, RequestedAt: now,
@@ -147,8 +157,10 @@ func (w *Worker) Wake() {
 }
 
 // Run works until ctx ends, and then until the requests that are under way
-// have ended and are recorded.
-func (w *Worker) Run(ctx context.Context) error {
+// have ended and are recorded. What came of one while another replica took over
+// is not: that one asks again, with the same key.
+func (w *Worker) Run(ctx context.Context, fence role.Fence) error {
+	w.fence = fence
 	var work sync.WaitGroup
 	defer work.Wait()
 	for ctx.Err() == nil {
@@ -285,6 +297,9 @@ func (w *Worker) record(ctx context.Context, i store.Intent, o outcome) error {
 	var after func()
 	err := w.Store.Update(ctx, func(tx store.Tx) (err error) {
 		after = nil
+		if err := w.fence(tx); err != nil {
+			return err
+		}
 		if err := tx.SaveIntent(&i); err != nil {
 			return err
 		}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -23,6 +22,8 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/group"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
 	"github.com/teamsrelay/teamsrelay/receiver/store/sqlite"
+	"github.com/teamsrelay/teamsrelay/receiver/store/sqlitetest"
+	"github.com/teamsrelay/teamsrelay/receiver/store/storetest"
 )
 
 // tracker is the other system: it keeps what it is asked to do.
@@ -86,7 +87,7 @@ func inBubble(t *testing.T, test func(d *desk, jira *tracker)) {
 		})
 		require.NoError(t, err)
 		d := &desk{
-			T: t, path: filepath.Join(t.TempDir(), "intents.db"), actions: map[string]Actions{"jira": {Resolve: made, Comment: made, Assign: made}},
+			T: t, path: sqlitetest.File(t), actions: map[string]Actions{"jira": {Resolve: made, Comment: made, Assign: made}},
 		}
 		d.clock = clock.New(d.wall, nil)
 		d.start()
@@ -105,7 +106,7 @@ func (d *desk) start() {
 	require.NoError(d, err)
 	d.registry = prometheus.NewRegistry()
 	d.worker, err = New(Options{
-		Store: d.store, Logger: promslog.New(&promslog.Config{Writer: &d.log}), Registerer: d.registry, Clock: d.clock,
+		Store: storetest.Twice(d.store), Logger: promslog.New(&promslog.Config{Writer: &d.log}), Registerer: d.registry, Clock: d.clock,
 		Actions: func(source string) Actions {
 			d.mu.Lock()
 			defer d.mu.Unlock()
@@ -126,7 +127,7 @@ func (d *desk) start() {
 	d.stop, d.stopped = stop, make(chan struct{})
 	go func() {
 		defer close(d.stopped)
-		_ = d.worker.Run(ctx)
+		_ = d.worker.Run(ctx, func(store.Tx) error { return nil })
 	}()
 }
 

@@ -30,6 +30,9 @@ func newMetrics(r prometheus.Registerer, s store.Store, now func() time.Time) (*
 		}),
 	}
 	m.working.Set(1)
+	for _, what := range []string{"user", "install", "installation", "chat", "upgrade", "catalogue", "members", "conversation"} {
+		m.questions.WithLabelValues(what, "")
+	}
 	if r == nil {
 		return m, nil
 	}

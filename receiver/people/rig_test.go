@@ -6,7 +6,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -20,6 +19,8 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/people"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
 	"github.com/teamsrelay/teamsrelay/receiver/store/sqlite"
+	"github.com/teamsrelay/teamsrelay/receiver/store/sqlitetest"
+	"github.com/teamsrelay/teamsrelay/receiver/store/storetest"
 	"github.com/teamsrelay/teamsrelay/receiver/teams/auth"
 	"github.com/teamsrelay/teamsrelay/receiver/teams/botframework"
 	"github.com/teamsrelay/teamsrelay/receiver/teams/graph"
@@ -61,10 +62,10 @@ func inside(t *testing.T, o teamstest.Options, test func(*rig)) {
 		o.Bot.Signed = true
 		r := &rig{t: t, server: teamstest.New(o), began: time.Now(), log: &syncBuffer{}}
 		t.Cleanup(r.server.Close)
-		db, err := sqlite.Open(filepath.Join(t.TempDir(), "people.db"), sqlite.Options{})
+		db, err := sqlite.Open(sqlitetest.File(t), sqlite.Options{})
 		require.NoError(t, err)
 		t.Cleanup(func() { _ = db.Close() })
-		r.store = db
+		r.store = storetest.Twice(db)
 		test(r)
 	})
 }

@@ -3,6 +3,8 @@ package people
 import (
 	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/teamsrelay/teamsrelay/receiver/store"
@@ -93,10 +95,13 @@ var reasons = map[teams.Reason]about{
 	teams.Rejected: {why: "Teams refuses it", words: "Teams refuses to let the bot talk to %s.", theirs: true,
 		do: "Run `teamsrelay doctor --user=NAME`, which asks step by step, then " + replay},
 	teams.Expired: {why: "it waited for too long", words: "What was to be told to %s waited for too long.",
-		do: "Replay it if it still matters (`teamsrelay dead-letters replay`)."},
+		do: "Send it again if it still matters (`teamsrelay dead-letters replay`)."},
 	teams.NoAddress: {why: "is not in the configuration any more", words: "%s is not in the configuration any more.",
 		do: "Put them into a destination again, then " + replay},
 }
+
+// Reasons are all there are, in the order of the alphabet.
+func Reasons() []teams.Reason { return slices.Sorted(maps.Keys(reasons)) }
 
 // of is what is known about a reason; one that is not in the set is Teams'
 // refusal.

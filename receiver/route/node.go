@@ -69,6 +69,10 @@ func (t *Tree) To(destination string) (*Node, bool) {
 	return n, ok
 }
 
+// ToAdded is To for a destination that the tree does not know: one that was
+// added since.
+func (t *Tree) ToAdded(destination string) *Node { return t.root.straightTo(destination, "") }
+
 func (n *Node) straightTo(destination, card string) *Node {
 	direct := *n
 	direct.id = "destination:" + destination // ids of the tree begin with {

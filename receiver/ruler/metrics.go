@@ -15,6 +15,9 @@ var (
 		append(byRule, "reason"), nil)
 )
 
+// Stats is how the rules are doing, or were a moment ago.
+func (r *Ruler) Stats() []rules.Stats { return r.seen() }
+
 // seen is how the rules are doing. While something is being stored it is how
 // they did before: whoever watches us must not hang on our store.
 func (r *Ruler) seen() []rules.Stats {

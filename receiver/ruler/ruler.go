@@ -22,6 +22,7 @@ import (
 
 	"github.com/teamsrelay/teamsrelay/receiver/alert"
 	"github.com/teamsrelay/teamsrelay/receiver/ingest"
+	"github.com/teamsrelay/teamsrelay/receiver/role"
 	"github.com/teamsrelay/teamsrelay/receiver/rules"
 	"github.com/teamsrelay/teamsrelay/receiver/sample"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
@@ -75,7 +76,12 @@ type Ruler struct {
 	// handed on in their order; the clock is read under it, so that it does
 	// not move meanwhile.
 	mu        sync.Mutex
+	set       *rules.Set
 	evaluator *rules.Evaluator
+	// ours: this process runs the rules; of several that share the store one
+	// does, as long as it has the role that fence is of.
+	ours  bool
+	fence role.Fence
 	// reported are the alerts that fire and are not from a rule.
 	reported map[alert.Fingerprint]alert.Alert
 	// What the evaluator decided and the store has not taken yet.
@@ -100,14 +106,13 @@ func New(ctx context.Context, o Options, set *rules.Set) (*Ruler, error) {
 	if set == nil {
 		set = &rules.Set{}
 	}
-	now := o.Now()
-	r := &Ruler{
-		o: o, wake: make(chan struct{}, 1),
-		evaluator: rules.NewEvaluator(set, now), reported: make(map[alert.Fingerprint]alert.Alert),
-		backlog: make(map[key]rules.Row), checkpointAt: now.Add(checkpointEvery),
-	}
-	if err := r.restore(ctx); err != nil {
-		return nil, fmt.Errorf("reading what the rules knew: %w", err)
+	r := &Ruler{o: o, wake: make(chan struct{}, 1), set: set}
+	r.anew()
+	if !o.Store.Shared() {
+		if err := r.restore(ctx); err != nil {
+			return nil, fmt.Errorf("reading what the rules knew: %w", err)
+		}
+		r.ours = true
 	}
 	stats := r.evaluator.Stats()
 	r.stats.Store(&stats) // whoever looks while the first samples are being stored finds the rules
@@ -116,10 +121,6 @@ func New(ctx context.Context, o Options, set *rules.Set) (*Ruler, error) {
 	}
 	return r, nil
 }
-
-// reportedRule stands for a rule in the rows of reported alerts: those of rules
-// have a slash.
-const reportedRule = "reported"
 
 // restore takes over what is stored. A row that cannot be read costs what was
 // known of one series, and nothing else.
@@ -152,10 +153,13 @@ func (r *Ruler) restoreRow(row rules.Row, now time.Time) error {
 // Samples evaluates samples in their order. When it returns nil, everything
 // that they decided is on disk. After an error nothing is lost: they must not
 // be given again, and the next call, with or without samples, stores what this
-// one could not.
+// one could not. But role.ErrLost: another replica runs the rules.
 func (r *Ruler) Samples(ctx context.Context, samples []sample.Sample) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if !r.ours {
+		return role.ErrLost
+	}
 	now := r.o.Now()
 	for i := range samples {
 		r.evaluator.Metric(&samples[i], now)
@@ -168,6 +172,9 @@ func (r *Ruler) Samples(ctx context.Context, samples []sample.Sample) error {
 func (r *Ruler) Rows(ctx context.Context, rule *rules.Rule, rows []sample.Sample) (rules.Verdict, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if !r.ours {
+		return rules.Verdict{}, role.ErrLost
+	}
 	// While the store refuses, polls must not pile up decisions in memory: the
 	// rows will be there to be asked for again.
 	if err := r.flush(ctx); err != nil {
@@ -182,41 +189,9 @@ func (r *Ruler) Rows(ctx context.Context, rule *rules.Rule, rows []sample.Sample
 func (r *Ruler) Unasked(rule *rules.Rule) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.evaluator.Unasked(rule, r.o.Now())
-}
-
-// Report hands on an alert that is not from a rule: it fires until it is
-// reported as resolved. After an error it has to be reported again.
-func (r *Ruler) Report(ctx context.Context, a alert.Alert) error {
-	a.Fingerprint = alert.FingerprintOf(a.Labels)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if err := r.flush(ctx); err != nil {
-		return err
+	if r.ours {
+		r.evaluator.Unasked(rule, r.o.Now())
 	}
-	row := rules.Row{Rule: reportedRule, Series: a.Fingerprint.String()}
-	if a.Status == alert.Firing {
-		var err error
-		if row.State, err = json.Marshal(&a); err != nil {
-			return err
-		}
-	}
-	if err := r.o.Hand(ctx, r.posted([]alert.Alert{a}), save([]rules.Row{row})); err != nil {
-		return err
-	}
-	if a.Status == alert.Firing {
-		r.reported[a.Fingerprint] = a
-	} else {
-		delete(r.reported, a.Fingerprint)
-	}
-	return nil
-}
-
-// Reported are the alerts that were reported and fire.
-func (r *Ruler) Reported() []alert.Alert {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return slices.Collect(maps.Values(r.reported))
 }
 
 // Reload goes on with other rules. What they decide about series that are
@@ -228,6 +203,10 @@ func (r *Ruler) Reload(ctx context.Context, set *rules.Set) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.set = set; !r.ours {
+		r.evaluator = rules.NewEvaluator(set, r.o.Now())
+		return nil
+	}
 	r.evaluator.Reload(set, r.o.Now())
 	return r.flush(ctx)
 }
@@ -266,16 +245,16 @@ func (r *Ruler) flush(ctx context.Context) (err error) {
 	}()
 	// Without a decision the rows do not belong together.
 	for len(r.alerts) == 0 && len(r.rows) > batch {
-		if err := r.o.Store.Update(ctx, save(r.rows[:batch])); err != nil {
+		if err := r.o.Store.Update(ctx, r.save(r.rows[:batch])); err != nil {
 			return err
 		}
 		r.rows = r.rows[batch:]
 	}
 	if len(r.alerts) == 0 {
-		if err := r.o.Store.Update(ctx, save(r.rows)); err != nil {
+		if err := r.o.Store.Update(ctx, r.save(r.rows)); err != nil {
 			return err
 		}
-	} else if err := r.o.Hand(ctx, r.posted(r.alerts), save(r.rows)); err != nil {
+	} else if err := r.o.Hand(ctx, r.posted(r.alerts), r.save(r.rows)); err != nil {
 		return err
 	}
 	r.alerts, r.rows = nil, nil
@@ -297,8 +276,17 @@ func latest(rows []rules.Row) []rules.Row {
 	return kept
 }
 
-func save(rows []rules.Row) func(store.Tx) error {
-	return func(tx store.Tx) error { return tx.SaveSeries(rows) }
+// save stores rows, if this is still ours to do.
+func (r *Ruler) save(rows []rules.Row) func(store.Tx) error {
+	fence := r.fence
+	return func(tx store.Tx) error {
+		if fence != nil {
+			if err := fence(tx); err != nil {
+				return err
+			}
+		}
+		return tx.SaveSeries(rows)
+	}
 }
 
 func (r *Ruler) posted(alerts []alert.Alert) []ingest.Posted {
@@ -338,6 +326,7 @@ func (r *Ruler) Run(ctx context.Context) error {
 	}
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
 	defer cancel()
+	defer r.end()
 	if err := r.checkpoint(last); err != nil {
 		return fmt.Errorf("storing what the rules know: %w", err)
 	}
@@ -378,6 +367,9 @@ func (r *Ruler) tick(ctx context.Context) error {
 	}
 	if now.Before(r.resendAt) {
 		return nil
+	}
+	if err := r.hear(ctx); err != nil {
+		return err
 	}
 	for some := range slices.Chunk(r.firing(), batch) {
 		if err := r.o.Hand(ctx, r.posted(some), nil); err != nil {
@@ -434,7 +426,7 @@ func (r *Ruler) storeSome(ctx context.Context) (more bool, err error) {
 	if len(some) == 0 {
 		return false, nil
 	}
-	if err := r.o.Store.Update(ctx, save(some)); err != nil {
+	if err := r.o.Store.Update(ctx, r.save(some)); err != nil {
 		return true, err
 	}
 	for i := range some {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -22,6 +21,8 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/sample"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
 	"github.com/teamsrelay/teamsrelay/receiver/store/sqlite"
+	"github.com/teamsrelay/teamsrelay/receiver/store/sqlitetest"
+	"github.com/teamsrelay/teamsrelay/receiver/store/storetest"
 )
 
 const hot = `
@@ -56,7 +57,7 @@ type rig struct {
 }
 
 func newRig(t *testing.T) *rig {
-	return &rig{t: t, file: filepath.Join(t.TempDir(), "ruler.db")}
+	return &rig{t: t, file: sqlitetest.File(t)}
 }
 
 func parse(t *testing.T, text string) *rules.Set {
@@ -75,7 +76,7 @@ func (r *rig) start(text string) *rules.Set {
 	r.metric = prometheus.NewRegistry()
 	set := parse(r.t, text)
 	r.ruler, err = ruler.New(r.t.Context(), ruler.Options{
-		Store: fragile{r.db, r}, Logger: slog.New(slog.NewTextHandler(&r.log, nil)), Registerer: r.metric,
+		Store: fragile{storetest.Twice(r.db), r}, Logger: slog.New(slog.NewTextHandler(&r.log, nil)), Registerer: r.metric,
 		Now: func() time.Time { return time.Now().Round(0) }, Hand: r.hand,
 	}, set)
 	require.NoError(r.t, err)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -25,6 +24,8 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/group"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
 	"github.com/teamsrelay/teamsrelay/receiver/store/sqlite"
+	"github.com/teamsrelay/teamsrelay/receiver/store/sqlitetest"
+	"github.com/teamsrelay/teamsrelay/receiver/store/storetest"
 )
 
 // desk is a worker with a store and two Alertmanagers in one cluster. It lives
@@ -49,7 +50,7 @@ type desk struct {
 
 func inBubble(t *testing.T, test func(d *desk, am *fake)) {
 	synctest.Test(t, func(t *testing.T) {
-		d := &desk{T: t, path: filepath.Join(t.TempDir(), "silences.db")}
+		d := &desk{T: t, path: sqlitetest.File(t)}
 		both := &cluster{}
 		d.first, d.second = &fake{cluster: both}, &fake{cluster: both}
 		for host, f := range map[string]*fake{"am1.example:9093": d.first, "am2.example:9093": d.second} {
@@ -76,7 +77,7 @@ func (d *desk) start() {
 	d.store, err = sqlite.Open(d.path, sqlite.Options{})
 	require.NoError(d, err)
 	d.worker, err = New(Options{
-		Store: d.store, Logger: promslog.New(&promslog.Config{Writer: &d.log}), Registerer: prometheus.NewRegistry(), Clock: d.clock,
+		Store: storetest.Twice(d.store), Logger: promslog.New(&promslog.Config{Writer: &d.log}), Registerer: prometheus.NewRegistry(), Clock: d.clock,
 		Alertmanagers: func() []*Alertmanager {
 			d.mu.Lock()
 			defer d.mu.Unlock()

@@ -84,8 +84,9 @@ type Subscription struct {
 	At       time.Time
 }
 
-// Revisions tell whether silences and subscriptions may have changed since they
-// were read, so that who holds every alert against them reads them seldom. As
+// Revisions tell whether silences, subscriptions and what is kept of
+// destinations (DestinationTx) may have changed since they were read, so that
+// who holds every alert against them reads them seldom. As
 // long as a number is the same, in whatever transaction of the same Store, none
 // of its rows was saved, deleted, moved or shifted. It may change without any
 // having changed: what a transaction writes has a number that nobody sees again
@@ -94,7 +95,7 @@ type Subscription struct {
 // Whoever keeps rows asks for the number first. What is kept is then never
 // older than its number says.
 type Revisions struct {
-	Silences, Subscriptions int64 // never 0
+	Silences, Subscriptions, Destinations int64 // never 0
 }
 
 // Audit is one line of who did what.
@@ -105,6 +106,7 @@ type Audit struct {
 	ObjectID string // Entra object id; "" where nobody knows it
 	Action   string // the verb, or "refused:" and the verb
 	Target   string // what it was done to: an alert's or a silence's id, matchers, an address
+	About    string // the same in words where it is an id: the line outlives what it names; else ""
 	From     string // where: "channel sre", "api 127.0.0.1"
 	Before   string // in a few words, what was so
 	After    string // and what is so now
@@ -112,12 +114,38 @@ type Audit struct {
 
 // AuditFilter selects lines of the audit. Zero fields select everything.
 type AuditFilter struct {
-	Since  time.Time
-	Who    string // name or object id, exactly
+	Since time.Time // not before it
+	Until time.Time // before it
+	Who   string    // name or object id, exactly
+	// Action is the verb, exactly, or Refused: whatever was refused.
 	Action string
-	Before int64
-	Limit  int // 0: 100
+	Target string // exactly
+	// From is where, exactly, or its first word: "page", "api", "channel".
+	From   string
+	Before int64 // the id of a line: those that come after it in the list
+	Limit  int   // 0: 100
 }
+
+// WholeAudit is Audit by SearchAudit, however far that has to look.
+func WholeAudit(tx BotTx, f AuditFilter) (lines []Audit, err error) {
+	limit := f.Limit
+	if limit <= 0 {
+		limit = 100
+	}
+	for {
+		f.Limit = limit - len(lines)
+		found, further, err := tx.SearchAudit(f)
+		lines = append(lines, found...)
+		if err != nil || further == 0 || len(lines) == limit {
+			return lines, err
+		}
+		f.Before = further
+	}
+}
+
+// Refused stands before the verb of what somebody was not allowed to do. As
+// AuditFilter.Action it means all of that.
+const Refused = "refused:"
 
 // Key is a secret that signs buttons.
 type Key struct {
@@ -146,8 +174,8 @@ type BotTx interface {
 	// before. Prune forgets it after a day.
 	Seen(activity string, now time.Time) (before bool, err error)
 
-	// Revisions are those of the silences and subscriptions that this
-	// transaction sees, with its own writes. To ask costs next to nothing.
+	// Revisions are those of the silences, subscriptions and destinations that
+	// this transaction sees, with its own writes. To ask costs next to nothing.
 	Revisions() (Revisions, error)
 
 	// SaveSilence stores a silence; ID 0 inserts it and sets ID.
@@ -171,10 +199,15 @@ type BotTx interface {
 	// DeleteSubscription removes one; ErrNotFound.
 	DeleteSubscription(id int64) error
 
-	// AddAudit writes a line and sets its ID. Lines are never changed; Prune
-	// deletes them after a year.
+	// AddAudit writes a line and sets its ID. Lines are never changed, and the
+	// database itself refuses to; only Prune deletes them, after a year.
 	AddAudit(a *Audit) error
-	Audit(f AuditFilter) ([]Audit, error) // newest first
+	// Audit returns lines, the latest first by their times.
+	Audit(f AuditFilter) ([]Audit, error)
+	// SearchAudit is Audit for a page, whatever the filter: as SearchDeliveries
+	// does, it looks at no more than MaxLooked lines of those that the best index
+	// gives. further is the Before that goes on from there; 0: there are no more.
+	SearchAudit(f AuditFilter) (found []Audit, further int64, err error)
 
 	// Keys returns the keys, newest first; AddKey keeps one more.
 	Keys() ([]Key, error)

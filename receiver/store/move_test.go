@@ -13,7 +13,7 @@ import (
 func TestAPostThatMovesBeginsAnewAtItsAddress(t *testing.T) {
 	p := shown(earlier)
 	p.Raise(4, group.Due{Loud: true, Call: true}, store.RankLoud, earlier)
-	p.Begin(earlier)
+	p.Begin(1, earlier)
 	p.Retry(later, "throttled", "patience", now)
 	p.Missed = true
 	want := p
@@ -64,7 +64,7 @@ func TestWhatOnePostTakesOverFromAnother(t *testing.T) {
 		},
 		"no call at a webhook, where a message is one": {with(webhook, func(p *of) { p.Called = 0 }), news(3, 3), with(webhook, func(p *of) { p.Called = 0 })},
 		"what an attempt was telling, of which nobody knows whether it arrives": {
-			told, with(news(4, 4), func(p *of) { p.Begin(earlier) }),
+			told, with(news(4, 4), func(p *of) { p.Begin(1, earlier) }),
 			with(told, func(p *of) {
 				p.State, p.Want, p.Call, p.Loud, p.Rank, p.Since, p.NotBefore, p.UpdatedAt = store.Due, 4, 4, true, store.RankLoudCritical, earlier, now, now
 			}),
@@ -74,9 +74,9 @@ func TestWhatOnePostTakesOverFromAnother(t *testing.T) {
 			with(news(4, 4), func(p *of) { p.NotBefore, p.UpdatedAt = later, now }),
 		},
 		"news, under an attempt that goes on": {
-			with(news(3, 3), func(p *of) { p.Begin(earlier) }), news(4, 4),
+			with(news(3, 3), func(p *of) { p.Begin(1, earlier) }), news(4, 4),
 			with(news(4, 4), func(p *of) {
-				p.Begin(earlier)
+				p.Begin(1, earlier)
 				p.Loud, p.Rank, p.UpdatedAt = true, store.RankLoudCritical, now
 			}),
 		},
@@ -116,7 +116,7 @@ func TestAPostThatIsMissedStaysSoUntilItIsDelivered(t *testing.T) {
 		do   func()
 	}{
 		{"raise", func() { p.Raise(4, group.Due{}, store.RankQuiet, now) }},
-		{"begin", func() { p.Begin(now) }},
+		{"begin", func() { p.Begin(1, now) }},
 		{"retry", func() { p.Retry(now.Add(time.Minute), "throttled", "patience", now) }},
 		{"give up", func() { p.GiveUp("expired", "too old", now) }},
 		{"replay", func() { p.Replay(now) }},

@@ -53,6 +53,9 @@ type Post struct {
 	// Rank then speak of what was raised since.
 	SendingLoud bool
 	SendingRank int
+	// SendingID is that attempt's Delivery.ID. Who makes it and finds another one
+	// here has been slow for so long that somebody else has taken the post over.
+	SendingID int64
 
 	Since     time.Time // the oldest change that is not there yet
 	NotBefore time.Time // when it may be sent
@@ -64,6 +67,8 @@ type Post struct {
 	Reason     string
 	Message    string
 	DeadLetter bool // in the list of dead letters; also while a replay is under way
+	// ReplayID is the replay that made it due again last; 0: none did.
+	ReplayID int64
 	// Missed: the episode knows that this could not be told here, and has told
 	// somebody else in its place if there is anybody (see group.Miss). It is
 	// taken back by the delivery.
@@ -86,6 +91,9 @@ const (
 // left alone for that long, as most have when somebody presses a button, is
 // edited at once.
 const EditDistance = 2 * time.Second
+
+// SentBy says that the attempt under way is the delivery with this id.
+func (p *Post) SentBy(delivery int64) bool { return p.State == Sending && p.SendingID == delivery }
 
 // Raise records that the group wants rev to be there. rank and loud only go
 // up until the post is there.
@@ -112,9 +120,9 @@ func (p *Post) Raise(rev int, due group.Due, rank int, now time.Time) {
 // Unsent says that what is wanted is still to be sent, or under way.
 func (p *Post) Unsent() bool { return p.State == Due || p.State == Waiting || p.State == Sending }
 
-// Begin records that an attempt starts.
-func (p *Post) Begin(now time.Time) {
-	p.State = Sending
+// Begin records that an attempt starts: the delivery with this id.
+func (p *Post) Begin(delivery int64, now time.Time) {
+	p.State, p.SendingID = Sending, delivery
 	p.SendingLoud, p.SendingRank = p.Loud, p.Rank
 	p.Loud, p.Rank = false, RankStale // until something is raised
 	p.Attempts++
@@ -126,7 +134,7 @@ func (p *Post) Begin(now time.Time) {
 func (p *Post) Digested(rev int, now time.Time) {
 	p.Called = max(p.Called, rev)
 	if p.MessageID == "" {
-		p.Shown = rev
+		p.Shown = max(p.Shown, rev)
 		p.told(false, now)
 		return
 	}

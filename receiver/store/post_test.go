@@ -55,7 +55,7 @@ func TestEveryTransitionFromEveryState(t *testing.T) {
 			[7]store.State{store.Due, store.Due, store.Sending, store.Due, store.Due, store.Waiting, store.Due},
 		},
 		"begin": {
-			func(p *store.Post) { p.Begin(now) },
+			func(p *store.Post) { p.Begin(1, now) },
 			[7]store.State{"-", store.Sending, "-", "-", "-", store.Sending, "-"},
 		},
 		"delivered by the bot": {
@@ -162,7 +162,7 @@ func TestRaiseOfADeadLetterKeepsItInTheListUntilItIsDelivered(t *testing.T) {
 	p.Raise(4, group.Due{}, store.RankQuiet, now)
 	require.True(t, p.DeadLetter)
 	require.Equal(t, "not_found", p.Reason)
-	p.Begin(now)
+	p.Begin(1, now)
 	p.Delivered(4, "", false, later)
 	require.False(t, p.DeadLetter)
 	require.Empty(t, p.Reason)
@@ -171,7 +171,7 @@ func TestRaiseOfADeadLetterKeepsItInTheListUntilItIsDelivered(t *testing.T) {
 
 func TestBeginCountsTheAttempt(t *testing.T) {
 	p := in(store.Waiting)
-	p.Begin(now)
+	p.Begin(1, now)
 	require.Equal(t, 3, p.Attempts)
 	require.Equal(t, now, p.UpdatedAt)
 	require.Equal(t, earlier, p.Since, "how late it is counts from the change, not from the attempt")
@@ -184,6 +184,22 @@ func TestDigested(t *testing.T) {
 	require.Equal(t, 3, p.Shown)
 	require.Equal(t, 1, p.Carded, "what people wrote since has not been on a card, and the next one would not quote it")
 	require.Equal(t, store.Accepted, p.State)
+
+	p.Digested(2, later) // by who stood still with it while others told more
+	require.Equal(t, 3, p.Shown, "what was told would be told again")
+}
+
+func TestAnAttemptKnowsWhetherItIsStillTheOneUnderWay(t *testing.T) {
+	p := in(store.Due)
+	p.Begin(7, earlier)
+	require.True(t, p.SentBy(7))
+	p.Raise(9, group.Due{}, store.RankLoud, now)
+	require.True(t, p.SentBy(7), "news does not end it")
+	p.Retry(now, "interrupted", "cut off", now)
+	require.False(t, p.SentBy(7))
+	p.Begin(8, later)
+	require.False(t, p.SentBy(7), "it would take another replica's attempt for its own")
+	require.True(t, p.SentBy(8))
 }
 
 func TestDelivered(t *testing.T) {
@@ -223,19 +239,19 @@ func shown(since time.Time) store.Post {
 func TestANewCardCallsAndAnEditDoesNot(t *testing.T) {
 	p := store.Post{}
 	p.Raise(1, group.Due{Loud: true, Call: true}, store.RankLoud, earlier)
-	p.Begin(earlier)
+	p.Begin(1, earlier)
 	p.Delivered(1, "m1", true, earlier)
 	require.Equal(t, []int{1, 1}, []int{p.Call, p.Called}, "a second message would tell of the same")
 
 	p.Raise(2, group.Due{}, store.RankQuiet, now)
-	p.Begin(now)
+	p.Begin(1, now)
 	p.Delivered(2, "m1", true, now)
 	require.Equal(t, store.Shown, p.State)
 	require.Equal(t, []int{1, 1}, []int{p.Call, p.Called})
 
 	p.Raise(3, group.Due{Loud: true, Call: true}, store.RankLoudCritical, later)
 	require.Equal(t, 3, p.Call)
-	p.Begin(later)
+	p.Begin(1, later)
 	p.Delivered(3, "", true, later)
 	require.Equal(t, store.Due, p.State, "nobody is notified of an edit")
 	require.Equal(t, []any{3, 1, later, "m1"}, []any{p.Call, p.Called, p.NotBefore, p.MessageID})
@@ -243,7 +259,7 @@ func TestANewCardCallsAndAnEditDoesNot(t *testing.T) {
 	require.Equal(t, store.RankLoudCritical, p.Rank, "the call is as urgent as what it calls for")
 	require.Equal(t, later, p.Since, "it has waited since then")
 
-	p.Begin(later)
+	p.Begin(1, later)
 	p.CalledFor(3, later)
 	require.Equal(t, []any{store.Shown, 3, 3, false, store.RankQuiet}, []any{p.State, p.Shown, p.Called, p.Loud, p.Rank})
 }
@@ -251,7 +267,7 @@ func TestANewCardCallsAndAnEditDoesNot(t *testing.T) {
 func TestAPostFromBeforeCallsWereCountedDoesNotCallForItsPast(t *testing.T) {
 	p := store.Post{State: store.Accepted, Want: 7, Shown: 7, Carded: 7}
 	p.Raise(8, group.Due{}, store.RankQuiet, now)
-	p.Begin(now)
+	p.Begin(1, now)
 	p.Delivered(8, "m1", true, now)
 	require.Equal(t, store.Shown, p.State)
 }
@@ -260,9 +276,9 @@ func TestWhatIsRaisedDuringACall(t *testing.T) {
 	call := func(due group.Due, rank int) store.Post {
 		p := shown(earlier)
 		p.Raise(4, group.Due{Loud: true, Call: true}, store.RankLoudCritical, earlier)
-		p.Begin(earlier)
+		p.Begin(1, earlier)
 		p.Delivered(4, "m1", true, earlier)
-		p.Begin(now)
+		p.Begin(1, now)
 		p.Raise(5, due, rank, now)
 		p.CalledFor(4, now)
 		return p
@@ -273,7 +289,7 @@ func TestWhatIsRaisedDuringACall(t *testing.T) {
 		"a quiet change after it is one")
 	p = call(group.Due{Loud: true, Call: true}, store.RankLoud)
 	require.Equal(t, []any{true, store.RankLoud, 5, 4}, []any{p.Loud, p.Rank, p.Call, p.Called}, "and a loud one needs its own call")
-	p.Begin(later)
+	p.Begin(1, later)
 	p.CalledFor(5, later) // a call tells all there is when it is made
 	require.Equal(t, 5, p.Called)
 	require.Equal(t, store.Due, p.State, "the card does not say it yet")
@@ -300,7 +316,7 @@ func TestEditsOfOneCardAreTwoSecondsApart(t *testing.T) {
 
 	p := shown(earlier)
 	p.Raise(4, group.Due{}, store.RankQuiet, now)
-	p.Begin(now)
+	p.Begin(1, now)
 	p.Raise(5, group.Due{}, store.RankQuiet, now)
 	p.Delivered(4, "m1", true, later)
 	require.Equal(t, later.Add(store.EditDistance), p.NotBefore, "a card that changes all the time would use up the channel's pace")
@@ -316,7 +332,7 @@ func TestADigestTellsAndTheCardFollows(t *testing.T) {
 	require.Equal(t, []any{store.RankStale, false, 0, ""}, []any{p.Rank, p.Loud, p.Attempts, p.Reason}, "it waits for all others")
 	require.Equal(t, now, p.Since, "people know; only the card is late")
 
-	p.Begin(now)
+	p.Begin(1, now)
 	p.Retry(later, "throttled", "wait", now)
 	require.Equal(t, store.RankStale, p.Rank, "failing makes it no news")
 	p.Raise(5, group.Due{}, store.RankQuiet, now)
@@ -337,11 +353,11 @@ func TestADigestTellsAndTheCardFollows(t *testing.T) {
 func TestAMessageThatIsGone(t *testing.T) {
 	p := shown(earlier)
 	p.Raise(4, group.Due{Loud: true, Call: true}, store.RankLoud, earlier)
-	p.Begin(now)
+	p.Begin(1, now)
 	p.Gone("not_found", "somebody deleted it", now)
 	require.Equal(t, []any{"", now, 1, true, store.RankLoud}, []any{p.MessageID, p.NotBefore, p.Attempts, p.Loud, p.Rank},
 		"it is sent anew at once, and counts as a failure, or two that always fail would take turns for ever")
-	p.Begin(now)
+	p.Begin(1, now)
 	p.Delivered(4, "m2", true, now)
 	require.Equal(t, []any{store.Shown, 4, 4, "m2", 0}, []any{p.State, p.Shown, p.Called, p.MessageID, p.Attempts})
 }
@@ -350,7 +366,7 @@ func TestAQuietChangeDuringALoudAttemptIsNotToldLoudly(t *testing.T) {
 	begin := func() store.Post {
 		p := in(store.Due)
 		p.Raise(3, group.Due{Loud: true}, store.RankLoudCritical, earlier)
-		p.Begin(now)
+		p.Begin(1, now)
 		p.Raise(4, group.Due{}, store.RankQuiet, now)
 		return p
 	}

@@ -31,6 +31,13 @@ type Store interface {
 	// Check writes and reads something small: whether the store could take an
 	// alert now.
 	Check(ctx context.Context) error
+	// Shared says that other processes, on other machines, may write to it too:
+	// what a process remembers may then be old, and what must be done once is
+	// done by who has the lease for it.
+	Shared() bool
+	// Time is what the time is for everybody who shares the store: that of the
+	// database, or of this machine where nobody shares it.
+	Time(ctx context.Context) (time.Time, error)
 	Close() error
 }
 
@@ -45,6 +52,10 @@ type Tx interface {
 	IntentTx
 	BotTx
 	PeopleTx
+	ReplicaTx
+	WatchTx
+	LetterTx
+	DestinationTx
 }
 
 // GroupTx keeps groups.
@@ -65,9 +76,18 @@ type GroupTx interface {
 	// OpenGroups calls fn for every latest episode that is not over, in
 	// batches that do not depend on the number of groups for memory.
 	OpenGroups(fn func(group.Group) error) error
+	// CountGroups counts the latest episodes that are not over, by phase.
+	CountGroups() (map[group.Phase]int, error)
 	// ListGroups returns latest episodes, newest first by id; open leaves out
 	// those that are over. before 0 starts at the newest.
 	ListGroups(open bool, before int64, limit int) ([]group.Group, error)
+	// Briefs calls fn for the latest episodes that are not over, newest first by
+	// id, without reading the episodes themselves: some 3 µs each.
+	Briefs(fn func(Brief) error) error
+	// Episodes returns the id of the latest episode of the group that an episode
+	// is one of, and up to limit episodes before that one, the newest of them
+	// first; ErrNotFound.
+	Episodes(id int64, limit int) (latest int64, before []group.Group, err error)
 }
 
 // PostTx keeps posts.
@@ -82,10 +102,13 @@ type PostTx interface {
 	// waiting with NotBefore not after now: higher rank first, then the one
 	// that has waited longest (Since, then id).
 	ReadyPosts(address string, now time.Time, limit int) ([]Post, error)
-	// Backlog counts the posts of an address that ReadyPosts would return, but
-	// for those of RankStale, up to most: who only has to know whether it is a storm need not pay for
-	// counting all of it.
-	Backlog(address string, now time.Time, most int) (int, error)
+	// FollowingPosts returns, by id, up to limit posts that ReadyPosts leaves out
+	// only because they follow one that is still to be sent.
+	FollowingPosts(address string, now time.Time, limit int) ([]Post, error)
+	// Backlog counts the posts of an address of this rank or a higher one that
+	// ReadyPosts and FollowingPosts would return, up to most: who only has to
+	// know whether it is a storm need not pay for counting all of it.
+	Backlog(address string, rank int, now time.Time, most int) (int, error)
 	// NextPost is the earliest NotBefore of an address's due and waiting
 	// posts, zero when there are none.
 	NextPost(address string) (time.Time, error)
@@ -101,6 +124,9 @@ type PostTx interface {
 	// state, dead letters apart: what is shown or accepted is history, and
 	// nobody waits until that is counted.
 	CountPosts() ([]PostCount, error)
+	// OldestWaiting is since when the post of each address waits that waits
+	// longest to be sent; what a digest has told (RankStale) does not count.
+	OldestWaiting() (map[string]time.Time, error)
 	// DeletePost removes a post: a dead letter that somebody dropped.
 	DeletePost(id int64) error
 }
@@ -113,8 +139,10 @@ type PostFilter struct {
 	// posts are found at once; without, all posts there are have to be read.
 	Address     string
 	States      []State
-	DeadLetters bool // only those in the list of dead letters
-	Unmissed    bool // only those that are not Missed
+	DeadLetters bool   // only those in the list of dead letters
+	Reason      string // with DeadLetters: its posts are found at once
+	Replay      int64  // only those that it made due again
+	Unmissed    bool   // only those that are not Missed
 	Before      int64
 	Limit       int // 0: 100
 }
@@ -175,10 +203,18 @@ type DeliveryFilter struct {
 	GroupID     int64
 	Destination string
 	State       string
-	Since       time.Time
+	Kind        string
+	Reason      string
+	Text        string    // is part of Title or Message, whatever the case of ASCII letters
+	Since       time.Time // not before
+	Until       time.Time // not after
 	Before      int64
 	Limit       int // 0: 100
 }
+
+// MaxLooked is how many rows SearchDeliveries and SearchAudit look at, at most:
+// as many as a page can wait for.
+const MaxLooked = 5000
 
 // LogTx keeps the delivery log.
 type LogTx interface {
@@ -187,12 +223,18 @@ type LogTx interface {
 	Delivery(id int64) (Delivery, error)
 	// Deliveries returns the log, newest first.
 	Deliveries(f DeliveryFilter) ([]Delivery, error)
+	// SearchDeliveries is Deliveries for a page, whatever the filter. Conditions
+	// that no index has together may hold for no row of a million, so it looks at
+	// no more than MaxLooked of those that the best index gives. further is the
+	// Before that goes on from there; 0: there are no more.
+	SearchDeliveries(f DeliveryFilter) (found []Delivery, further int64, err error)
 	// Prune deletes, of what has not changed for longer than retention, up to
 	// limit rows of each kind: episodes that are finished or were given up by
 	// their source together with their posts and intents, deliveries, and
 	// silences that are over. An episode stays as long as something is to be
 	// sent or done for it. Activities go after KeepActivities and lines of the
-	// audit after KeepAudit. It reports whether anything is left to prune.
+	// audit after KeepAudit, and what replicas leave behind after KeepReplicas,
+	// KeepSightings and KeepChanges. It reports whether anything is left to prune.
 	Prune(now time.Time, retention time.Duration, limit int) (more bool, err error)
 }
 
@@ -242,8 +284,10 @@ type AddressTx interface {
 	Sends(address string, since time.Time) ([]time.Time, error)
 	RecordSend(address string, at, keep time.Time) error
 	// ShiftTimers moves every DueAt, NotBefore, LeasedUntil and send time by d,
-	// those of intents, persons and rosters too, and the beginning and end of
-	// silences that are not kept by Alertmanager: the wall clock jumped. When
+	// those of intents, persons and rosters too, when heartbeats came and were
+	// watched, when canaries began, were last there and are next, and the
+	// beginning and end of silences that are not kept by Alertmanager, and
+	// LastTime: the wall clock jumped. When
 	// something happened stays as it was written: whoever counts from there
 	// (Person.CheckedAt, Roster.RefreshedAt) takes what lies ahead for long ago.
 	ShiftTimers(d time.Duration) error
@@ -262,6 +306,8 @@ type RuleTx interface {
 	// EachSeries calls fn for every row, ordered by rule and series. What fn
 	// gets is its own to keep.
 	EachSeries(fn func(rules.Row) error) error
+	// Series returns the rows of one rule, ordered by series.
+	Series(rule string) ([]rules.Row, error)
 }
 
 // Relayed is an alert on its way to another receiver.

@@ -33,7 +33,7 @@ const (
 	Payload   Reason = "payload"    // 400: Teams does not take this card
 	TooLarge  Reason = "too_large"  // 413
 	Auth      Reason = "auth"       // 401, 403: the URL is wrong or wants a sign-in
-	NotFound  Reason = "not_found"  // 404, 410: the flow was deleted
+	NotFound  Reason = "not_found"  // 404, 410: the flow was deleted; 3xx, 405: the URL was never a webhook's
 	Rejected  Reason = "rejected"   // another answer that will not get better
 	Expired   Reason = "expired"    // it became too old to be worth telling
 	NoAddress Reason = "no_address" // the destination is not in the configuration any more

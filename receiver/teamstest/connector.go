@@ -114,10 +114,12 @@ func (s *Server) operate(w http.ResponseWriter, r *http.Request, kind operationK
 		} else {
 			fault = s.nextFault(serviceFaults(Connector))
 		}
-		if _, refused := fault.refuses(); refused || fault.Code != "" {
-			status, answer = fault.connectorAnswer()
-		} else {
+		_, refused := fault.refuses()
+		if refused = refused || fault.Code != ""; !refused || fault.Shown {
 			status, answer = do(o)
+		}
+		if refused || fault.Shown && fault.Status >= 300 {
+			status, answer = fault.connectorAnswer()
 		}
 	}
 	if changes {

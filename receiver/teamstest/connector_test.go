@@ -285,6 +285,14 @@ func TestACutAnswerLeavesTheMessage(t *testing.T) {
 	}
 }
 
+func TestTheConnectorMayDenyWhatIsShown(t *testing.T) {
+	s := installed(t, teamstest.Bot{})
+	s.BotFault(teamstest.Alerts, teamstest.Fault{Status: 503, Shown: true})
+	status, _ := connector(t, s, "POST", alerts+"/activities", ackCard())
+	require.Equal(t, 503, status)
+	require.Len(t, s.Posted(teamstest.Alerts), 1, "people see it, whatever was answered")
+}
+
 func TestFaultsOfTheBotOverHTTP(t *testing.T) {
 	for name, c := range map[string]struct {
 		body, says string

@@ -16,6 +16,7 @@ import (
 //	{"latency": "10s"}        the card is shown at once, the answer comes late
 //	{"cut": "before"}         the connection breaks, nothing is shown
 //	{"cut": "after"}          the connection breaks, the card is shown
+//	{"status": 503, "shown": true}   the card is shown, although the answer denies it
 //	{"hang": true}            no answer ever, nothing is shown
 //	{"code": "ConversationBlockedByUser"}   of the connector, with the status that belongs to it
 //	{"code": "AADSTS7000222"}               of sign-in: the secret has expired
@@ -32,6 +33,7 @@ type Fault struct {
 	Latency    time.Duration // how long the answer takes
 	Cut        Cut           // when the connection breaks
 	Hang       bool          // there is no answer until the client goes away
+	Shown      bool          // the card is shown, whatever is answered
 	Times      int           // how many requests meet the fault; 0: one, below 0: all
 }
 
@@ -142,6 +144,7 @@ func (s *Server) nextFault(names ...string) Fault {
 // refuses tells whether the card is not shown, and why.
 func (f Fault) refuses() (string, bool) {
 	switch {
+	case f.Shown:
 	case f.Body != "" && f.Status < 300:
 		return "a scripted fault: the answer's body speaks of an error", true
 	case f.Hang, f.Cut == CutBefore, f.Status >= 300:
@@ -170,12 +173,13 @@ type faultJSON struct {
 	Latency    string `json:"latency,omitempty"`
 	Cut        Cut    `json:"cut,omitempty"`
 	Hang       bool   `json:"hang,omitempty"`
+	Shown      bool   `json:"shown,omitempty"`
 	Times      int    `json:"times,omitempty"`
 }
 
 // MarshalJSON writes times as "2s".
 func (f Fault) MarshalJSON() ([]byte, error) {
-	j := faultJSON{Status: f.Status, Code: f.Code, Body: f.Body, Cut: f.Cut, Hang: f.Hang, Times: f.Times}
+	j := faultJSON{Status: f.Status, Code: f.Code, Body: f.Body, Cut: f.Cut, Hang: f.Hang, Shown: f.Shown, Times: f.Times}
 	if f.RetryAfter != 0 {
 		j.RetryAfter = f.RetryAfter.String()
 	}
@@ -191,7 +195,7 @@ func (f *Fault) UnmarshalJSON(data []byte) error {
 	if err := json.Unmarshal(data, &j); err != nil {
 		return err
 	}
-	*f = Fault{Status: j.Status, Code: j.Code, Body: j.Body, Cut: j.Cut, Hang: j.Hang, Times: j.Times}
+	*f = Fault{Status: j.Status, Code: j.Code, Body: j.Body, Cut: j.Cut, Hang: j.Hang, Shown: j.Shown, Times: j.Times}
 	if j.Status != 0 && (j.Status < 200 || j.Status > 599) {
 		return fmt.Errorf("status %d cannot be answered; use 200 to 599", j.Status)
 	}

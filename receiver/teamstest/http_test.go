@@ -93,7 +93,7 @@ func TestFaultsOverHTTP(t *testing.T) {
 
 func TestAFaultIsWrittenAsItIsRead(t *testing.T) {
 	url := listen(t, teamstest.New(teamstest.Options{}))
-	const fault = `{"status":429,"retry_after":"2s","body":"x","latency":"1s","cut":"before","hang":true,"times":-1}`
+	const fault = `{"status":429,"retry_after":"2s","body":"x","latency":"1s","cut":"before","hang":true,"shown":true,"times":-1}`
 	call(t, "POST", url+"/faults", `{"webhook":"ops","faults":[`+fault+`]}`)
 	_, queued := call(t, "GET", url+"/faults", "")
 	require.JSONEq(t, `{"ops":[`+fault+`]}`, queued)

@@ -61,6 +61,10 @@ type Options struct {
 	Throttle []Window
 	// Keep is how many messages are remembered, the oldest go first; 0: 1000.
 	Keep int
+	// Watch, if set, is called with every message that is new or has changed,
+	// one after the other, as people see them. It must not ask the server
+	// anything.
+	Watch func(Message)
 	// Bot is the bot that the simulated Teams knows; zero: one that nobody
 	// answers for, and that needs no tokens.
 	Bot Bot
@@ -121,6 +125,7 @@ func (m Message) CardFor(user string) Card {
 type Server struct {
 	throttle []Window
 	keep     int
+	watch    func(Message)
 	life     string // names this server among those that ran before it
 	handler  http.Handler
 	closed   chan struct{}
@@ -155,6 +160,7 @@ func New(o Options) *Server {
 	s := &Server{
 		throttle: o.Throttle,
 		keep:     o.Keep,
+		watch:    o.Watch,
 		life:     strconv.FormatInt(time.Now().UnixNano(), 36),
 		closed:   make(chan struct{}),
 		posted:   map[string]*entry{},
@@ -306,6 +312,9 @@ func (s *Server) add(e *entry) {
 func (s *Server) touch(e *entry) {
 	s.changes++
 	e.change = s.changes
+	if s.watch != nil && !e.ByUser {
+		s.watch(e.Message)
+	}
 	s.tell()
 }
 

@@ -107,6 +107,19 @@ func TestFaultsHappenInTheirOrderAndThenItIsAGoodDay(t *testing.T) {
 	require.Len(t, s.Shown(""), 1, "but only one card was shown")
 }
 
+func TestAnAnswerMayDenyWhatIsShown(t *testing.T) {
+	var seen []teamstest.Message
+	s := teamstest.New(teamstest.Options{Watch: func(m teamstest.Message) { seen = append(seen, m) }})
+	s.Fault("ops", teamstest.Fault{Status: 503, Shown: true})
+	r, err := post(t, s, envelope("hot"))
+	require.NoError(t, err)
+	require.Equal(t, 503, r.StatusCode)
+	require.Len(t, s.Shown("ops"), 1, "people see it, whatever was answered")
+	_, err = post(t, s, envelope("cold"))
+	require.NoError(t, err)
+	require.Equal(t, s.Messages("ops"), seen, "who watches sees all of it, in its order")
+}
+
 func TestFaultsWithoutAnAnswer(t *testing.T) {
 	for name, c := range map[string]struct {
 		fault teamstest.Fault

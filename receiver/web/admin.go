@@ -16,12 +16,12 @@ const AdminTokenHeader = "X-Admin-Token"
 // admin guards what changes something: other sites' pages never may, whoever
 // comes over loopback may, everybody else needs the admin token.
 func (s *server) admin(next http.HandlerFunc) http.Handler {
-	return http.NewCrossOriginProtection().Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return s.sameOrigin("api", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.hasToken(r) || overLoopback(r) {
 			next(w, r)
 			return
 		}
-		s.Logger.Warn("Refused an administrative request", "path", r.URL.Path, "from", r.RemoteAddr)
+		s.refused(r, "api", s.without(tokenOf(r)))
 		w.Header().Set("WWW-Authenticate", `Bearer realm="teamsrelay"`)
 		what := "this needs the admin token"
 		if tokenOf(r) != "" {
@@ -33,6 +33,27 @@ func (s *server) admin(next http.HandlerFunc) http.Handler {
 		}
 		refuse(w, http.StatusUnauthorized, what, hint)
 	}))
+}
+
+// sameOrigin refuses what another site's page sends.
+func (s *server) sameOrigin(way string, next http.Handler) http.Handler {
+	protection := http.NewCrossOriginProtection()
+	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.refused(r, way, "it came from another site's page")
+		http.Error(w, "cross-origin request detected", http.StatusForbidden)
+	}))
+	return protection.Handler(next)
+}
+
+// without says what was wrong with the token that somebody gave.
+func (s *server) without(given string) string {
+	switch {
+	case s.AdminToken() == "":
+		return "there is no admin token"
+	case given == "":
+		return "without the admin token"
+	}
+	return "with another admin token"
 }
 
 func (s *server) hasToken(r *http.Request) bool { return s.isToken(tokenOf(r)) }
@@ -55,15 +76,20 @@ func tokenOf(r *http.Request) string {
 	return r.Header.Get(AdminTokenHeader)
 }
 
+// proxyHeaders are by what proxies say that they are one.
+var proxyHeaders = []string{"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip"}
+
 // overLoopback says whether a request comes from this machine and was meant
 // for it: not through a proxy, and not from a page whose name was pointed at
-// loopback (the browser then says that name in Host).
+// loopback (the browser then says that name in Host). A proxy that says nothing
+// of itself shows by its HTTP/1.0, which nginx speaks unless it is told not to,
+// with our own address in Host; nobody who comes straight does.
 func overLoopback(r *http.Request) bool {
 	from, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil || !from.Addr().Unmap().IsLoopback() {
+	if err != nil || !from.Addr().Unmap().IsLoopback() || !r.ProtoAtLeast(1, 1) {
 		return false
 	}
-	for _, header := range []string{"Forwarded", "X-Forwarded-For", "X-Real-Ip"} {
+	for _, header := range proxyHeaders {
 		if r.Header.Get(header) != "" {
 			return false
 		}

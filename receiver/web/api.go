@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -70,20 +71,6 @@ type Delivery struct {
 	Group     int64   `json:"group,omitempty"`
 }
 
-// DeadLetter is a post that was given up, in GET /api/v1/dead-letters.
-type DeadLetter struct {
-	ID          int64     `json:"id"`
-	Destination string    `json:"destination"`
-	Who         string    `json:"who"`   // whose personal chat it is; "" if it is nobody's
-	State       string    `json:"state"` // dead, or due, sending, waiting while a replay is under way
-	Title       string    `json:"title"`
-	Alert       string    `json:"alert"`
-	Reason      string    `json:"reason"`
-	Message     string    `json:"message"`
-	Since       time.Time `json:"since"`
-	UpdatedAt   time.Time `json:"updated_at"`
-}
-
 // Test is the answer to POST /api/v1/destinations/{name}/test.
 type Test struct {
 	Group int64 `json:"group"`
@@ -110,7 +97,10 @@ func (s *server) deliveries(w http.ResponseWriter, r *http.Request) {
 			}
 			list = append(list, deliveryOf(&found[i], here.who))
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return s.found(tx, len(list), filter.Destination)
 	})
 }
 
@@ -148,46 +138,8 @@ func deliveryOf(d *store.Delivery, who string) Delivery {
 	return out
 }
 
-func (s *server) deadLetters(w http.ResponseWriter, r *http.Request) {
-	page, ok := s.page(w, r)
-	if !ok {
-		return
-	}
-	list := []DeadLetter{}
-	s.list(w, r, "dead-letters", &list, func(tx store.Tx) error {
-		list = list[:0]
-		posts, err := tx.ListPosts(store.PostFilter{
-			Destination: r.FormValue("destination"), DeadLetters: true, Before: page.before, Limit: page.limit,
-		})
-		known := occupants{}
-		for _, p := range posts {
-			here, err := known.at(tx, p.Address)
-			if err != nil {
-				return err
-			}
-			list = append(list, DeadLetter{
-				ID: p.ID, Destination: p.Destination, Who: here.who, State: string(p.State), Title: p.Title, Alert: alert.ShortID(p.GroupID),
-				Reason: p.Reason, Message: p.Message, Since: p.Since, UpdatedAt: p.UpdatedAt,
-			})
-		}
-		return err
-	})
-}
-
-func (s *server) replay(w http.ResponseWriter, r *http.Request) {
-	if id, ok := s.id(w, r); ok {
-		s.done(w, r, s.Engine.Replay(r.Context(), id), "dead letter")
-	}
-}
-
-func (s *server) drop(w http.ResponseWriter, r *http.Request) {
-	if id, ok := s.id(w, r); ok {
-		s.done(w, r, s.Engine.Drop(r.Context(), id), "dead letter")
-	}
-}
-
 func (s *server) test(w http.ResponseWriter, r *http.Request) {
-	id, err := s.Engine.Test(r.Context(), r.PathValue("name"))
+	id, err := s.Engine.Test(r.Context(), r.PathValue("name"), caller(r), from(r))
 	if err != nil {
 		s.fail(w, r, err, "destination")
 		return
@@ -198,7 +150,7 @@ func (s *server) test(w http.ResponseWriter, r *http.Request) {
 // list reads in one view and answers {"<name>": [...]}.
 func (s *server) list(w http.ResponseWriter, r *http.Request, name string, list any, read func(store.Tx) error) {
 	if err := s.Store.View(r.Context(), read); err != nil {
-		s.fail(w, r, err, name)
+		s.fail(w, r, err, "alert") // there is no other list of something
 		return
 	}
 	answer(w, http.StatusOK, map[string]any{name: list})
@@ -260,9 +212,14 @@ func (s *server) done(w http.ResponseWriter, r *http.Request, err error, what st
 }
 
 func (s *server) fail(w http.ResponseWriter, r *http.Request, err error, what string) {
+	var refused *engine.Refusal
 	switch {
+	case errors.As(err, &refused) && refused.Conflict:
+		refuse(w, http.StatusConflict, refused.What, refused.Do)
+	case refused != nil:
+		refuse(w, http.StatusBadRequest, refused.What, refused.Do)
 	case errors.Is(err, engine.ErrUnknownDestination):
-		s.unknownDestination(w, r.PathValue("name"))
+		s.unknownDestination(w, cmp.Or(r.PathValue("name"), r.FormValue("destination")))
 	case errors.Is(err, store.ErrNotFound):
 		refuse(w, http.StatusNotFound, "there is no "+what+" "+r.PathValue("id"), "take the id from the list; it may be gone since")
 	default:

@@ -17,6 +17,7 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/alert"
 	"github.com/teamsrelay/teamsrelay/receiver/command"
 	"github.com/teamsrelay/teamsrelay/receiver/group"
+	answers "github.com/teamsrelay/teamsrelay/receiver/ingest/answer"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
 )
 
@@ -26,8 +27,6 @@ const (
 	maxRequest = 256 << 10
 	// maxWho is how long a name may be, in characters.
 	maxWho = 256
-	// nobody is who did something when the request names nobody.
-	nobody = "api"
 )
 
 // Act is the body of POST /api/v1/alerts/{id}/{verb}.
@@ -183,20 +182,26 @@ func (s *server) requested(r *http.Request, g *group.Group, verb string) *Intent
 
 // read reads the JSON body of a request; false: it was refused.
 func read(w http.ResponseWriter, r *http.Request, into any, hint string) bool {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequest))
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		refuse(w, http.StatusRequestEntityTooLarge, "the body is larger than "+strconv.Itoa(maxRequest>>10)+" KiB", "shorten the text")
-		return false
-	case err != nil: // the client went away
+	body, ok := readBody(w, r, maxRequest, "shorten the text")
+	if !ok {
 		return false
 	}
 	if err := json.Unmarshal(body, into); err != nil {
-		refuse(w, http.StatusBadRequest, "the body is not JSON as it is wanted here: "+err.Error(), hint)
+		refuse(w, http.StatusBadRequest, "the body is not JSON as it is wanted here: "+answers.Explain(body, err).Error(), hint)
 		return false
 	}
 	return true
+}
+
+// readBody reads the body of a request, of up to most bytes; false: it was
+// refused. smaller says how to send less.
+func readBody(w http.ResponseWriter, r *http.Request, most int64, smaller string) ([]byte, bool) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		refuse(w, http.StatusRequestEntityTooLarge, "the body is larger than "+strconv.FormatInt(most>>10, 10)+" KiB", smaller)
+	}
+	return body, err == nil // else the client went away
 }
 
 // person is somebody whom a request names.
@@ -213,7 +218,7 @@ func caller(r *http.Request) group.Person {
 	if by := person(r.FormValue("who")); by.Name != "" {
 		return by
 	}
-	return group.Person{Name: nobody}
+	return group.Person{Name: nameless(r)}
 }
 
 // from is where a request comes from, for the audit.

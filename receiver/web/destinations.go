@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -21,9 +22,12 @@ type Destination struct {
 	// Kind: webhook, conversation (a channel or chat that the bot is in) or
 	// people.
 	Kind string `json:"kind"`
-	// State is ok, waiting or broken. People are broken while somebody has to do
-	// something for one of them to be reached, and waiting while that comes by
-	// itself.
+	// Target says where it leads, without what is secret of it: host and short
+	// hash of a webhook, the id of a conversation.
+	Target string `json:"target"`
+	// State is ok, waiting (Since says until when), broken or disabled. People are broken while somebody
+	// has to do something for one of them to be reached, and waiting while that
+	// comes by itself.
 	State       string     `json:"state"`
 	Reason      string     `json:"reason"`
 	Message     string     `json:"message"`
@@ -35,6 +39,11 @@ type Destination struct {
 	// Fallback is the destination that gets the card where this one cannot be
 	// reached; "": there is none.
 	Fallback string `json:"fallback"`
+	// Disabled: nothing is sent there, and what is due waits.
+	Disabled *Disabled `json:"disabled,omitempty"`
+	// Added says that it was added while the receiver ran; none: it stands in
+	// the configuration, or is expected by it.
+	Added *Added `json:"added,omitempty"`
 }
 
 // Reach is how many people can be told.
@@ -62,38 +71,60 @@ func kindOf(d *engine.Destination) string {
 }
 
 func (s *server) destinations(w http.ResponseWriter, r *http.Request) {
-	configured := s.Engine.Destinations()
-	var everybody []engine.PersonAt
-	if slices.ContainsFunc(configured, func(d engine.Destination) bool { return d.Audience != nil }) {
-		var err error
-		if everybody, err = s.Engine.People(r.Context()); err != nil {
-			s.fail(w, r, err, "destinations")
-			return
-		}
+	everybody, err := s.everybody(r.Context())
+	if err != nil {
+		s.fail(w, r, err, "destinations")
+		return
 	}
 	list := []Destination{}
-	s.list(w, r, "destinations", &list, func(tx store.Tx) error {
-		list = list[:0]
-		counts, err := tx.CountPosts()
-		if err != nil {
-			return err
-		}
-		for i := range configured {
-			d := &configured[i]
-			out := Destination{Name: d.Name, Kind: kindOf(d), State: "ok", Fallback: d.Fallback}
-			out.count(counts)
-			if d.Audience != nil {
-				err = out.reach(tx, d.Audience, everybody)
-			} else {
-				err = out.look(tx, d.Addresses, s.Engine.Now())
-			}
-			if err != nil {
-				return err
-			}
-			list = append(list, out)
-		}
-		return nil
+	s.list(w, r, "destinations", &list, func(tx store.Tx) (err error) {
+		list, err = s.destinationsOf(tx, everybody)
+		return err
 	})
+}
+
+// everybody are all who are told personally, if anybody is.
+func (s *server) everybody(ctx context.Context) ([]engine.PersonAt, error) {
+	if !slices.ContainsFunc(s.Engine.Destinations(), func(d engine.Destination) bool { return d.Audience != nil }) {
+		return nil, nil
+	}
+	return s.Engine.People(ctx)
+}
+
+// destinationsOf are all destinations: those of the file in its order, then those
+// that were added and those that the file expects.
+func (s *server) destinationsOf(tx store.Tx, everybody []engine.PersonAt) ([]Destination, error) {
+	counts, err := tx.CountPosts()
+	if err != nil {
+		return nil, err
+	}
+	list := []Destination{}
+	added := s.Engine.AddedDestinations()
+	configured := s.Engine.Destinations()
+	for i := range configured {
+		d := &configured[i]
+		out := Destination{Name: d.Name, Kind: kindOf(d), Target: d.Target, State: "ok", Fallback: d.Fallback}
+		out.count(counts)
+		if d.Audience != nil {
+			err = out.reach(tx, d.Audience, everybody)
+		} else {
+			err = out.look(tx, d.Addresses, s.Engine.Now())
+		}
+		if err == nil && out.State == "waiting" && out.Reason == "" {
+			err = out.why(tx)
+		}
+		if err != nil {
+			return nil, err
+		}
+		for j := range added {
+			if added[j].Name == d.Name {
+				out.Added = addedOf(&added[j])
+			}
+		}
+		s.runtime(&out, d)
+		list = append(list, out)
+	}
+	return list, nil
 }
 
 func (d *Destination) count(counts []store.PostCount) {
@@ -123,6 +154,19 @@ func (d *Destination) look(tx store.Tx, addresses []deliver.Address, now time.Ti
 		}
 	}
 	return nil
+}
+
+// why says why addresses wait: as the latest attempt of the last few that failed
+// says, if there is one. Others may lead to the same address.
+func (d *Destination) why(tx store.Tx) error {
+	attempts, err := tx.Deliveries(store.DeliveryFilter{Destination: d.Name, Limit: lastFew})
+	for i := range attempts {
+		if a := &attempts[i]; a.State == store.DeliveryRetry {
+			d.Reason, d.Message = a.Reason, a.Message
+			break
+		}
+	}
+	return err
 }
 
 // reach says how it is with people.

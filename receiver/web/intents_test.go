@@ -81,7 +81,11 @@ func TestWhatCannotBeDoneThereIsSaid(t *testing.T) {
 		})
 	}
 	require.Empty(t, s.alerts("/api/v1/alerts/" + id)[0].Intents)
-	require.Equal(t, 404, s.ask("GET", "/api/v1/alerts/zzzz", "").Code)
+	for _, path := range []string{"/api/v1/alerts/zzzz", "/api/v1/alerts/zzzz/posts"} {
+		var refused struct{ Error string }
+		s.told(404, "GET", path, "", &refused)
+		require.Equal(t, "there is no alert zzzz", refused.Error, path)
+	}
 
 	elsewhere := func(r *http.Request) { r.RemoteAddr = "192.0.2.7:50000" }
 	require.Equal(t, 401, s.ask("POST", "/api/v1/alerts/"+id+"/comment", good, elsewhere).Code, "not everybody may close tickets")

@@ -10,8 +10,12 @@ import (
 	"errors"
 	"html/template"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
+	"time"
+
+	"github.com/teamsrelay/teamsrelay/receiver/cardview"
 )
 
 // The pages are forms and lists that work without scripts. pages/base.tmpl is
@@ -20,9 +24,10 @@ import (
 //go:embed pages
 var pageFiles embed.FS
 
-// pagePolicy lets a page use our style sheet and send its forms to us. There
-// is no script, and nothing comes from anywhere else.
-const pagePolicy = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+// pagePolicy lets a page use our style sheet, show the pictures that stand in
+// it, and send its forms to us. There is no script, and nothing comes from
+// anywhere else.
+const pagePolicy = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 const (
 	// maxForm bounds the body of a form, in bytes.
@@ -33,12 +38,10 @@ const (
 	csrfLength = 26
 	// tokenField is where a form has the admin token, where it needs one.
 	tokenField = "admin_token"
-	// nobodyOnPage is who did something when the form names nobody.
-	nobodyOnPage = "page"
 )
 
 var (
-	style     = mustRead("pages/style.css")
+	style     = append(mustRead("pages/style.css"), cardview.Style...)
 	styleHash = hashOf(style) // new content has a new address, so that browsers may keep it
 )
 
@@ -57,7 +60,7 @@ func hashOf(content []byte) string {
 
 // pageTemplate is the page of a file in pages, within base.tmpl.
 func pageTemplate(file string) *template.Template {
-	return template.Must(template.New("").Funcs(template.FuncMap{"spans": spansOf}).ParseFS(pageFiles, "pages/base.tmpl", "pages/"+file))
+	return template.Must(template.New("").Funcs(template.FuncMap{"spans": spansOf, "foldable": foldable}).ParseFS(pageFiles, "pages/base.tmpl", "pages/"+file))
 }
 
 // span is a part of a text: words, or what somebody types.
@@ -77,20 +80,80 @@ func spansOf(text string) []span {
 	return spans
 }
 
+// foldable takes a mail address apart where a line may end: after @ and after
+// dots. A phone has no room for most, and would end the line within a word.
+func foldable(address string) (parts []string) {
+	for address != "" {
+		end := strings.IndexAny(address, "@.") + 1
+		if end == 0 {
+			end = len(address)
+		}
+		parts, address = append(parts, address[:end]), address[end:]
+	}
+	return parts
+}
+
+// clockTime is a moment within a sentence.
+func clockTime(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
+
 // pages puts the pages and their forms on the main listener.
 func (s *server) pages(mux *http.ServeMux) {
-	mux.HandleFunc("GET /-/style.css", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/css; charset=utf-8")
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		w.Header().Set("Cache-Control", "max-age=31536000, immutable")
-		_, _ = w.Write(style)
-	})
+	mux.HandleFunc("GET /-/style.css", asset("text/css; charset=utf-8", style))
+	mux.HandleFunc("GET /-/icon.svg", asset("image/svg+xml", mustRead("pages/icon.svg")))
+	mux.HandleFunc("GET /{$}", s.nowPage)
+	mux.HandleFunc("GET /alerts/{id}", s.alertPage)
+	mux.HandleFunc("GET /rules", s.rulesPage)
+	mux.HandleFunc("GET /rules/{number}", s.rulePage)
+	mux.HandleFunc("GET /watchdogs", s.watchdogsPage)
+	mux.HandleFunc("GET /audit", s.auditPage)
+	mux.HandleFunc("GET /configuration", s.configurationPage)
+	mux.HandleFunc("GET /deliveries", s.deliveriesPage)
+	mux.HandleFunc("GET /deliveries/{id}", s.deliveryPage)
+	mux.HandleFunc("GET /dead-letters", s.lettersPage)
+	mux.Handle("POST /dead-letters", s.form(s.replayOnPage))
+	mux.Handle("POST /dead-letters/drop", s.form(s.dropOnPage))
+	mux.HandleFunc("GET /dead-letters/replays/{id}", s.replayPage)
+	mux.Handle("POST /dead-letters/replays/{id}/stop", s.form(s.stopOnPage))
 	mux.HandleFunc("GET /subscriptions", s.subscriptionsPage)
 	mux.Handle("POST /subscriptions", s.form(s.addOnPage))
 	mux.Handle("POST /subscriptions/{id}/remove", s.form(s.removeOnPage))
+	mux.HandleFunc("GET /destinations", s.destinationsPage)
+	mux.Handle("POST /destinations", s.form(s.addDestinationOnPage))
+	mux.HandleFunc("GET /destinations/{name}", s.destinationPage)
+	mux.Handle("POST /destinations/{name}/rotate", s.changeOnPage(s.rotateOnPage))
+	mux.Handle("POST /destinations/{name}/enable", s.changeOnPage(s.enableOnPage))
+	mux.Handle("POST /destinations/{name}/disable", s.changeOnPage(s.disableOnPage))
+	mux.Handle("POST /destinations/{name}/remove", s.form(s.removeDestinationOnPage))
+	mux.Handle("POST /destinations/{name}/test", s.form(s.testOnPage))
 	mux.HandleFunc("GET /users", s.usersPage)
 	mux.HandleFunc("GET /users/{name}", s.userPage)
 	mux.Handle("POST /users/{name}/retry", s.form(s.retryOnPage))
+}
+
+// asset is a file that pages need and browsers may keep.
+func asset(kind string, content []byte) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", kind)
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("Cache-Control", "max-age=31536000, immutable")
+		_, _ = w.Write(content)
+	}
+}
+
+// pageLink is a page that all pages lead to.
+type pageLink struct{ Path, Name string }
+
+// navigation are those: what is looked at first comes first.
+var navigation = []pageLink{
+	{"deliveries", "Deliveries"},
+	{"dead-letters", "Dead letters"},
+	{"destinations", "Destinations"},
+	{"rules", "Rules"},
+	{"watchdogs", "Watchdogs"},
+	{"subscriptions", "Subscriptions"},
+	{"users", "Users"},
+	{"configuration", "Configuration"},
+	{"audit", "Audit"},
 }
 
 // base is what base.tmpl needs.
@@ -98,6 +161,7 @@ type base struct {
 	Root  string // the way to / from this page, for links that hold behind a proxy's path too
 	Style string
 	Here  string // the first part of the page's path
+	Pages []pageLink
 	CSRF  string
 	// AsksToken: forms have an input for the admin token. ReadOnly: there are
 	// no forms, because nobody could give the token.
@@ -107,7 +171,7 @@ type base struct {
 // base makes that for a request, and gives the browser its cookie.
 func (s *server) base(w http.ResponseWriter, r *http.Request) base {
 	here, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-	b := base{Root: root(r), Style: styleHash, Here: here, CSRF: csrfOf(r)}
+	b := base{Root: root(r), Style: styleHash, Here: here, Pages: navigation, CSRF: csrfOf(r)}
 	if b.CSRF == "" {
 		b.CSRF = rand.Text()
 		// Lax: who follows a link from Teams keeps the cookie that the forms in
@@ -152,7 +216,7 @@ type problem struct {
 // That a form repeats its browser's cookie holds off a page that could not
 // read it, should the browser not say where the form is from.
 func (s *server) form(do func(http.ResponseWriter, *http.Request, *problem)) http.Handler {
-	return http.NewCrossOriginProtection().Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return s.sameOrigin("page", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 		do(w, r, s.formProblem(r))
 	}))
@@ -160,7 +224,8 @@ func (s *server) form(do func(http.ResponseWriter, *http.Request, *problem)) htt
 
 func (s *server) formProblem(r *http.Request) *problem {
 	var tooLarge *http.MaxBytesError
-	switch err := r.ParseForm(); {
+	_, bad := url.ParseQuery(r.URL.RawQuery)
+	switch err := errors.Join(r.ParseForm(), bad); {
 	case errors.As(err, &tooLarge):
 		return &problem{Status: http.StatusRequestEntityTooLarge, Text: "Nothing was changed: this is more than " + strconv.Itoa(maxForm>>10) + " KiB. Shorten it."}
 	case err != nil:
@@ -168,6 +233,7 @@ func (s *server) formProblem(r *http.Request) *problem {
 	}
 	csrf, given := csrfOf(r), r.PostForm.Get(csrfField)
 	if csrf == "" || subtle.ConstantTimeCompare([]byte(csrf), []byte(given)) != 1 {
+		s.refused(r, "page", "the form did not come from a page of this browser's session")
 		return &problem{
 			Status: http.StatusForbidden,
 			Text:   "Nothing was changed: the page is older than this session of your browser, or the browser keeps no cookies. Press the button again.",
@@ -177,7 +243,7 @@ func (s *server) formProblem(r *http.Request) *problem {
 	if overLoopback(r) || s.hasToken(r) || s.isToken(token) {
 		return nil
 	}
-	s.Logger.Warn("Refused an administrative request", "path", r.URL.Path, "from", r.RemoteAddr)
+	s.refused(r, "page", s.without(token))
 	p := &problem{Status: http.StatusForbidden, Field: tokenField}
 	switch {
 	case s.AdminToken() == "":

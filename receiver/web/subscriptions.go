@@ -138,7 +138,7 @@ func (s *server) subscribe(w http.ResponseWriter, r *http.Request) {
 	}
 	by := person(asked.Who)
 	if by.Name == "" {
-		by.Name = nobody
+		by.Name = nameless(r)
 	}
 	list, _, err := s.addSubscription(r.Context(), asked.Destination, asked.Matchers, by, from(r))
 	switch {
@@ -200,7 +200,7 @@ func (s *server) addSubscription(ctx context.Context, destination string, matche
 func (s *server) unsubscribe(w http.ResponseWriter, r *http.Request) {
 	id, ok := alert.FromShortID(r.PathValue("id"))
 	if !ok {
-		refuse(w, http.StatusBadRequest, "this is not the id of a subscription", "take it from /api/v1/subscriptions")
+		refuse(w, http.StatusBadRequest, "this is not the id of a subscription", "take it from the list of subscriptions")
 		return
 	}
 	s.done(w, r, s.removeSubscription(r.Context(), id, caller(r), from(r)), "subscription")
@@ -234,6 +234,20 @@ func whatOf(destination string, matchers []string) string {
 		return destination + ": everything"
 	}
 	return destination + ": " + strings.Join(matchers, " ")
+}
+
+// found is engine.ErrUnknownDestination where a list about a destination is empty
+// because no destination is called that, "" is any, and nothing was ever sent to
+// one: what was sent to those that are gone is still asked for.
+func (s *server) found(tx store.Tx, n int, destination string) error {
+	if n > 0 || destination == "" || s.destination(destination) != "" {
+		return nil
+	}
+	log, err := tx.Deliveries(store.DeliveryFilter{Destination: destination, Limit: 1})
+	if err == nil && len(log) == 0 {
+		err = engine.ErrUnknownDestination
+	}
+	return err
 }
 
 // unknownDestination refuses a destination that there is not.

@@ -72,7 +72,7 @@ func (s *server) addOnPage(w http.ResponseWriter, r *http.Request, refused *prob
 	var made int
 	if refused == nil {
 		var err error
-		by := person(cmp.Or(strings.TrimSpace(form.Who), nobodyOnPage))
+		by := person(cmp.Or(strings.TrimSpace(form.Who), nameless(r)))
 		list, made, err = s.addSubscription(r.Context(), form.Destination, linesOf(form.Matchers), by, through("page", r))
 		form.Problem = s.addProblem(r, err)
 	}
@@ -122,7 +122,7 @@ func (s *server) removeOnPage(w http.ResponseWriter, r *http.Request, refused *p
 	if refused == nil {
 		err := store.ErrNotFound
 		if id, ok := alert.FromShortID(form.ID); ok {
-			by := person(cmp.Or(strings.TrimSpace(form.Who), nobodyOnPage))
+			by := person(cmp.Or(strings.TrimSpace(form.Who), nameless(r)))
 			err = s.removeSubscription(r.Context(), id, by, through("page", r))
 		}
 		switch {

@@ -164,13 +164,13 @@ func TestWhatThePageCannotDoIsSaidWhereItWasTyped(t *testing.T) {
 			s := newSite(t)
 			v := s.visits()
 			require.Equal(t, 303, v.sends("/subscriptions", url.Values{"destination": {"ops"}, "matchers": {`there="already"`}}).Code)
-			before := s.lines("")
+			before := s.done()
 			w := v.sends(c.path, c.fields, c.change...)
 			require.Equal(t, c.status, w.Code, w.Body)
 			body := w.Body.String()
 			require.Contains(t, html.UnescapeString(body), c.said)
 			require.Len(t, s.subscribed(), 1)
-			require.Equal(t, before, s.lines(""), "nothing was done, so nobody did it")
+			require.Equal(t, before, s.done(), "nothing was done, so nobody did it")
 			require.NotContains(t, body, token)
 			if text := c.fields.Get("matchers"); text == typed && c.said != "cross-origin" && c.said != "came damaged" {
 				require.Contains(t, body, "not a &lt;matcher&gt; &amp; &#34;more&#34;</textarea>", "nobody types it twice")
@@ -200,7 +200,7 @@ func TestTheAdminTokenIsAskedForWhereItIsNeeded(t *testing.T) {
 	require.Equal(t, 303, w.Code)
 	require.NotContains(t, w.Header().Get("Location"), token)
 	require.Equal(t, "page 192.0.2.7", s.lines("")[0].From)
-	require.Equal(t, "page", s.lines("")[0].Who)
+	require.Equal(t, "admin token", s.lines("")[0].Who)
 	require.Equal(t, 303, v.sends("/subscriptions/"+alert.ShortID(1)+"/remove", url.Values{"admin_token": {token}}, elsewhere).Code)
 	require.Empty(t, s.subscribed())
 }
@@ -334,7 +334,7 @@ func TestThePageLetsNothingInAndStaysNowhere(t *testing.T) {
 		"a refusal": v.sends("/subscriptions", url.Values{"matchers": {"x"}}),
 	} {
 		h := w.Header()
-		require.Equal(t, "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'", h.Get("Content-Security-Policy"), name)
+		require.Equal(t, "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'", h.Get("Content-Security-Policy"), name)
 		require.Equal(t, "no-store", h.Get("Cache-Control"), name)
 		require.Equal(t, "nosniff", h.Get("X-Content-Type-Options"), name)
 		require.Equal(t, "same-origin", h.Get("Referrer-Policy"), "with no-referrer a browser on plain http would send Origin: null, and be refused")
@@ -352,7 +352,7 @@ func TestThePageLetsNothingInAndStaysNowhere(t *testing.T) {
 	require.Equal(t, "text/css; charset=utf-8", w.Header().Get("Content-Type"))
 	require.Contains(t, w.Body.String(), "prefers-color-scheme: dark")
 	require.NotContains(t, w.Body.String(), "url(")
-	require.Contains(t, s.ask("GET", "/", "").Body.String(), `href="/subscriptions"`, "nobody finds a page that nothing leads to")
+	require.Contains(t, s.ask("GET", "/", "").Body.String(), `href="./subscriptions"`, "nobody finds a page that nothing leads to")
 }
 
 func TestThePageWithoutAStore(t *testing.T) {

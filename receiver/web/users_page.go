@@ -76,9 +76,10 @@ type usersView struct {
 	Unread                   bool // the store did not answer
 }
 
-// chip is a kind of users with how many there are, to choose it.
+// chip is a kind of something with how many there are, to choose it.
 type chip struct {
 	Words, Link string
+	Kind        string // the class of its edge; "": an ordinary one
 	Count       int
 	Chosen      bool
 }
@@ -212,7 +213,7 @@ func (s *server) userPage(w http.ResponseWriter, r *http.Request) {
 func (s *server) retryOnPage(w http.ResponseWriter, r *http.Request, refused *problem) {
 	view := &userView{Who: r.PostForm.Get("who"), Problem: refused}
 	if refused == nil {
-		by := person(cmp.Or(strings.TrimSpace(view.Who), nobodyOnPage))
+		by := person(cmp.Or(strings.TrimSpace(view.Who), nameless(r)))
 		err := s.Engine.Retry(r.Context(), r.PathValue("name"), by, through("page", r))
 		switch {
 		case err == nil:

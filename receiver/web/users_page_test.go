@@ -53,7 +53,7 @@ func TestWhoCannotBeReachedStandsFirstWithWhatToDo(t *testing.T) {
 	require.NotContains(t, page, "a:alice")
 	require.Contains(t, page, "<code>teamsrelay users retry bob@contoso.com</code>", "what to type is told from what to read")
 	require.Contains(t, s.page("/subscriptions"), `<a href="./users">Users</a>`)
-	require.Contains(t, s.ask("GET", "/", "").Body.String(), `href="/users"`, "nobody finds a page that nothing leads to")
+	require.Contains(t, s.ask("GET", "/", "").Body.String(), `href="./users"`, "nobody finds a page that nothing leads to")
 }
 
 // inOrder says that texts stand in a page one after the other.
@@ -189,7 +189,7 @@ func TestAPressOnThePageHasSomebodyTriedAgain(t *testing.T) {
 		w := v.sends(c.path, c.fields, c.change...)
 		require.Equal(t, c.status, w.Code, name)
 		require.Contains(t, w.Body.String(), c.said, name)
-		require.Len(t, s.lines(""), 1, "nothing was done, so nobody did it: "+name)
+		require.Len(t, s.done(), 1, "nothing was done, so nobody did it: "+name)
 		if c.fields.Get("who") != "" {
 			require.Contains(t, w.Body.String(), `value="Mallory"`, "nobody types it twice")
 		}
@@ -256,17 +256,17 @@ func TestThePagesOfUsersFitAPhone(t *testing.T) {
 	fits(t, ctx, "user-bob", l.URL+"/users/bob@contoso.com")
 	fits(t, ctx, "user-alice", l.URL+"/users/alice@contoso.com")
 
-	do(t, ctx, chromedp.Navigate(l.URL+"/users"))
+	do(t, ctx, chromedp.Navigate(l.URL+"/users"), keys("\t"), keys("\r")) // skips what is on every page
 	var order []string
-	for range 8 {
+	for range 5 {
 		do(t, ctx, keys("\t"))
 		order = append(order, evaluate[string](t, ctx, focused))
 	}
-	require.Equal(t, []string{"a teamsrelay", "a Users", "a Subscriptions", "input q", "select destination", "button Filter", "a 5 cannot be reached", "a 1 not asked yet"}, order)
+	require.Equal(t, []string{"input q", "select destination", "button Filter", "a 5 cannot be reached", "a 1 not asked yet"}, order)
 	do(t, ctx, chromedp.SendKeys("[name=q]", "bob\r"), chromedp.WaitNotPresent(".mark.reachable"), chromedp.Click(".rows a"), chromedp.WaitVisible("#retry"),
 		chromedp.SendKeys("[name=who]", "Alice\r"), chromedp.WaitVisible(".notice"))
 	require.Equal(t, "Alice", s.lines("")[0].Who)
 	do(t, ctx, chromedp.Reload(), chromedp.WaitVisible(".notice"))
-	require.Len(t, s.lines(""), 1, "loading the page again sends nothing again")
+	require.Len(t, s.lines("?action=retry"), 1, "loading the page again sends nothing again")
 	require.Equal(t, fmt.Sprint(time.Now().UTC().Year()), evaluate[string](t, ctx, `document.querySelector("time").dateTime.slice(0, 4)`))
 }

@@ -328,7 +328,8 @@ func TestSomebodyIsTriedAgainAndTheAuditSaysWhoWantedIt(t *testing.T) {
 	require.Equal(t, 404, s.ask("POST", "/api/v1/users/nobody/retry", "").Code)
 	require.Equal(t, 401, s.ask("POST", "/api/v1/users/bob@contoso.com/retry", "", elsewhere).Code)
 	require.Equal(t, 403, s.ask("POST", "/api/v1/users/bob@contoso.com/retry", "", func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") }).Code)
-	require.Len(t, s.lines(""), 2, "what was refused was done by nobody")
+	require.Len(t, s.lines("?action=retry"), 2, "what was refused was done by nobody")
+	require.Len(t, s.lines("?action=refused:retry"), 2, "and who tried is known")
 }
 
 func TestRostersSayHowManyAreInThemAndWhenTheyWereRead(t *testing.T) {

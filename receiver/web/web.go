@@ -12,7 +12,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	toolkit "github.com/prometheus/exporter-toolkit/web"
 
 	"github.com/teamsrelay/teamsrelay/receiver/config"
 	"github.com/teamsrelay/teamsrelay/receiver/engine"
@@ -40,14 +39,19 @@ type Options struct {
 	Messages http.Handler
 	// Subscriptions are those of the configuration.
 	Subscriptions func() []config.Subscription
+	// Configuration is what is loaded.
+	Configuration func() Configuration
 	// AdminToken is the current one, "" when there is none.
 	AdminToken func() string
+	// Refusing is since when nothing can be stored, as far as is known; zero: it can.
+	Refusing func() time.Time
 	// Reload reads the configuration anew; its error has one mistake a line.
 	Reload func(context.Context) error
 }
 
 type server struct {
 	Options
+	refusals refusals
 }
 
 // Handlers are what the listeners serve.
@@ -73,22 +77,24 @@ func New(o Options) (Handlers, error) {
 		Now: o.Engine.Now, Logger: o.Logger,
 		Refused: func(status int) { refused.WithLabelValues(statusLabel(status)).Inc() },
 	}
-	landing, err := landingPage(o.Version)
-	if err != nil {
-		return Handlers{}, err
-	}
 	takes := func(public bool) *events.Handler {
 		return &events.Handler{
 			Source: o.Event, Snapshot: o.Engine.Snapshot, Now: o.Engine.Now, Logger: o.Logger, Public: public,
 			Refused: func(status int) { refused.WithLabelValues(statusLabel(status)).Inc() },
 		}
 	}
-	main := takes(false)
+	seen := newRequests(o.Registry)
+	main := seen.watch(wayEvents, takes(false))
+	webhook := seen.watch(wayAlertmanager, http.HandlerFunc(in.Webhook))
 
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /alertmanager", in.Webhook)
-	mux.HandleFunc("POST /alertmanager/{destination}", in.Webhook)
-	mux.HandleFunc("POST /api/v2/alerts", in.Alerts)
+	taken := map[string]http.Handler{
+		"POST /alertmanager": webhook, "POST /alertmanager/{destination}": webhook,
+		"POST /api/v2/alerts": seen.watch(wayAPI, http.HandlerFunc(in.Alerts)),
+	}
+	for pattern, takes := range taken {
+		mux.Handle(pattern, takes)
+	}
 	mux.Handle("/events/{source}", main)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		if source := o.EventPath(r.URL.Path); source != "" {
@@ -96,18 +102,26 @@ func New(o Options) (Handlers, error) {
 			main.ServeHTTP(w, r)
 			return
 		}
+		destination := o.Path(r.URL.Path)
 		if r.Method != http.MethodPost {
-			refuse(w, http.StatusNotFound, "there is nothing at "+r.URL.EscapedPath(), "see / for what there is")
+			switch pattern := posted(mux, r); {
+			case destination != "" || taken[pattern] != nil:
+				in.NotPosted(w, r)
+			case pattern != "" && pattern != "/":
+				w.Header().Set("Allow", http.MethodPost)
+				refuse(w, http.StatusMethodNotAllowed, "this is done with POST", "send it with POST, as curl --request POST does")
+			default:
+				refuse(w, http.StatusNotFound, "there is nothing at "+r.URL.EscapedPath(), "see / for what there is")
+			}
 			return
 		}
-		destination := o.Path(r.URL.Path)
 		if destination == "" {
 			refuse(w, http.StatusNotFound, "nothing takes POST "+r.URL.EscapedPath(),
 				"post to /alertmanager, /alertmanager/DESTINATION, /api/v2/alerts, /events/SOURCE or one of the paths in the configuration")
 			return
 		}
 		r.SetPathValue("destination", destination)
-		in.Webhook(w, r)
+		webhook.ServeHTTP(w, r)
 	})
 
 	mux.HandleFunc("GET /-/healthy", s.healthy)
@@ -115,9 +129,8 @@ func New(o Options) (Handlers, error) {
 	mux.Handle("POST /-/reload", s.admin(s.reload))
 	mux.Handle("GET /metrics", promhttp.InstrumentMetricHandler(o.Registry,
 		promhttp.HandlerFor(o.Registry, promhttp.HandlerOpts{Registry: o.Registry})))
-	mux.Handle("GET /debug/pprof/", s.admin(pprof.Index))
-	mux.Handle("GET /debug/pprof/profile", s.admin(pprof.Profile))
-	mux.Handle("GET /{$}", landing)
+	mux.Handle("GET /debug/pprof/", s.admin(s.profiled(pprof.Index)))
+	mux.Handle("GET /debug/pprof/profile", s.admin(s.profiled(pprof.Profile)))
 
 	s.pages(mux)
 
@@ -134,18 +147,46 @@ func New(o Options) (Handlers, error) {
 	mux.HandleFunc("GET /api/v1/users/{name}", s.user)
 	mux.Handle("POST /api/v1/users/{name}/retry", s.admin(s.retryUser))
 	mux.HandleFunc("GET /api/v1/rosters", s.rosters)
+	mux.HandleFunc("GET /api/v1/heartbeats", s.heartbeats)
 	mux.HandleFunc("GET /api/v1/audit", s.audit)
 	mux.HandleFunc("GET /api/v1/deliveries", s.deliveries)
 	mux.HandleFunc("GET /api/v1/deliveries/{id}", s.delivery)
 	mux.HandleFunc("GET /api/v1/dead-letters", s.deadLetters)
+	mux.Handle("POST /api/v1/dead-letters/replay", s.admin(s.replay))
+	mux.HandleFunc("GET /api/v1/dead-letters/replays/{id}", s.replayed)
+	mux.Handle("POST /api/v1/dead-letters/replays/{id}/stop", s.admin(s.stopReplay))
 	mux.Handle("POST /api/v1/dead-letters/{id}/replay", s.admin(s.replay))
 	mux.Handle("DELETE /api/v1/dead-letters/{id}", s.admin(s.drop))
 	mux.HandleFunc("GET /api/v1/destinations", s.destinations)
+	mux.HandleFunc("GET /api/v1/destinations/{name}", s.oneDestination)
+	mux.Handle("POST /api/v1/destinations", s.admin(s.addDestination))
+	mux.Handle("DELETE /api/v1/destinations/{name}", s.admin(s.removeDestination))
+	mux.Handle("PUT /api/v1/destinations/{name}/url", s.admin(s.rotateDestination))
+	mux.Handle("POST /api/v1/destinations/{name}/enable", s.admin(s.enableDestination))
+	mux.Handle("POST /api/v1/destinations/{name}/disable", s.admin(s.disableDestination))
 	mux.Handle("POST /api/v1/destinations/{name}/test", s.admin(s.test))
 	outside := http.NewServeMux()
-	outside.Handle("/events/{source}", new(room).within(takes(true)))
+	outside.Handle("/events/{source}", seen.watch(wayEvents, new(room).within(takes(true))))
 	outside.Handle("/api/messages", o.Messages)
-	return Handlers{Main: mux, Public: outside}, nil
+	return Handlers{Main: queryOnly(ownNames(mux)), Public: outside}, nil
+}
+
+// posted is the pattern that a request would have if it were a POST; "" or "/":
+// there is none.
+func posted(mux *http.ServeMux, r *http.Request) string {
+	as := r.WithContext(r.Context()) // a copy
+	as.Method = http.MethodPost
+	_, pattern := mux.Handler(as)
+	return pattern
+}
+
+// queryOnly has what is asked for be read from the URL. Request.FormValue reads
+// a multipart body too, of whatever method and length, and writes it to disk.
+func queryOnly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Form = r.URL.Query()
+		next.ServeHTTP(w, r)
+	})
 }
 
 func (s *server) destination(name string) string {
@@ -176,29 +217,10 @@ func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 
 func (s *server) reload(w http.ResponseWriter, r *http.Request) {
 	if err := s.Reload(r.Context()); err != nil {
+		s.noted(r, actionReload, "configuration", "failed: "+firstLine(err.Error()))
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
+	s.noted(r, actionReload, "configuration", "reloaded")
 	_, _ = w.Write([]byte("OK\n"))
-}
-
-func landingPage(version string) (http.Handler, error) {
-	return toolkit.NewLandingPage(toolkit.LandingConfig{
-		Name:        "teamsrelay",
-		Description: "Carries alerts to Microsoft Teams",
-		Version:     version,
-		Profiling:   "false",
-		Links: []toolkit.LandingLinks{
-			{Address: "api/v1/alerts", Text: "Alerts", Description: "what fires now"},
-			{Address: "api/v1/silences", Text: "Silences", Description: "what is kept quiet, by whom and until when"},
-			{Address: "subscriptions", Text: "Subscriptions", Description: "who gets what beside the routes"},
-			{Address: "users", Text: "Users", Description: "who is told personally, who cannot be reached, and what to do about it"},
-			{Address: "api/v1/audit", Text: "Audit", Description: "who did what"},
-			{Address: "api/v1/destinations", Text: "Destinations", Description: "whether they can be reached"},
-			{Address: "api/v1/deliveries", Text: "Deliveries", Description: "every attempt"},
-			{Address: "api/v1/dead-letters", Text: "Dead letters", Description: "what was given up, and why"},
-			{Address: "metrics", Text: "Metrics"},
-			{Address: "-/ready", Text: "Ready"},
-		},
-	})
 }

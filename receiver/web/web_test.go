@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,10 +9,10 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
@@ -22,6 +23,7 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/engine"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
 	"github.com/teamsrelay/teamsrelay/receiver/store/sqlite"
+	"github.com/teamsrelay/teamsrelay/receiver/store/sqlitetest"
 )
 
 const token = "an-admin-token"
@@ -35,6 +37,8 @@ type site struct {
 	store    *brittle
 	registry *prometheus.Registry
 	reload   error
+	mistakes string // of the last reload
+	refusing time.Time
 }
 
 // brittle is a store that can be told to refuse.
@@ -64,8 +68,7 @@ func (b *brittle) Check(ctx context.Context) error {
 	return b.Store.Check(ctx)
 }
 
-func newSite(t testing.TB) *site {
-	return newSiteOf(t, `
+const simpleSite = `
 storage: {url: "sqlite:web.db"}
 destinations:
   - name: ops
@@ -81,27 +84,40 @@ events:
     actions:
       comment: {url: "http://127.0.0.1:9/issue/{{ .Labels.ticket }}/comment", body: '{"body": {{ .Text }}}'}
       resolve: {url: "http://127.0.0.1:9/issue/{{ .Labels.ticket }}/transitions"}
-`, nil)
+`
+
+func newSite(t testing.TB) *site {
+	return newSiteOf(t, simpleSite, nil)
 }
 
 // newSiteOf is newSite with another configuration; bot is how the bot sends.
 func newSiteOf(t testing.TB, file string, bot func(config.Destination) deliver.Address) *site {
 	t.Helper()
-	db, err := sqlite.Open(filepath.Join(t.TempDir(), "web.db"), sqlite.Options{})
+	db, err := sqlite.Open(sqlitetest.File(t), sqlite.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	return newSiteOn(t, &brittle{Store: db}, file, bot)
+}
+
+// newSiteOn is newSiteOf with a store that another one may have used before.
+func newSiteOn(t testing.TB, db *brittle, file string, bot func(config.Destination) deliver.Address) *site {
+	t.Helper()
 	c, problems := config.Parse("test.yml", []byte(file), config.Env{})
 	require.False(t, problems.Failed(), "%v", problems)
 	relay, err := c.Engine(bot)
 	require.NoError(t, err)
-	s := &site{t: t, store: &brittle{Store: db}, registry: prometheus.NewRegistry()}
+	s := &site{t: t, store: db, registry: prometheus.NewRegistry()}
 	s.engine, err = engine.New(engine.Options{Store: s.store, Logger: slog.New(slog.DiscardHandler), Registerer: s.registry}, relay)
 	require.NoError(t, err)
 	handlers, err := New(Options{
 		Engine: s.engine, Store: s.store, Logger: slog.New(slog.DiscardHandler), Registry: s.registry,
 		Path: c.PathDestination, Event: c.Event, EventPath: c.PathEvent, AdminToken: func() string { return token },
 		Subscriptions: func() []config.Subscription { return c.Subscriptions }, Messages: http.NotFoundHandler(),
-		Reload: func(context.Context) error { return s.reload },
+		Reload:   func(context.Context) error { return s.reload },
+		Refusing: func() time.Time { return s.refusing },
+		Configuration: func() Configuration {
+			return Configuration{Config: c, File: "test.yml", Hash: "0123456789abcdef", LoadedAt: noon, Mistakes: s.mistakes, FailedAt: noon}
+		},
 	})
 	require.NoError(t, err)
 	s.handler = handlers.Main
@@ -157,6 +173,27 @@ func TestEveryWayInTakesAlerts(t *testing.T) {
 			require.NoError(t, json.Unmarshal(s.ask("GET", "/api/v1/alerts", "").Body.Bytes(), &list))
 			require.Len(t, list.Alerts, c.alerts)
 		})
+	}
+}
+
+// Who sets Alertmanager up opens its URL in a browser or with curl, and would take
+// "there is nothing" for a wrong URL.
+func TestWhoLooksWhereAlertsAreSentIsToldToPost(t *testing.T) {
+	s := newSite(t)
+	for path, hint := range map[string]string{
+		"/alertmanager": "POST it: this is where Alertmanager sends", "/alertmanager/ops": "POST it", "/api/v2/alerts": "POST it", "/old/path": "POST it",
+		"/-/reload": "send it with POST", "/api/v1/destinations/ops/test": "send it with POST",
+	} {
+		for _, method := range []string{"GET", "HEAD", "PUT", "OPTIONS"} {
+			w := s.ask(method, path, "")
+			require.Equal(t, 405, w.Code, "%s %s", method, path)
+			require.Equal(t, "POST", w.Header().Get("Allow"), path)
+			require.Contains(t, w.Body.String(), hint, path)
+		}
+	}
+	require.Contains(t, s.ask("GET", "/metrics", "").Body.String(), `teamsrelay_requests_refused_total{status="405"} 16`, "those that are no alerts are not counted among them")
+	for _, path := range []string{"/somewhere", "/alertmanager/ops/more", "/api/v2/", "/-/"} {
+		require.Equal(t, 404, s.ask("GET", path, "").Code, path)
 	}
 }
 
@@ -241,6 +278,8 @@ func TestOnlyThoseWhoMayChangeThings(t *testing.T) {
 		"from elsewhere with a wrong token":        {[]func(*http.Request){from("192.0.2.1:5000"), with("Authorization", "Bearer x"+token)}, 401},
 		"from elsewhere with an empty token":       {[]func(*http.Request){from("192.0.2.1:5000"), with("Authorization", "Bearer ")}, 401},
 		"through a proxy on this machine":          {[]func(*http.Request){with("X-Forwarded-For", "192.0.2.1")}, 401},
+		"through one that says so in another way":  {[]func(*http.Request){with("Via", "1.1 proxy")}, 401},
+		"through nginx as it comes":                {[]func(*http.Request){func(r *http.Request) { r.Proto, r.ProtoMajor, r.ProtoMinor = "HTTP/1.0", 1, 0 }}, 401},
 		"through a name that points at loopback":   {[]func(*http.Request){host("evil.example:9097")}, 401},
 		"from a page of another site":              {[]func(*http.Request){with("Sec-Fetch-Site", "cross-site")}, 403},
 		"from a page of another site with a token": {[]func(*http.Request){with("Origin", "https://evil.example"), with("Authorization", "Bearer "+token)}, 403},
@@ -254,7 +293,8 @@ func TestOnlyThoseWhoMayChangeThings(t *testing.T) {
 }
 
 func TestWithoutATokenNobodyFromElsewhereChangesAnything(t *testing.T) {
-	s := &server{Options: Options{AdminToken: func() string { return "" }, Logger: slog.New(slog.DiscardHandler)}}
+	on := newSite(t)
+	s := &server{Options: Options{Engine: on.engine, Store: on.store, AdminToken: func() string { return "" }, Logger: slog.New(slog.DiscardHandler)}}
 	r := httptest.NewRequest("POST", "/-/reload", nil)
 	r.RemoteAddr = "192.0.2.1:5000"
 	r.Header.Set("Authorization", "Bearer ")
@@ -330,5 +370,34 @@ func TestNoPageInABrowserSendsAlerts(t *testing.T) {
 		answer := s.ask(http.MethodPost, path, "[]", func(r *http.Request) { r.Header.Set("Origin", "http://evil.example") })
 		require.Equal(t, http.StatusForbidden, answer.Code, "any page could post to %s through its visitor's browser", path)
 		require.NotEqual(t, http.StatusForbidden, s.ask(http.MethodPost, path, "[]").Code)
+	}
+}
+
+// endless is a body that says how much of it was read.
+type endless struct {
+	io.Reader
+	read int64
+}
+
+func (e *endless) Read(p []byte) (int, error) {
+	n, err := e.Reader.Read(p)
+	e.read += int64(n)
+	return n, err
+}
+
+// Whoever may ask for a list, and that needs no token, could fill the disk with
+// a body that nobody wants.
+func TestNobodyIsMadeToKeepABodyThatWasNotAskedFor(t *testing.T) {
+	s := newSite(t)
+	for _, path := range []string{"/api/v1/alerts", "/api/v1/audit", "/api/v1/deliveries", "/api/v1/dead-letters", "/api/v1/users", "/", "/dead-letters", "/audit"} {
+		body := &endless{Reader: io.MultiReader(
+			strings.NewReader("--x\r\nContent-Disposition: form-data; name=\"f\"; filename=\"f\"\r\n\r\n"), bytes.NewReader(make([]byte, 1<<20)), strings.NewReader("\r\n--x--\r\n"))}
+		r := httptest.NewRequest("GET", path, body)
+		r.RemoteAddr, r.Host = "192.0.2.7:50000", "relay.example"
+		r.Header.Set("Content-Type", "multipart/form-data; boundary=x")
+		w := httptest.NewRecorder()
+		s.handler.ServeHTTP(w, r)
+		require.Equal(t, 200, w.Code, path)
+		require.Zero(t, body.read, path)
 	}
 }

@@ -135,10 +135,18 @@ func (d *Document) syntax(data []byte, err error) {
 	})
 	what := syntaxLine.ReplaceAllString(err.Error(), "")
 	do := "look at the indentation, at quotes and colons of this line and the one before"
-	if strings.Contains(what, "expected ',' or") { // such as {when: mean(temp_c, "5m") > 27}
+	switch {
+	case strings.Contains(what, "expected ',' or"): // such as {when: mean(temp_c, "5m") > 27}
 		do = "inside { } and [ ] put what has a comma, a bracket or a quote in it into quotes; elsewhere look at the line before"
+	case strings.Contains(what, "cannot start any token") && indentedByTab(lines[max(line, 1)-1]):
+		do = "the line begins with a tab, which looks like spaces; indent it with spaces"
 	}
 	d.Report(max(line, 1), "this is not YAML: "+what, do)
+}
+
+// indentedByTab says whether a tab is in what stands before the first word.
+func indentedByTab(line []byte) bool {
+	return bytes.ContainsRune(line[:len(line)-len(bytes.TrimLeft(line, " \t"))], '\t')
 }
 
 // syntaxError is what the parser has against a file, nil for one that is YAML.

@@ -47,6 +47,14 @@ func (ps Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
+// WorstFirst puts what stops the program before the warnings, for those who have
+// room for the first lines only.
+func (ps Problems) WorstFirst() {
+	slices.SortStableFunc(ps, func(a, b Problem) int {
+		return cmp.Compare(a.Level, b.Level) // as words: error, warning
+	})
+}
+
 // Sort puts problems in the order in which a reader of the files meets them.
 func (ps Problems) Sort() {
 	slices.SortStableFunc(ps, func(a, b Problem) int {

@@ -97,6 +97,7 @@ func TestEveryMistakeIsReportedWithItsLine(t *testing.T) {
 		"not a mapping":                    {"- a\n", []string{"f.yml:1: error: this must be a mapping and is a list; write key: value"}},
 		"two documents":                    {"items: []\n---\nitems: []\n", []string{"f.yml:2: error: a second document begins here"}},
 		"no YAML":                          {"items:\n  - a: 1\n b: 2\n", []string{"f.yml:3: error: this is not YAML: "}},
+		"a tab, which nobody sees":         {"items:\n\t- name: a\n", []string{"f.yml:2: error: this is not YAML: found character that cannot start any token; the line begins with a tab, which looks like spaces; indent it with spaces"}},
 		"a comma in a mapping on one line": {"items:\n- {name: mean(f, \"5m\") > 5}\n", []string{"f.yml:2: error: this is not YAML: did not find expected ',' or '}'; inside { } and [ ] put what has a comma, a bracket or a quote in it into quotes"}},
 		"unknown":                          {"items:\n- colour: red\n", []string{`f.yml:2: error: there is no key "colour" here; use one of limit, name, on, tags, wait`}},
 		"a slip of the pen":                {"items:\n- nmae: red\n", []string{`f.yml:2: error: there is no key "nmae" here; did you mean name?`}},
@@ -172,6 +173,12 @@ func TestProblemsComeInTheOrderOfTheFiles(t *testing.T) {
 	ps := yamlfile.Problems{{File: "b", Line: 1}, {File: "a", Line: 9}, {File: "a", Line: 2, What: "first"}, {File: "a", Line: 2, What: "second"}}
 	ps.Sort()
 	require.Equal(t, yamlfile.Problems{{File: "a", Line: 2, What: "first"}, {File: "a", Line: 2, What: "second"}, {File: "a", Line: 9}, {File: "b", Line: 1}}, ps)
+}
+
+func TestWhoReadsOneLineReadsWhatStopsTheProgram(t *testing.T) {
+	ps := yamlfile.Problems{{Line: 1, Level: yamlfile.Warning}, {Line: 2, Level: yamlfile.Error}, {Line: 3, Level: yamlfile.Warning}, {Line: 4, Level: yamlfile.Error}}
+	ps.WorstFirst()
+	require.Equal(t, []int{2, 4, 1, 3}, []int{ps[0].Line, ps[1].Line, ps[2].Line, ps[3].Line})
 }
 
 func TestTheNearestWord(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 	relayconfig "github.com/teamsrelay/teamsrelay/receiver/config"
 	"github.com/teamsrelay/teamsrelay/receiver/deliver"
 	"github.com/teamsrelay/teamsrelay/receiver/engine"
+	"github.com/teamsrelay/teamsrelay/receiver/group"
 	"github.com/teamsrelay/teamsrelay/receiver/route"
 	"github.com/teamsrelay/teamsrelay/receiver/rules"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
@@ -188,9 +189,14 @@ func (m *embedded) open(ctx context.Context, log *slog.Logger) (*work, error) {
 	}
 	// Here nobody can replay what was given up, so a restart says that what was
 	// wrong is mended.
-	again, err := e.ReplayAll(ctx)
-	if err != nil {
-		log.Warn("Not everything that was given up before the start could be made due again; restart Telegraf to try once more", "err", err)
+	again := 0
+	for _, d := range e.Destinations() {
+		switch replay, err := e.Replay(ctx, engine.Letters{Destination: d.Name}, group.Person{Name: "restart"}, "Telegraf"); {
+		case err == nil:
+			again += replay.Total
+		case !errors.Is(err, store.ErrNotFound):
+			log.Warn("What was given up before the start could not be made due again; restart Telegraf to try once more", "destination", d.Name, "err", err)
+		}
 	}
 	if again > 0 {
 		log.Info("What was given up before the start is tried again", "dead_letters", again)

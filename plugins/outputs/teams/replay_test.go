@@ -25,7 +25,7 @@ func begin(t *testing.T, dir string, change func(*Teams), words string, metrics 
 	require.NoError(t, p.Init())
 	require.NoError(t, p.Connect())
 	require.NoError(t, p.Write(metrics))
-	require.Eventually(t, func() bool { return strings.Contains(allOf(log), words) }, 10*time.Second, 10*time.Millisecond, words)
+	require.Eventually(t, func() bool { return strings.Contains(allOf(log), words) }, time.Minute, 10*time.Millisecond, words)
 	return p, log
 }
 

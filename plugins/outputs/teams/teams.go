@@ -68,8 +68,10 @@ type mode interface {
 }
 
 // closeGrace is how long Close waits for what is under way. Telegraf sends
-// SIGTERM to a program of outputs.execd after five seconds.
-const closeGrace = 3 * time.Second
+// SIGTERM to a program of outputs.execd after five seconds, of which the program
+// needs up to three before it closes. An attempt that is cut off is made again
+// after the next start; what was not stored is lost, so that comes first.
+const closeGrace = 2 * time.Second
 
 // SampleConfig is the documentation of all options.
 func (*Teams) SampleConfig() string { return sampleConfig }

@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -42,6 +43,14 @@ func main() {
 }
 
 func run(ctx context.Context, program, config string, pause time.Duration, once bool) error {
+	trial, err := os.MkdirTemp("", "teamsrelay-run-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(trial) }()
+	if config, err = copied(config, trial); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	var children []*child
 	defer func() {
@@ -77,13 +86,19 @@ func run(ctx context.Context, program, config string, pause time.Duration, once 
 	if err := installed(ctx); err != nil {
 		return err
 	}
-	fmt.Printf("\nOpen %s/ in a browser: it shows cards as Teams does.\n\n", teams)
+	fmt.Printf(`
+Open in a browser
+  %s/  Teams, simulated: cards as people see them, with buttons to press
+  %s/  teamsrelay: what fires, what was told to whom, and what could not be
+
+`, teams, relay)
 	if err := story(ctx, pause); err != nil || once {
 		return err
 	}
 	fmt.Printf(`
 Both programs go on until you press Ctrl-C. Try:
-  press a button on a card of the page, or write help to the bot there
+  press a button on a card, or write help to the bot, in the simulated Teams
+  find what was not told on teamsrelay's page, and have it told
   %[1]s deliveries list
   %[1]s audit list
   %[1]s send-test ops
@@ -94,6 +109,19 @@ Both programs go on until you press Ctrl-C. Try:
 		return cause
 	}
 	return nil
+}
+
+// copied puts a copy of the configuration into a directory of its own, and with
+// it the store that it names. The simulated Teams begins anew each time: to it
+// nobody has the app, and a receiver that remembers them from the last time
+// would have everybody told that they cannot be told.
+func copied(config, dir string) (string, error) {
+	text, err := os.ReadFile(config)
+	if err != nil {
+		return "", fmt.Errorf("%w; start it where the Makefile is", err)
+	}
+	to := filepath.Join(dir, filepath.Base(config))
+	return to, os.WriteFile(to, text, 0o600)
 }
 
 // child is one of the two programs.
@@ -158,7 +186,7 @@ func do(request *http.Request) ([]byte, error) {
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
-	if err == nil && response.StatusCode != http.StatusOK {
+	if err == nil && response.StatusCode != http.StatusOK && response.StatusCode != http.StatusNoContent {
 		err = fmt.Errorf("%s answers %s: %s", request.URL, response.Status, strings.TrimSpace(string(body)))
 	}
 	return body, err

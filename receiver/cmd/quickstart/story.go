@@ -33,7 +33,8 @@ func (m *message) says(words ...string) bool {
 }
 
 // story is one alert, from its first card to its end, then people who are told
-// without having installed anything, and a service that stops and runs again.
+// without having installed anything, a service that stops and runs again, and
+// what could not be told.
 func story(ctx context.Context, pause time.Duration) error {
 	start := time.Now()
 	host := fmt.Sprintf("qlik%d", start.Unix()%1000) // of this run only, as the alert's site
@@ -99,7 +100,36 @@ func story(ctx context.Context, pause time.Duration) error {
 			return err
 		}
 	}
-	return nil
+	return untold(ctx, host)
+}
+
+// untold is a service that stops while the flow behind the webhook is gone, for
+// one message: what could not be told waits on the pages for somebody who has it
+// told, and then it is.
+func untold(ctx context.Context, host string) error {
+	fmt.Println("And what could not be told:")
+	began := time.Now()
+	if err := post(ctx, teams+"/faults", []byte(`{"webhook": "ops", "faults": [{"status": 404}]}`)); err != nil {
+		return err
+	}
+	if err := post(ctx, relay+"/events/butler", service(host+"-b", "STOPPED")); err != nil {
+		return err
+	}
+	for range 500 {
+		body, err := get(ctx, relay+"/api/v1/dead-letters?destination=ops")
+		if err != nil {
+			return err
+		}
+		if bytes.Contains(body, []byte(host+"-b")) {
+			fmt.Printf("  %-26s %-25s after %d ms\n", "the flow was deleted", "it is a dead letter", time.Since(began).Milliseconds())
+			fmt.Printf("\nThe flow is back. Have it told: %s/dead-letters\n", relay)
+			return nil
+		}
+		if err := sleep(ctx, 20*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return errors.New("no dead letter within 10 s; see bin/teamsrelay deliveries list")
 }
 
 // personally is an alert for people who have nothing installed, which nobody

@@ -73,15 +73,15 @@ route: {destinations: [everybody], group_by: [alertname], group_wait: 1ms, group
 		return err
 	}
 	calls, installs, tokens := teams.GraphCalls(teamstest.AnyGraph), teams.GraphCalls(teamstest.Installing), teams.SignIns()
-	fmt.Printf("one alert for %d people who have nothing installed, with Microsoft's limits\n", n)
-	fmt.Printf("  the first is told after %s, all are after %.1f s; %d requests to Graph, %d of them refused (429), %d installations, %d tokens\n",
+	b.found(fmt.Sprintf("one alert for %d people who have nothing installed, with Microsoft's limits", n),
+		"the first is told after %s, all are after %.1f s; %d requests to Graph, %d of them refused (429), %d installations, %d tokens",
 		ms(first), last.Seconds(), calls, teams.GraphThrottled(), installs, tokens)
 	teams.Clear()
 	first, last, err = tell(r, teams, "KnownToAll", n)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("  the next alert: the first after %s, all after %.1f s; %d more requests to Graph, %d more tokens\n",
+	b.found("the next alert for the same people", "the first after %s, all after %.1f s; %d more requests to Graph, %d more tokens",
 		ms(first), last.Seconds(), teams.GraphCalls(teamstest.AnyGraph)-calls, teams.SignIns()-tokens)
 	return nil
 }

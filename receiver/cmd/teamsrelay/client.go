@@ -200,8 +200,9 @@ func onLine(text string) string {
 	}, text)
 }
 
-// moment is a time as lists show it.
-func moment(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") }
+// moment is a time as lists show it: in the zone of whoever reads it, and with
+// its name, because the pages and the cards may have another.
+func moment(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05 MST") }
 
 // orDash keeps the columns of a table readable.
 func orDash(s string) string {

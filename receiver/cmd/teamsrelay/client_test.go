@@ -15,6 +15,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -108,6 +109,8 @@ func TestCommandsSayWhatARunningReceiverDid(t *testing.T) {
 	require.Equal(t, "1 dropped\n", got.out, "the other was")
 	require.Contains(t, got.err, "there is no dead letter 4711")
 
+	require.Contains(t, say(t, "dead-letters", "replay", "4711").err, "there are no such dead letters; see teamsrelay dead-letters list")
+
 	got = say(t, "deliveries", "--destination=ops")
 	require.Equal(t, 3, strings.Count(got.out, "\n"), "a header and two attempts:\n%s", got.out)
 	require.Regexp(t, `(?m)^1 .* ops +card +accepted `, got.out, "who asks why nobody was notified sees whether it was a new card or an edit")
@@ -191,25 +194,80 @@ func TestACommandThatIsStoppedSaysSo(t *testing.T) {
 	require.Equal(t, "teamsrelay: stopped before it was done\n", errOut.String(), "it is nobody's fault, least of all the receiver's")
 }
 
-func TestEveryDeadLetterIsReplayedAlsoWhenThereAreManyPages(t *testing.T) {
-	replayed := map[string]bool{}
+func TestWhoReplaysManySeesHowFarItIs(t *testing.T) {
+	asked := 0
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		is := web.Replay{ID: 7, State: "running", Total: 100_000}
 		if r.Method == http.MethodPost {
-			replayed[r.URL.Path] = true
-			_, _ = io.WriteString(w, "{}")
-			return
+			body, _ := io.ReadAll(r.Body)
+			require.Equal(t, "/api/v1/dead-letters/replay", r.URL.Path)
+			require.JSONEq(t, `{"destination": "ops"}`, string(body))
+		} else {
+			require.Equal(t, "/api/v1/dead-letters/replays/7", r.URL.Path)
+			if asked++; asked == 1 {
+				is.Replayed = 40_000
+			} else {
+				is.State, is.Replayed, is.Left = "done", 99_998, 2
+			}
 		}
-		letters := []web.DeadLetter{}
-		last := 2500
-		_, _ = fmt.Sscan(r.FormValue("before"), &last)
-		for id := last - 1; id > 0 && len(letters) < 1000; id-- {
-			letters = append(letters, web.DeadLetter{ID: int64(id), State: "dead"})
-		}
-		_ = json.NewEncoder(w).Encode(map[string]any{"dead-letters": letters})
+		_ = json.NewEncoder(w).Encode(is)
 	}))
 	defer site.Close()
-	got := say(t, "dead-letters", "replay", "--all", "--relay.url="+site.URL)
+	got := say(t, "dead-letters", "replay", "--destination=ops", "--relay.url="+site.URL)
 	require.Zero(t, got.code, got.err)
-	require.Equal(t, "2499 replayed\n", got.out)
-	require.Len(t, replayed, 2499)
+	require.Equal(t, "99998 replayed\n", got.out)
+	require.Equal(t, "40000 of 100000\n2 have nowhere to go and stay in the list: put their destinations back into the configuration, or drop them.\n", got.err)
+}
+
+// Whoever holds the list of the audit against its page must not be an hour off.
+func TestATimeInAListSaysItsZone(t *testing.T) {
+	zone, _ := time.Date(2026, 11, 21, 10, 2, 0, 0, time.UTC).Local().Zone()
+	require.Regexp(t, `^2026-11-2\d \d\d:\d\d:00 `+regexp.QuoteMeta(zone)+`$`, moment(time.Date(2026, 11, 21, 10, 2, 0, 0, time.UTC)))
+}
+
+func TestWhoMistypesWhatToReplayIsNotLeftToThinkThatItWasSent(t *testing.T) {
+	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_ = json.NewEncoder(w).Encode(web.Replay{ID: 7, State: "done"})
+	}))
+	defer site.Close()
+	got := say(t, "dead-letters", "replay", "--destination=opps", "--relay.url="+site.URL)
+	require.Equal(t, result{0, "0 replayed\n", "No dead letter is like that; see teamsrelay dead-letters list.\n"}, got)
+
+	_, url := receiver(t)
+	for _, args := range [][]string{{"dead-letters", "replay", "--destination=opps"}, {"deliveries", "list", "--destination=opps"}} {
+		require.Equal(t, result{1, "", "teamsrelay: there is no destination \"opps\"; use one of ops\n"}, say(t, append(args, "--relay.url="+url)...))
+	}
+}
+
+func TestTheListOfDestinationsSaysWhyOneWaits(t *testing.T) {
+	since := time.Date(2026, 11, 21, 10, 2, 0, 0, time.UTC)
+	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_ = json.NewEncoder(w).Encode(map[string]any{"destinations": []web.Destination{
+			{Name: "ops", State: "waiting", Since: &since},
+			{Name: "dba", State: "waiting", Since: &since, Reason: "throttled", Message: "Teams asked for patience."},
+			{Name: "oncall", State: "waiting", Since: &since, Reason: "installing", Message: "Alice cannot be reached.", People: &web.Reach{Total: 1}},
+		}})
+	}))
+	defer site.Close()
+	got := say(t, "destinations", "list", "--relay.url="+site.URL)
+	require.Zero(t, got.code, got.err)
+	require.Contains(t, got.out, "tried again at "+moment(since)+"; teamsrelay deliveries list --destination=ops says why\n")
+	require.Regexp(t, `dba +waiting .* throttled .* tried again at `+regexp.QuoteMeta(moment(since))+"; Teams asked for patience.\n", got.out)
+	require.Regexp(t, ` +- +Alice cannot be reached.\n`, got.out, "since when she cannot be is not when she is tried again")
+}
+
+func TestWhoReplaysByNumberHearsOfThoseThatAreGone(t *testing.T) {
+	var bodies []string
+	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		bodies = append(bodies, strings.TrimSpace(string(body)))
+		_ = json.NewEncoder(w).Encode(web.Replay{ID: 7, State: "done", Total: 2, Replayed: 2})
+	}))
+	defer site.Close()
+	got := say(t, "dead-letters", "replay", "17", "21", "99", "17", "--relay.url="+site.URL)
+	require.Equal(t, []string{`{"ids":[17,21,99]}`}, bodies, "one press, one line of the audit")
+	require.Equal(t, result{1, "2 replayed\n", "teamsrelay: 1 of these are no dead letters; see teamsrelay dead-letters\n"}, got)
+	got = say(t, "dead-letters", "replay", "17", "--all", "--relay.url="+site.URL)
+	require.Contains(t, got.err, "not both")
+	require.Len(t, bodies, 1)
 }

@@ -67,6 +67,11 @@ type terminated struct{ code int }
 const examples = `{{with .Context.SelectedCommand}}{{with .HelpLong}}{{.}}
 {{end}}{{end}}`
 
+// commands are all that the program can do, in the order of its help.
+var commands = []func(*kingpin.Application, *program){
+	addServe, addCheckConfig, addTestRules, addRender, addSendTest, addDestinations, addDeliveries, addDeadLetters, addSubscriptions, addUsers, addHeartbeats, addAudit, addSimulate, addMigrate, addAppPackage, addDoctor, addService,
+}
+
 // run is main without the process: it returns the exit code.
 func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) (code int) {
 	defer func() {
@@ -87,9 +92,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	logging := &promslog.Config{Writer: errOut}
 	promslogflag.AddFlags(app, logging)
 	p := &program{ctx: ctx, in: in, out: out, err: errOut, logger: func() *slog.Logger { return promslog.New(logging) }}
-	for _, add := range []func(*kingpin.Application, *program){
-		addServe, addCheckConfig, addTestRules, addRender, addSendTest, addDestinations, addDeliveries, addDeadLetters, addSubscriptions, addUsers, addAudit, addSimulate, addMigrate, addAppPackage, addDoctor,
-	} {
+	for _, add := range commands {
 		add(app, p)
 	}
 	_, err := app.Parse(args)

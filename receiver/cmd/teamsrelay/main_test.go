@@ -177,7 +177,7 @@ func TestCommandsThatOnlyReadEndAtOnce(t *testing.T) {
 	}
 	for _, args := range []string{"check-config", "render --data=-"} {
 		t.Run(args, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestCommandsThatOnlyReadEndAtOnce$")
 			cmd.Env = append(os.Environ(), variable+"="+args)

@@ -39,9 +39,13 @@ func TestSubscriptionsAreMadeAndRemovedFromTheCommandLine(t *testing.T) {
 	require.Equal(t, 1, got.code, "one of them could not be removed")
 	require.Equal(t, "1 removed\n", got.out)
 	require.Contains(t, got.err, "there is no subscription zzzz")
+	got = say(t, "subscriptions", "remove", "zzzz")
+	require.Equal(t, 1, got.code)
+	require.NotContains(t, say(t, "subscriptions", "remove", "1").err, "/api/", "there is a command that lists them")
+	require.Empty(t, got.out, "a number beside the error reads as if something had been done")
 
 	got = say(t, "audit", "--what=unsubscribe")
-	require.Regexp(t, `(?m)^AT +WHO +WHAT +TARGET +FROM +BEFORE +AFTER\n.* unsubscribe +`+alert.ShortID(1)+` +api 127\.0\.0\.1 +ops: team="dba" severity=~"critical\|warning" +-\n$`, got.out)
+	require.Regexp(t, `(?m)^AT +WHO +WHAT +TARGET +ABOUT +FROM +BEFORE +AFTER\n.* unsubscribe +`+alert.ShortID(1)+` +- +api 127\.0\.0\.1 +ops: team="dba" severity=~"critical\|warning" +-\n$`, got.out)
 	require.Equal(t, 4, strings.Count(say(t, "audit", "list", "--since=1h").out, "\n"), "a header and three actions")
 	got = say(t, "audit", "list", "--who=nobody")
 	require.Equal(t, 1, strings.Count(got.out, "\n"))
@@ -84,7 +88,7 @@ func TestTheAuditIsAskedForWhatTheFlagsSay(t *testing.T) {
 // may stop the receiver.
 func TestWhatPeopleWroteStaysInItsCell(t *testing.T) {
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_ = json.NewEncoder(w).Encode(map[string]any{"audit": []web.Audit{{Who: "Al\x1b[2Jice", Action: "comment", After: "one\ntwo\tthree\u202efour"}}})
+		_ = json.NewEncoder(w).Encode(map[string]any{"audit": []web.Audit{{Who: "Al\x1b[2Jice", Action: "comment", About: "Down\nweb\x1b[2J-3", After: "one\ntwo\tthree\u202efour"}}})
 	}))
 	defer site.Close()
 	got := say(t, "audit", "--relay.url="+site.URL)
@@ -92,6 +96,7 @@ func TestWhatPeopleWroteStaysInItsCell(t *testing.T) {
 	require.Equal(t, 2, strings.Count(got.out, "\n"))
 	require.Contains(t, got.out, "Al [2Jice")
 	require.Contains(t, got.out, "one two three four")
+	require.Contains(t, got.out, "Down web [2J-3")
 	for _, sign := range []string{"\x1b", "\u202e", "\t"} {
 		require.NotContains(t, got.out, sign, fmt.Sprintf("%q", sign))
 	}

@@ -14,7 +14,11 @@ import (
 )
 
 func addSendTest(k *kingpin.Application, p *program) {
-	cmd := k.Command("send-test", "Send a card that says it is a test to a destination of a running receiver, and wait for what comes of it.")
+	addTest(k.Command("send-test", "Send a card that says it is a test to a destination of a running receiver, and wait for what comes of it."), p)
+}
+
+// addTest makes of a command one that sends a test.
+func addTest(cmd *kingpin.CmdClause, p *program) {
 	cmd.HelpLong(`Examples:
   teamsrelay send-test ops
   teamsrelay send-test oncall --timeout=10m
@@ -30,7 +34,7 @@ time.`)
 	cmd.Action(func(*kingpin.ParseContext) error {
 		var test web.Test
 		path := "/api/v1/destinations/" + url.PathEscape(*destination) + "/test"
-		if err := relay.call(p.ctx, http.MethodPost, path, nil, &test); err != nil {
+		if err := relay.call(p.ctx, http.MethodPost, path, url.Values{"who": {whoami()}}, &test); err != nil {
 			return err
 		}
 		fmt.Fprintf(p.out, "Sent to %s …\n", *destination)
@@ -42,15 +46,17 @@ time.`)
 				return err
 			}
 			open, failed := said.tell(p, posts)
-			switch wait := patienceFor(posts, *patience); {
+			wait := patienceFor(posts, *patience)
+			late := time.Since(begun) > wait
+			switch {
 			case open == 0 && len(posts) > 0 && failed > 0:
 				return errFailed
 			case open == 0 && len(posts) > 0:
 				return nil
-			case time.Since(begun) > wait && len(posts) > 1:
+			case late && len(posts) > 1:
 				fmt.Fprintf(p.out, "nothing final of %d after %s; it goes on being tried, see teamsrelay users list --destination=%s\n", open, wait, *destination)
 				return errFailed
-			case time.Since(begun) > wait:
+			case late:
 				fmt.Fprintf(p.out, "nothing final after %s; it goes on being tried, see teamsrelay deliveries list --destination %s\n", wait, *destination)
 				return errFailed
 			}

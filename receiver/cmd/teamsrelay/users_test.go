@@ -131,5 +131,5 @@ func TestADestinationOfPeopleIsOneLineOfTheList(t *testing.T) {
 	}))
 	defer site.Close()
 	got := say(t, "destinations", "--relay.url="+site.URL)
-	require.Regexp(t, `(?m)^NAME +STATE +WAITING +DEAD LETTERS +REASON +PEOPLE +FALLBACK +MESSAGE\noncall +broken +0 +0 +blocked +2 of 3 +sre +bob@contoso\.com cannot be reached\.\nsre +ok +0 +0 +- +- +- +-\n$`, got.out)
+	require.Regexp(t, `(?m)^NAME +STATE +WAITING +DEAD LETTERS +REASON +TARGET +ADDED +PEOPLE +FALLBACK +MESSAGE\noncall +broken +0 +0 +blocked +- +- +2 of 3 +sre +bob@contoso\.com cannot be reached\.\nsre +ok +0 +0 +- +- +- +- +- +-\n$`, got.out)
 }

@@ -15,7 +15,9 @@ import (
 // or Posted, which store what they are given, have returned without an error.
 type Handler struct {
 	Snapshot func(context.Context, ingest.Snapshot) error
-	Posted   func(context.Context, []ingest.Posted) error
+	// Posted is given what reads the alerts, and not the alerts: their ends
+	// count from the time at which they are read.
+	Posted func(ctx context.Context, read func(now time.Time) []ingest.Posted) error
 	// Destination finds the destination behind the last part of a path; ""
 	// when there is none.
 	Destination    func(path string) string
@@ -26,11 +28,22 @@ type Handler struct {
 	Refused func(status int)
 }
 
-// smaller is what to do about a body that is too large.
-const smaller = "set max_alerts in Alertmanager's webhook_configs, or group by more labels"
+// What to do about a body that is too large, of either path.
+const (
+	smallerGroup = "set max_alerts in Alertmanager's webhook_configs, or group by more labels"
+	fewerAlerts  = "post fewer alerts at once, or shorten their annotations"
+)
 
 func (h *Handler) writer() answer.Writer {
 	return answer.Writer{Logger: h.Logger, Refused: h.Refused}
+}
+
+// NotPosted answers who comes to a path where alerts are sent in any other way
+// than by POST: mostly people who look whether something is there.
+func (h *Handler) NotPosted(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Allow", http.MethodPost)
+	h.writer().Refuse(w, r, http.StatusMethodNotAllowed, fmt.Errorf("alerts are not sent with %s", answer.Clip(r.Method)),
+		"POST it: this is where Alertmanager sends; for people there are the pages at /")
 }
 
 // Webhook takes POST /alertmanager and POST /alertmanager/{destination}.
@@ -47,7 +60,7 @@ func (h *Handler) Webhook(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	body, ok := out.Body(w, r, smaller)
+	body, ok := out.Body(w, r, smallerGroup)
 	if !ok {
 		return
 	}
@@ -79,16 +92,19 @@ func (h *Handler) Alerts(w http.ResponseWriter, r *http.Request) {
 	if !out.Program(w, r) {
 		return
 	}
-	body, ok := out.Body(w, r, smaller)
+	body, ok := out.Body(w, r, fewerAlerts)
 	if !ok {
 		return
 	}
-	posted, invalid := ParseAlerts(body, h.ResolveTimeout(), h.Now())
-	if len(posted) > 0 {
-		if err := h.Posted(r.Context(), posted); err != nil {
-			out.Unavailable(w, r, err)
-			return
-		}
+	var posted []ingest.Posted
+	var invalid error
+	err := h.Posted(r.Context(), func(now time.Time) []ingest.Posted {
+		posted, invalid = ParseAlerts(body, h.ResolveTimeout(), now)
+		return posted
+	})
+	if err != nil {
+		out.Unavailable(w, r, err)
+		return
 	}
 	if invalid != nil {
 		hint := fmt.Sprintf("%d valid alerts of this request were taken", len(posted))

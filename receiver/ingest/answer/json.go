@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // ErrEmpty is the error for a body without anything in it.
@@ -22,6 +23,8 @@ func Explain(body []byte, err error) error {
 			where = "the body"
 		}
 		return fmt.Errorf("%s is a JSON %s, which does not belong there", where, Clip(e.Value))
+	case *time.ParseError:
+		return errors.New("a time is not written as 2026-11-21T12:00:00Z is")
 	}
 	return errors.New(Clip(err.Error()))
 }

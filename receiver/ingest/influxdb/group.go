@@ -143,7 +143,10 @@ func (g *group) askFor(ctx context.Context, rule *rules.Rule) (found trouble, er
 	if ctx.Err() != nil {
 		return trouble{}, ctx.Err()
 	}
-	defer func() { g.Metrics.query(g.source.name, found.outcome, took) }()
+	defer func() {
+		g.Metrics.query(g.source.name, found.outcome, took)
+		g.Metrics.keep(rule, Query{At: began, Took: took, Trouble: found.why})
+	}()
 	if err != nil {
 		return troubleOf(err), nil
 	}

@@ -2,9 +2,13 @@ package influxdb
 
 import (
 	"errors"
+	"maps"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/teamsrelay/teamsrelay/receiver/rules"
 )
 
 // Metrics are what can be seen of the queries. Connections and outcomes are
@@ -13,6 +17,49 @@ import (
 type Metrics struct {
 	queries *prometheus.CounterVec
 	seconds *prometheus.HistogramVec
+
+	mu   sync.Mutex
+	last map[string]Query // by the rule's id
+}
+
+// Query is how it was when a rule was asked for.
+type Query struct {
+	At   time.Time // when it began
+	Took time.Duration
+	// Trouble says why there were no rows that can be used, and what to do; ""
+	// if there was nothing wrong.
+	Trouble string
+}
+
+// Last is the latest query of a rule in this process; false: there was none.
+func (m *Metrics) Last(rule *rules.Rule) (Query, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	q, ok := m.last[rule.ID]
+	return q, ok
+}
+
+func (m *Metrics) keep(rule *rules.Rule, q Query) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.last == nil {
+		m.last = map[string]Query{}
+	}
+	m.last[rule.ID] = q
+}
+
+// forget leaves the queries of these groups' rules alone: nobody asks for others
+// any more.
+func (m *Metrics) forget(groups []*rules.Group) {
+	asked := map[string]bool{}
+	for _, g := range groups {
+		for _, r := range g.Rules {
+			asked[r.ID] = true
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	maps.DeleteFunc(m.last, func(id string, _ Query) bool { return !asked[id] })
 }
 
 // NewMetrics registers the metrics with r; nil: nowhere.

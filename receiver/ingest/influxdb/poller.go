@@ -61,6 +61,7 @@ func NewPoller(o PollerOptions) (*Poller, error) {
 		o.Metrics.show(s.name)
 	}
 	p := &Poller{}
+	o.Metrics.forget(o.Groups)
 	var errs []error
 	for _, g := range o.Groups {
 		if g.InfluxDB == "" || len(g.Rules) == 0 {

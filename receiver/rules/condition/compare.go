@@ -97,9 +97,13 @@ func (b *builder) takenFor(at ast.Node, n node, kind, wanted sample.Kind, operat
 	default:
 		return nil
 	}
-	if before := b.slots.kinds[key]; before != sample.None && before != wanted {
-		return b.wrong(at, fmt.Sprintf("%s is taken for %s here and for %s before", quoted(key), kindNames[wanted], kindNames[before]), "a field has one type; write numbers without quotes and texts with them")
+	if before := b.slots.kinds[key]; before.kind != sample.None && before.kind != wanted {
+		where := "before"
+		if before.text != b.text { // the mistake may well be there
+			where = "in " + quoted(before.text)
+		}
+		return b.wrong(at, fmt.Sprintf("%s is taken for %s here and for %s %s", quoted(key), kindNames[wanted], kindNames[before.kind], where), "a field has one type; write numbers without quotes and texts with them")
 	}
-	b.slots.kinds[key] = wanted
+	b.slots.kinds[key] = takenKind{wanted, b.text}
 	return nil
 }

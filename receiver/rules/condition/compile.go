@@ -57,7 +57,7 @@ func compile(text string, b *builder) (*Condition, error) {
 		return nil, b.syntax(err)
 	}
 	if b.slots.kinds == nil {
-		b.slots.kinds = make(map[string]sample.Kind)
+		b.slots.kinds = make(map[string]takenKind)
 	}
 	root, kind, err := b.build(tree.Node)
 	if err != nil {

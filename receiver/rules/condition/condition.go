@@ -52,7 +52,13 @@ type Slots struct {
 	Needs []Need
 	// kinds is what the conditions take each field or tag for, so that two
 	// that contradict each other are found.
-	kinds map[string]sample.Kind
+	kinds map[string]takenKind
+}
+
+// takenKind is what a condition takes a field or tag for.
+type takenKind struct {
+	kind sample.Kind
+	text string // of that condition
 }
 
 // slot is where the value of a need will be.

@@ -442,7 +442,7 @@ func TestTwoConditionsOfARuleAgreeOnTypes(t *testing.T) {
 	_, err := condition.Compile(`temp_c > 32`, slots)
 	require.NoError(t, err)
 	_, err = condition.Compile(`temp_c == "low"`, slots)
-	require.ErrorContains(t, err, `"temp_c" is taken for a text here and for a number before`)
+	require.ErrorContains(t, err, `"temp_c" is taken for a text here and for a number in "temp_c > 32"`)
 }
 
 func TestWhereHasNoFunctionsOverTime(t *testing.T) {

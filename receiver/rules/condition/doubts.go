@@ -85,7 +85,7 @@ func (d *doubter) doubt(at ast.Node, what, do string, names ...*ast.IdentifierNo
 func (d *doubter) mayBeText(n ast.Node) bool {
 	switch n := n.(type) {
 	case *ast.IdentifierNode:
-		kind := d.b.slots.kinds[n.Value]
+		kind := d.b.slots.kinds[n.Value].kind
 		return kind == sample.None || kind == sample.Text
 	case *ast.CallNode:
 		callee, ok := n.Callee.(*ast.IdentifierNode)

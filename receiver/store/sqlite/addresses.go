@@ -2,9 +2,9 @@ package sqlite
 
 import (
 	"database/sql/driver"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/teamsrelay/teamsrelay/receiver/store"
@@ -123,6 +123,18 @@ func (t *tx) ShiftTimers(d time.Duration) error {
 		`UPDATE silences SET not_before = CAST(not_before + ? AS INTEGER) WHERE not_before IS NOT NULL AND ` + unsettled,
 		`UPDATE people SET not_before = CAST(not_before + ? AS INTEGER) WHERE not_before IS NOT NULL`,
 		`UPDATE rosters SET not_before = CAST(not_before + ? AS INTEGER) WHERE not_before IS NOT NULL`,
+		`UPDATE heartbeats SET beat_at = CAST(beat_at + ? AS INTEGER)`,
+		`UPDATE heartbeats SET watched_from = CAST(watched_from + ? AS INTEGER)`,
+		`UPDATE heartbeats SET watched_at = CAST(watched_at + ? AS INTEGER)`,
+		`UPDATE canaries SET since = CAST(since + ? AS INTEGER)`,
+		`UPDATE canaries SET ok_at = CAST(ok_at + ? AS INTEGER)`,
+		`UPDATE canaries SET next_at = CAST(next_at + ? AS INTEGER)`,
+		`UPDATE replicas SET until = CAST(until + ? AS INTEGER) WHERE until IS NOT NULL`,
+		`UPDATE replicas SET sighted_at = CAST(sighted_at + ? AS INTEGER) WHERE sighted_at IS NOT NULL`,
+		`UPDATE sightings SET until = CAST(until + ? AS INTEGER) WHERE until IS NOT NULL`,
+		`UPDATE sightings SET at = CAST(at + ? AS INTEGER) WHERE at IS NOT NULL`,
+		`UPDATE shifted SET total = CAST(total + ? AS INTEGER)`,
+		`UPDATE shifted SET last_at = CAST(last_at + ? AS INTEGER) WHERE last_at IS NOT NULL`,
 		`UPDATE silences SET starts_at = CAST(starts_at + ? AS INTEGER) WHERE starts_at IS NOT NULL AND ` + ourClock,
 		`UPDATE silences SET ends_at = CAST(ends_at + ? AS INTEGER) WHERE ends_at IS NOT NULL AND ` + ourClock,
 	} {
@@ -160,21 +172,19 @@ func (t *tx) Readdress(destination string, addresses []string) (int, error) {
 	if len(addresses) == 0 {
 		return 0, fmt.Errorf("destination %q has no address to move posts to", destination)
 	}
-	posts, err := t.posts(`SELECT `+postColumns+` FROM posts WHERE destination = ? AND state IN ('due', 'waiting', 'sending', 'dead')
-		ORDER BY id`, destination)
+	list, err := json.Marshal(addresses)
 	if err != nil {
 		return 0, err
 	}
-	moved := 0
-	for i := range posts {
-		p := &posts[i]
-		if slices.Contains(addresses, p.Address) {
-			continue
-		}
-		if err := t.readdress(p, addresses[0], p.UpdatedAt); err != nil {
-			return moved, err
-		}
-		moved++
+	posts, err := t.posts(`SELECT `+postColumns+` FROM posts WHERE destination = ? AND state IN ('due', 'waiting', 'sending', 'dead')
+		AND address NOT IN (SELECT value FROM json_each(?)) ORDER BY id`, destination, list)
+	if err != nil {
+		return 0, err
 	}
-	return moved, nil
+	for i := range posts {
+		if err := t.readdress(&posts[i], addresses[0], posts[i].UpdatedAt); err != nil {
+			return i, err
+		}
+	}
+	return len(posts), nil
 }

@@ -153,7 +153,7 @@ func BenchmarkAt5000Waiting(b *testing.B) {
 			return err
 		},
 		"Backlog": func(tx store.Tx) error {
-			n, err := tx.Backlog("workflow:5f2a77c01b9e", now, 10000)
+			n, err := tx.Backlog("workflow:5f2a77c01b9e", store.RankQuiet, now, 10000)
 			require.Equal(b, 5000, n)
 			return err
 		},

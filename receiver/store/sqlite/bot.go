@@ -82,9 +82,8 @@ func (t *tx) SaveSubscription(s *store.Subscription) error {
 	}
 	t.subscriptionsChange()
 	if s.ID == 0 {
-		s.ID, err = t.insert(`INSERT INTO subscriptions (address, name, matchers, by_name, by_id, at) VALUES (?, ?, ?, ?, ?, ?)`,
+		return t.insert(&s.ID, `INSERT INTO subscriptions (address, name, matchers, by_name, by_id, at) VALUES (?, ?, ?, ?, ?, ?)`,
 			s.Address, s.Name, matchers, s.By.Name, s.By.ID, nanos(s.At))
-		return err
 	}
 	return t.update(`UPDATE subscriptions SET address = ?, name = ?, matchers = ?, by_name = ?, by_id = ?, at = ? WHERE id = ?`,
 		s.Address, s.Name, matchers, s.By.Name, s.By.ID, nanos(s.At), s.ID)
@@ -120,46 +119,6 @@ func (t *tx) Subscriptions(address string) ([]store.Subscription, error) {
 func (t *tx) DeleteSubscription(id int64) error {
 	t.subscriptionsChange()
 	return t.update(`DELETE FROM subscriptions WHERE id = ?`, id)
-}
-
-// AddAudit implements store.BotTx.
-func (t *tx) AddAudit(a *store.Audit) (err error) {
-	a.ID, err = t.insert(`INSERT INTO audit (at, who, object_id, action, target, done_from, before_it, after_it)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-		nanos(a.At), a.Who, a.ObjectID, a.Action, a.Target, a.From, a.Before, a.After)
-	return err
-}
-
-// Audit implements store.BotTx.
-func (t *tx) Audit(f store.AuditFilter) ([]store.Audit, error) {
-	where := filter{}
-	where.add(`id < ?`, newest(f.Before))
-	if f.Who != "" {
-		where.add(`(who = ? OR object_id = ?)`, f.Who, f.Who)
-	}
-	if f.Action != "" {
-		where.add(`action = ?`, f.Action)
-	}
-	if !f.Since.IsZero() {
-		where.add(`at >= ?`, bound(f.Since))
-	}
-	var lines []store.Audit
-	err := t.conn.query(`SELECT id, at, who, object_id, action, target, done_from, before_it, after_it FROM audit`+where.sql()+
-		` ORDER BY id DESC LIMIT ?`, func(row []driver.Value) error {
-		lines = append(lines, store.Audit{
-			ID:       row[0].(int64),
-			At:       moment(row[1]),
-			Who:      row[2].(string),
-			ObjectID: row[3].(string),
-			Action:   row[4].(string),
-			Target:   row[5].(string),
-			From:     row[6].(string),
-			Before:   row[7].(string),
-			After:    row[8].(string),
-		})
-		return nil
-	}, append(where.args, page(f.Limit))...)
-	return lines, err
 }
 
 // Keys implements store.BotTx.

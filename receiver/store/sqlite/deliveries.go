@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"database/sql/driver"
+	"slices"
 	"time"
 
 	"github.com/teamsrelay/teamsrelay/receiver/store"
@@ -44,12 +45,11 @@ func (t *tx) deliveries(sql string, args ...any) ([]store.Delivery, error) {
 // SaveDelivery implements store.LogTx.
 func (t *tx) SaveDelivery(d *store.Delivery) (err error) {
 	if d.ID == 0 {
-		d.ID, err = t.insert(`INSERT INTO deliveries (post_id, group_id, address, destination, title, state, attempt, revision,
+		return t.insert(&d.ID, `INSERT INTO deliveries (post_id, group_id, address, destination, title, state, attempt, revision,
 			digest, status, reason, message, message_id, at, took, kind)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			d.PostID, d.GroupID, d.Address, d.Destination, d.Title, d.State, int64(d.Attempt), int64(d.Revision),
 			int64(d.Digest), int64(d.Status), d.Reason, d.Message, d.MessageID, nanos(d.At), int64(d.Took), d.Kind)
-		return err
 	}
 	return t.update(`UPDATE deliveries SET post_id = ?, group_id = ?, address = ?, destination = ?, title = ?, state = ?,
 		attempt = ?, revision = ?, digest = ?, status = ?, reason = ?, message = ?, message_id = ?, at = ?, took = ?, kind = ?
@@ -93,6 +93,97 @@ func (t *tx) Deliveries(f store.DeliveryFilter) ([]store.Delivery, error) {
 		append(where.args, page(f.Limit))...)
 }
 
+// logIndex is an index of the log with the condition that it answers; the
+// order by id is in it.
+type logIndex struct {
+	name string // "": the rows as they lie
+	filter
+}
+
+// indexOf is the index that has the fewest rows of a search, as far as one
+// knows without counting, and the conditions that are left.
+func indexOf(f *store.DeliveryFilter) (lead logIndex, rest filter) {
+	troubled := f.State != "" && f.State != store.DeliveryDelivered && f.State != store.DeliveryAccepted
+	for _, c := range []struct {
+		asked     bool
+		name      string
+		condition string
+		arg       any
+	}{ // the first leads
+		{f.PostID != 0, "deliveries_post", `post_id = ?`, f.PostID},
+		{f.GroupID != 0, "deliveries_group", `group_id = ?`, f.GroupID},
+		{f.Reason != "", "deliveries_reason", `reason = ? AND reason <> ''`, f.Reason},
+		{troubled, "deliveries_state", `state = ?`, f.State},
+		{f.Destination != "", "deliveries_destination", `destination = ?`, f.Destination},
+		{f.State != "" && !troubled, "deliveries_state", `state = ?`, f.State},
+		{f.Kind != "", "", `kind = ?`, f.Kind},
+	} {
+		switch {
+		case !c.asked:
+		case lead.name == "" && c.name != "":
+			lead.name = c.name
+			lead.add(c.condition, c.arg)
+		default:
+			rest.add(c.condition, c.arg)
+		}
+	}
+	if f.Text != "" {
+		rest.add(`(instr(lower(title), lower(?)) > 0 OR instr(lower(message), lower(?)) > 0)`, f.Text, f.Text)
+	}
+	if !f.Since.IsZero() {
+		rest.add(`at >= ?`, bound(f.Since))
+	}
+	if !f.Until.IsZero() {
+		rest.add(`at <= ?`, bound(f.Until))
+	}
+	return lead, rest
+}
+
+// SearchDeliveries implements store.LogTx.
+func (t *tx) SearchDeliveries(f store.DeliveryFilter) (found []store.Delivery, further int64, err error) {
+	lead, rest := indexOf(&f)
+	// Attempts are numbered as they begin, but for a clock that was set and for
+	// replicas that began at once: the ids of a time are near those of the rows
+	// beside it. Of two bounds on one side SQLite would begin at the first that it
+	// reads, and look at each row up to the other.
+	if f.Until.IsZero() {
+		lead.add(`id < ?`, newest(f.Before))
+	} else {
+		lead.add(`id < min(?, 1 + (SELECT coalesce(max(id), 0) FROM (SELECT id FROM deliveries WHERE at <= ? ORDER BY at DESC LIMIT 1000)))`, newest(f.Before), bound(f.Until))
+	}
+	if !f.Since.IsZero() {
+		lead.add(`id >= (SELECT coalesce(min(id), 9223372036854775807) FROM (SELECT id FROM deliveries WHERE at >= ? ORDER BY at LIMIT 1000))`, bound(f.Since))
+	}
+	limit := page(f.Limit)
+	from := ` FROM deliveries`
+	if lead.name != "" {
+		from += ` INDEXED BY ` + lead.name
+	}
+	from += lead.sql() + ` ORDER BY id DESC LIMIT ?`
+	if len(rest.conditions) == 0 {
+		found, err = t.deliveries(`SELECT `+deliveryColumns+from, append(lead.args, limit)...)
+	} else {
+		args := append(slices.Clone(lead.args), int64(store.MaxLooked))
+		found, err = t.deliveries(`SELECT `+deliveryColumns+` FROM deliveries WHERE id IN (
+			SELECT id FROM (SELECT id, group_id, destination, state, kind, reason, title, message, at`+from+`)`+rest.sql()+` LIMIT ?)
+			ORDER BY id DESC`, append(append(args, rest.args...), limit)...)
+	}
+	switch {
+	case err != nil:
+		return nil, 0, err
+	case int64(len(found)) == limit:
+		return found, found[limit-1].ID, nil
+	case len(rest.conditions) == 0:
+		return found, 0, nil
+	}
+	v, err := t.number(`SELECT CASE WHEN count(*) = ? THEN min(id) END FROM (SELECT id`+from+`)`,
+		append([]any{int64(store.MaxLooked)}, append(lead.args, int64(store.MaxLooked))...)...)
+	if id, ok := v.(int64); ok {
+		further = id
+	}
+	return found, further, err
+}
+
 // Prune implements store.LogTx.
 func (t *tx) Prune(now time.Time, retention time.Duration, limit int) (more bool, err error) {
 	before, most := nanos(now.Add(-retention)), int64(limit)
@@ -114,8 +205,14 @@ func (t *tx) Prune(now time.Time, retention time.Duration, limit int) (more bool
 			SELECT id FROM silences WHERE ends_at < ? AND NOT ` + unsettled + ` ORDER BY ends_at LIMIT ?)`, []any{before, most}},
 		{`DELETE FROM activities WHERE id IN (
 			SELECT id FROM activities WHERE seen_at < ? ORDER BY seen_at LIMIT ?)`, []any{nanos(now.Add(-store.KeepActivities)), most}},
-		{`DELETE FROM audit WHERE id IN (
-			SELECT id FROM audit WHERE at < ? ORDER BY at LIMIT ?)`, []any{nanos(now.Add(-store.KeepAudit)), most}},
+		{`DELETE FROM replicas WHERE name IN (
+			SELECT name FROM replicas WHERE until < ? LIMIT ?)`, []any{nanos(now.Add(-store.KeepReplicas)), most}},
+		{`DELETE FROM sightings WHERE fingerprint IN (
+			SELECT fingerprint FROM sightings WHERE until < ? ORDER BY until LIMIT ?)`, []any{nanos(now.Add(-store.KeepSightings)), most}},
+		{`DELETE FROM changes WHERE number IN (
+			SELECT number FROM changes WHERE at < ? ORDER BY at LIMIT ?)`, []any{nanos(now.Add(-store.KeepChanges)), most}},
+		{`DELETE FROM replays WHERE id IN (
+			SELECT id FROM replays WHERE ended_at < ? ORDER BY ended_at LIMIT ?)`, []any{before, most}},
 	} {
 		n, err := t.change(prune.sql, prune.args...)
 		if err != nil {
@@ -123,5 +220,6 @@ func (t *tx) Prune(now time.Time, retention time.Duration, limit int) (more bool
 		}
 		more = more || n == limit
 	}
-	return more, nil
+	n, err := t.pruneAudit(now.Add(-store.KeepAudit), limit)
+	return more || n == limit, err
 }

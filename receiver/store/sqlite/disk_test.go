@@ -31,7 +31,7 @@ func TestAFullDisk(t *testing.T) {
 			}}})
 		}
 	}
-	limit(100)
+	limit(200)
 	want := []string{}
 	var refused error
 	for i := 0; refused == nil; i++ {

@@ -172,7 +172,7 @@ func TestAFailedOpenGivesTheFileBack(t *testing.T) {
 // TestOpenOfAnOlderSchema makes a file as each version before left it, with an
 // alert that was told.
 func TestOpenOfAnOlderSchema(t *testing.T) {
-	for version := int64(1); version <= 5; version++ {
+	for version := int64(1); version <= 6; version++ {
 		t.Run(fmt.Sprint("schema ", version), func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "old.db")
 			db, err := sql.Open("sqlite", dsn(path))
@@ -213,6 +213,19 @@ func TestOpenOfAnOlderSchema(t *testing.T) {
 					require.NoError(t, err)
 				}
 			}
+			if version >= 6 {
+				for _, row := range []string{
+					`UPDATE posts SET missed = 1`,
+					`INSERT INTO people (name, object_id, display_name, upn, conversation, state, reason, message, wanted, attempts, version)
+						VALUES ('bob', '0b7b', 'Bob', '', 'a:2', 'reachable', '', '', 1, 2, '1')`,
+					`INSERT INTO rosters (id, display_name, members, reason, message, attempts)
+						VALUES ('group:2', 'Night shift', CAST('["0b7b"]' AS BLOB), '', '', 0)`,
+					`INSERT INTO audit (at, who, object_id, action, target, done_from, before_it, after_it) VALUES (1, 'Bob', '0b7b', 'silence', '', 'Teams', '', '')`,
+				} {
+					_, err := db.Exec(row)
+					require.NoError(t, err)
+				}
+			}
 			require.NoError(t, db.Close())
 
 			s := openAt(t, path)
@@ -225,6 +238,20 @@ func TestOpenOfAnOlderSchema(t *testing.T) {
 					c, err := tx.PersonalConversation("0b7a")
 					require.NoError(t, err, "who has talked to the bot would be installed for anew")
 					require.Equal(t, "a:1", c.ID)
+				}
+				if version >= 6 {
+					require.True(t, p.Missed, "whoever was told in its place would be told again")
+					p.Missed = false
+					bob, err := tx.Person("bob")
+					require.NoError(t, err)
+					require.Equal(t, store.Person{Name: "bob", ObjectID: "0b7b", DisplayName: "Bob", Conversation: "a:2",
+						State: store.PersonReachable, Wanted: true, Attempts: 2, Version: "1"}, bob)
+					r, err := tx.Roster("group:2")
+					require.NoError(t, err)
+					require.Equal(t, []string{"0b7b"}, r.Members)
+					lines, err := tx.Audit(store.AuditFilter{Who: "Bob"})
+					require.NoError(t, err)
+					require.Len(t, lines, 1, "what was done is no longer found")
 				}
 				require.False(t, p.Missed, "nobody was told in its place")
 				require.Equal(t, store.Post{ID: 9, GroupID: 7, Address: "workflow:1", Destination: "ops", Card: "alert", Title: "Down",

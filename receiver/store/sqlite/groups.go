@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -67,19 +68,35 @@ func (t *tx) SaveGroup(g *group.Group) error {
 	if err != nil {
 		return fmt.Errorf("group cannot be stored: %w", err)
 	}
-	if g.ID != 0 {
-		return t.update(`UPDATE groups SET rev = ?, phase = ?, due_at = ?, changed_at = ?, data = ? WHERE id = ?`,
-			int64(g.Rev), string(g.Phase), nanos(g.DueAt), nanos(changedAt(g)), data, g.ID)
+	brief, err := briefOf(g)
+	if err != nil {
+		return fmt.Errorf("group cannot be stored: %w", err)
 	}
+	if g.ID != 0 {
+		return t.update(`UPDATE groups SET rev = ?, phase = ?, due_at = ?, changed_at = ?, data = ?, brief = ? WHERE id = ?`,
+			int64(g.Rev), string(g.Phase), nanos(g.DueAt), nanos(changedAt(g)), data, brief, g.ID)
+	}
+	var previous driver.Value
 	if g.Episode > 1 { // else there is none before it
+		if previous, err = t.number(`SELECT id FROM groups WHERE origin_hash = ? AND key_hash = ? AND latest`, hash(g.Origin), hash(g.Key)); err != nil {
+			return err
+		}
 		if _, err := t.write(`UPDATE groups SET latest = 0 WHERE origin_hash = ? AND key_hash = ? AND latest`, hash(g.Origin), hash(g.Key)); err != nil {
 			return err
 		}
 	}
-	g.ID, err = t.insert(`INSERT INTO groups (key, origin, key_hash, origin_hash, episode, rev, phase, latest, due_at, changed_at, data)
-		VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?)`,
-		g.Key, g.Origin, hash(g.Key), hash(g.Origin), int64(g.Episode), int64(g.Rev), string(g.Phase), nanos(g.DueAt), nanos(changedAt(g)), data)
-	return err
+	return t.insert(&g.ID, `INSERT INTO groups (key, origin, key_hash, origin_hash, episode, rev, phase, latest, due_at, changed_at, data, brief, previous)
+		VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?)`,
+		g.Key, g.Origin, hash(g.Key), hash(g.Origin), int64(g.Episode), int64(g.Rev), string(g.Phase), nanos(g.DueAt), nanos(changedAt(g)), data, brief, previous)
+}
+
+// briefOf is a group in a few words as they are stored; NULL when it is over,
+// because nobody asks then.
+func briefOf(g *group.Group) (driver.Value, error) {
+	if g.Phase == group.Over {
+		return nil, nil
+	}
+	return store.BriefOf(g).MarshalText()
 }
 
 // hash stands for a long text in an index.
@@ -143,6 +160,68 @@ func (t *tx) ListGroups(open bool, before int64, limit int) ([]group.Group, erro
 		WHERE latest AND id < ? ORDER BY id DESC LIMIT ?`, newest(before), page(limit))
 }
 
+// Briefs implements store.GroupTx. An episode that was stored before there were
+// briefs is read whole.
+func (t *tx) Briefs(fn func(store.Brief) error) error {
+	var without []int64
+	var briefs []store.Brief
+	err := t.conn.query(`SELECT id, brief FROM groups INDEXED BY groups_open WHERE latest AND phase <> 'over' ORDER BY id DESC`, func(row []driver.Value) error {
+		b := store.Brief{ID: row[0].(int64)}
+		if data, ok := row[1].([]byte); !ok {
+			without = append(without, b.ID)
+		} else if err := b.UnmarshalText(data); err != nil {
+			return fmt.Errorf("episode %d cannot be read: %w", b.ID, err)
+		}
+		briefs = append(briefs, b)
+		return nil
+	})
+	for i := range briefs {
+		if err != nil {
+			return err
+		}
+		if len(without) > 0 && without[0] == briefs[i].ID {
+			var g group.Group
+			if g, err = t.Group(briefs[i].ID); err != nil {
+				return err
+			}
+			briefs[i], without = store.BriefOf(&g), without[1:]
+		}
+		err = fn(briefs[i])
+	}
+	return err
+}
+
+// Episodes implements store.GroupTx.
+func (t *tx) Episodes(id int64, limit int) (latest int64, before []group.Group, err error) {
+	v, err := t.number(`SELECT newest.id FROM groups AS it JOIN groups AS newest
+		ON newest.origin_hash = it.origin_hash AND newest.key_hash = it.key_hash AND newest.latest WHERE it.id = ?`, id)
+	if err != nil {
+		return 0, nil, err
+	}
+	latest, ok := v.(int64)
+	if !ok {
+		return 0, nil, store.ErrNotFound
+	}
+	for len(before) < limit {
+		v, err := t.number(`SELECT previous FROM groups WHERE id = ?`, id)
+		if err != nil {
+			return 0, nil, err
+		}
+		if id, ok = v.(int64); !ok {
+			break
+		}
+		g, err := t.Group(id)
+		if errors.Is(err, store.ErrNotFound) { // it was kept long enough
+			break
+		}
+		if err != nil {
+			return 0, nil, err
+		}
+		before = append(before, g)
+	}
+	return latest, before, nil
+}
+
 // newest is before as a bound: 0 starts at the newest.
 func newest(before int64) int64 {
 	if before <= 0 {
@@ -157,4 +236,14 @@ func page(limit int) int64 {
 		return 100
 	}
 	return int64(limit)
+}
+
+// CountGroups implements store.GroupTx.
+func (t *tx) CountGroups() (map[group.Phase]int, error) {
+	counts := map[group.Phase]int{}
+	err := t.conn.query(`SELECT phase, count(*) FROM groups INDEXED BY groups_open WHERE latest AND phase <> 'over' GROUP BY phase`, func(row []driver.Value) error {
+		counts[group.Phase(row[0].(string))] = int(row[1].(int64))
+		return nil
+	})
+	return counts, err
 }

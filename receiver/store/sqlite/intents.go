@@ -38,10 +38,9 @@ func (t *tx) intents(sql string, args ...any) ([]store.Intent, error) {
 // SaveIntent implements store.IntentTx.
 func (t *tx) SaveIntent(i *store.Intent) (err error) {
 	if i.ID == 0 {
-		i.ID, err = t.insert(`INSERT INTO intents (group_id, source, verb, who, text, state, attempts, not_before, reason, requested_at, done_at)
+		return t.insert(&i.ID, `INSERT INTO intents (group_id, source, verb, who, text, state, attempts, not_before, reason, requested_at, done_at)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			i.GroupID, i.Source, i.Verb, i.Who, i.Text, string(i.State), int64(i.Attempts), nanos(i.NotBefore), i.Reason, nanos(i.RequestedAt), nanos(i.DoneAt))
-		return err
 	}
 	return t.update(`UPDATE intents SET group_id = ?, source = ?, verb = ?, who = ?, text = ?, state = ?, attempts = ?, not_before = ?,
 		reason = ?, requested_at = ?, done_at = ? WHERE id = ?`,

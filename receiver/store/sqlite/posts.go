@@ -10,7 +10,7 @@ import (
 )
 
 const postColumns = `id, group_id, address, destination, card, title, state, want, shown, loud, rank,
-	since, not_before, attempts, message_id, reason, message, dead_letter, updated_at, sending_loud, sending_rank, carded, follows, call, called, missed`
+	since, not_before, attempts, message_id, reason, message, dead_letter, updated_at, sending_loud, sending_rank, carded, follows, call, called, missed, replay, sending_id`
 
 // queued are the posts that wait to be sent, sending those under way. The
 // words are those of the partial indices, or SQLite would not use them.
@@ -47,6 +47,8 @@ func scanPost(row []driver.Value) store.Post {
 		Call:        int(row[23].(int64)),
 		Called:      int(row[24].(int64)),
 		Missed:      row[25].(int64) != 0,
+		ReplayID:    row[26].(int64),
+		SendingID:   row[27].(int64),
 	}
 }
 
@@ -76,25 +78,24 @@ func (t *tx) Post(id int64) (store.Post, error) {
 // SavePost implements store.PostTx.
 func (t *tx) SavePost(p *store.Post) (err error) {
 	if p.ID == 0 {
-		p.ID, err = t.insert(`INSERT INTO posts (group_id, address, destination, card, title, state, want, shown, loud, rank,
-			since, not_before, attempts, message_id, reason, message, dead_letter, updated_at, sending_loud, sending_rank, carded, follows, call, called, missed)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		return t.insert(&p.ID, `INSERT INTO posts (group_id, address, destination, card, title, state, want, shown, loud, rank,
+			since, not_before, attempts, message_id, reason, message, dead_letter, updated_at, sending_loud, sending_rank, carded, follows, call, called, missed, replay, sending_id)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			p.GroupID, p.Address, p.Destination, p.Card, p.Title, string(p.State),
 			int64(p.Want), int64(p.Shown), flag(p.Loud), int64(p.Rank),
 			nanos(p.Since), nanos(p.NotBefore), int64(p.Attempts), p.MessageID,
-			p.Reason, p.Message, flag(p.DeadLetter), nanos(p.UpdatedAt), flag(p.SendingLoud), int64(p.SendingRank), int64(p.Carded), p.Follows, int64(p.Call), int64(p.Called), flag(p.Missed))
-		return err
+			p.Reason, p.Message, flag(p.DeadLetter), nanos(p.UpdatedAt), flag(p.SendingLoud), int64(p.SendingRank), int64(p.Carded), p.Follows, int64(p.Call), int64(p.Called), flag(p.Missed), p.ReplayID, p.SendingID)
 	}
 	return t.update(`UPDATE posts SET group_id = ?, address = ?, destination = ?, card = ?, title = ?, state = ?,
 		want = ?, shown = ?, loud = ?, rank = ?, since = ?, not_before = ?, attempts = ?, message_id = ?,
 		reason = ?, message = ?, dead_letter = ?, updated_at = ?,
-		sending_loud = ?, sending_rank = ?, carded = ?, follows = ?, call = ?, called = ?, missed = ? WHERE id = ?`,
+		sending_loud = ?, sending_rank = ?, carded = ?, follows = ?, call = ?, called = ?, missed = ?, replay = ?, sending_id = ? WHERE id = ?`,
 		p.GroupID, p.Address, p.Destination, p.Card, p.Title, string(p.State),
 		int64(p.Want), int64(p.Shown), flag(p.Loud), int64(p.Rank),
 		nanos(p.Since), nanos(p.NotBefore), int64(p.Attempts), p.MessageID,
 		p.Reason, p.Message, flag(p.DeadLetter), nanos(p.UpdatedAt),
 		flag(p.SendingLoud), int64(p.SendingRank), int64(p.Carded), p.Follows,
-		int64(p.Call), int64(p.Called), flag(p.Missed), p.ID)
+		int64(p.Call), int64(p.Called), flag(p.Missed), p.ReplayID, p.SendingID, p.ID)
 }
 
 // ready are the posts of an address that may be sent at a time. A post without
@@ -112,9 +113,14 @@ func (t *tx) ReadyPosts(address string, now time.Time, limit int) ([]store.Post,
 		ORDER BY rank DESC, since, id LIMIT ?`, address, nanos(now), int64(limit))
 }
 
+// FollowingPosts implements store.PostTx.
+func (t *tx) FollowingPosts(address string, now time.Time, limit int) ([]store.Post, error) {
+	return t.posts(`SELECT `+postColumns+` FROM posts WHERE `+ready+` AND NOT `+first+` ORDER BY id LIMIT ?`, address, nanos(now), int64(limit))
+}
+
 // Backlog implements store.PostTx.
-func (t *tx) Backlog(address string, now time.Time, most int) (int, error) {
-	v, err := t.number(`SELECT count(*) FROM (SELECT 1 FROM posts WHERE `+ready+` AND rank >= 0 LIMIT ?)`, address, nanos(now), int64(most))
+func (t *tx) Backlog(address string, rank int, now time.Time, most int) (int, error) {
+	v, err := t.number(`SELECT count(*) FROM (SELECT 1 FROM posts WHERE `+ready+` AND rank >= ? LIMIT ?)`, address, nanos(now), int64(rank), int64(most))
 	if err != nil {
 		return 0, err
 	}
@@ -180,12 +186,29 @@ func (t *tx) ListPosts(f store.PostFilter) ([]store.Post, error) {
 	if f.Unmissed {
 		where.add(`NOT missed`)
 	}
+	if f.Reason != "" {
+		where.add(`reason = ?`, f.Reason)
+	}
+	if f.Replay != 0 {
+		where.add(`replay = ? AND replay <> 0`, f.Replay)
+	}
 	from := ` FROM posts`
 	switch { // few among many, which SQLite cannot know
+	case f.GroupID != 0:
+	case f.Replay != 0 && f.DeadLetters && len(f.States) > 0:
+		from = ` FROM posts INDEXED BY posts_replay_open`
+	case f.Replay != 0:
+		from = ` FROM posts INDEXED BY posts_replay`
 	case f.DeadLetters && f.Address != "":
 		from = ` FROM posts INDEXED BY posts_dead_address`
+	case f.DeadLetters && f.Reason != "" && f.Destination != "":
+		from = ` FROM posts INDEXED BY posts_dead_kind`
+	case f.DeadLetters && f.Reason != "":
+		from = ` FROM posts INDEXED BY posts_dead_reason`
+	case f.DeadLetters && f.Destination != "":
+		from = ` FROM posts INDEXED BY posts_dead_destination`
 	case f.DeadLetters:
-		from = ` FROM posts INDEXED BY posts_dead`
+		from = ` FROM posts INDEXED BY posts_dead_newest`
 	}
 	return t.posts(`SELECT `+postColumns+from+where.sql()+` ORDER BY id DESC LIMIT ?`,
 		append(where.args, page(f.Limit))...)
@@ -269,4 +292,32 @@ func (f *filter) add(condition string, args ...any) {
 	f.args = append(f.args, args...)
 }
 
-func (f *filter) sql() string { return ` WHERE ` + strings.Join(f.conditions, ` AND `) }
+// sql is "" without a condition.
+func (f *filter) sql() string {
+	if len(f.conditions) == 0 {
+		return ""
+	}
+	return ` WHERE ` + strings.Join(f.conditions, ` AND `)
+}
+
+// OldestWaiting implements store.PostTx. It looks at one row for each address
+// and rank.
+func (t *tx) OldestWaiting() (map[string]time.Time, error) {
+	oldest := map[string]time.Time{}
+	err := t.conn.query(`WITH RECURSIVE busy (address) AS (
+			SELECT min(address) FROM posts WHERE `+queued+`
+			UNION ALL
+			SELECT (SELECT min(address) FROM posts WHERE `+queued+` AND address > busy.address)
+			FROM busy WHERE busy.address IS NOT NULL),
+		ranks (rank) AS (VALUES (?), (?), (?))
+		SELECT address, (SELECT since FROM posts WHERE posts.address = busy.address AND posts.rank = ranks.rank AND `+queued+` ORDER BY since LIMIT 1)
+		FROM busy CROSS JOIN ranks WHERE address IS NOT NULL`,
+		func(row []driver.Value) error {
+			address, since := row[0].(string), moment(row[1])
+			if first, known := oldest[address]; !since.IsZero() && (!known || since.Before(first)) {
+				oldest[address] = since
+			}
+			return nil
+		}, int64(store.RankQuiet), int64(store.RankLoud), int64(store.RankLoudCritical))
+	return oldest, err
+}

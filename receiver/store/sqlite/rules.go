@@ -34,6 +34,16 @@ func (t *tx) EachSeries(fn func(rules.Row) error) error {
 	})
 }
 
+// Series implements store.RuleTx.
+func (t *tx) Series(rule string) ([]rules.Row, error) {
+	var rows []rules.Row
+	err := t.conn.query(`SELECT rule, series, state FROM series WHERE rule = ? ORDER BY series`, func(row []driver.Value) error {
+		rows = append(rows, rules.Row{Rule: row[0].(string), Series: row[1].(string), State: slices.Clone(row[2].([]byte))})
+		return nil
+	}, rule)
+	return rows, err
+}
+
 // SaveRelayed implements store.RelayTx.
 func (t *tx) SaveRelayed(alerts []store.Relayed) error {
 	for i := range alerts {

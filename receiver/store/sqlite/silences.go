@@ -62,10 +62,9 @@ func (t *tx) SaveSilence(s *store.Silence) error {
 	}
 	t.silencesChange()
 	if s.ID == 0 {
-		s.ID, err = t.insert(`INSERT INTO silences (group_id, sets, by_name, by_id, asked_from, comment, starts_at, ends_at, theirs, their_ids,
+		return t.insert(&s.ID, `INSERT INTO silences (group_id, sets, by_name, by_id, asked_from, comment, starts_at, ends_at, theirs, their_ids,
 			state, attempts, not_before, reason, ended_name, ended_id)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, values...)
-		return err
 	}
 	return t.update(`UPDATE silences SET group_id = ?, sets = ?, by_name = ?, by_id = ?, asked_from = ?, comment = ?, starts_at = ?, ends_at = ?,
 		theirs = ?, their_ids = ?, state = ?, attempts = ?, not_before = ?, reason = ?, ended_name = ?, ended_id = ? WHERE id = ?`,

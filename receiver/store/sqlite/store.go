@@ -12,7 +12,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/teamsrelay/teamsrelay/receiver/store"
 )
@@ -22,10 +26,13 @@ type Options struct {
 	// Log gets what no caller can be told: where a transaction panicked. Nil:
 	// nothing is logged.
 	Log *slog.Logger
+	// Registerer gets the metrics of the writer. Nil: they are not registered.
+	Registerer prometheus.Registerer
 }
 
 // Store keeps everything in one file.
 type Store struct {
+	path    string
 	lock    *conn
 	writer  *writer
 	readers *readers
@@ -69,8 +76,9 @@ func open(path string, options Options) (_ *Store, err error) {
 	}
 	revisions := newRevisions()
 	s := &Store{
+		path:    path,
 		lock:    lock,
-		writer:  newWriter(conn, revisions, options.Log),
+		writer:  newWriter(conn, revisions, options.Log, options.Registerer),
 		readers: newReaders(path, revisions),
 	}
 	s.close = sync.OnceValue(s.shut)
@@ -105,6 +113,25 @@ func (s *Store) Check(ctx context.Context) error {
 		_, err := tx.write(`DELETE FROM checks`)
 		return err
 	})
+}
+
+// Shared implements store.Store: the file is one process's.
+func (s *Store) Shared() bool { return false }
+
+// Time implements store.Store.
+func (s *Store) Time(context.Context) (time.Time, error) { return time.Now(), nil }
+
+// Size is how many bytes the file and its write-ahead log have.
+func (s *Store) Size(context.Context) (int64, error) {
+	file, err := os.Stat(s.path)
+	if err != nil {
+		return 0, err
+	}
+	size := file.Size()
+	if log, err := os.Stat(s.path + "-wal"); err == nil { // it need not be there
+		size += log.Size()
+	}
+	return size, nil
 }
 
 // Close finishes the updates that are waiting, refuses new ones and gives the

@@ -16,6 +16,8 @@ type tx struct {
 	// write needs a savepoint to be taken back to.
 	savepoint bool
 	wrote     bool
+	// numbered are where the ids of new rows stand: see request.
+	numbered []*int64
 
 	revisions store.Revisions // of what it sees
 	given     *revisions      // who gives new ones; nil in a view
@@ -41,6 +43,13 @@ func (t *tx) subscriptionsChange() {
 	}
 }
 
+// destinationsChange is silencesChange for what is kept of destinations.
+func (t *tx) destinationsChange() {
+	if t.writable {
+		t.revisions.Destinations = t.given.number()
+	}
+}
+
 // write runs a statement that changes something.
 func (t *tx) write(sql string, args ...any) (driver.Result, error) {
 	if err := t.begin(); err != nil {
@@ -63,13 +72,15 @@ func (t *tx) begin() error {
 	return nil
 }
 
-// insert is write for one new row and returns its id.
-func (t *tx) insert(sql string, args ...any) (int64, error) {
+// insert is write for one new row, whose id it sets.
+func (t *tx) insert(id *int64, sql string, args ...any) error {
 	result, err := t.write(sql, args...)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	return result.LastInsertId()
+	*id, err = result.LastInsertId()
+	t.numbered = append(t.numbered, id)
+	return err
 }
 
 // update is write for one row that must be there.

@@ -8,6 +8,9 @@ import (
 	"runtime/debug"
 	"sync/atomic"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
 	"github.com/teamsrelay/teamsrelay/receiver/store"
 )
 
@@ -22,6 +25,18 @@ type request struct {
 	taken atomic.Bool // by the writer, or by the caller who gave up
 	err   error       // what fn returned
 	done  chan error
+	// numbered are where the ids of its new rows stand. They are 0 again when
+	// the rows do not come to be: fn may run again with the same values, and the
+	// row of an id that was given in vain would be nobody's, or another's.
+	numbered []*int64
+}
+
+// forget takes back the ids of the rows that do not come to be.
+func (r *request) forget() {
+	for _, id := range r.numbered {
+		*id = 0
+	}
+	r.numbered = nil
 }
 
 // writer is the only one who writes. Requests that wait at the same time share
@@ -41,10 +56,11 @@ type writer struct {
 	// seen are the revisions of what those that have succeeded have left.
 	seen      store.Revisions
 	revisions *revisions
+	shared    prometheus.Histogram
 }
 
-func newWriter(c *conn, r *revisions, log *slog.Logger) *writer {
-	return &writer{
+func newWriter(c *conn, r *revisions, log *slog.Logger, registerer prometheus.Registerer) *writer {
+	w := &writer{
 		conn:      c,
 		log:       log,
 		queue:     make(chan *request, maxShared),
@@ -52,6 +68,18 @@ func newWriter(c *conn, r *revisions, log *slog.Logger) *writer {
 		stopped:   make(chan struct{}),
 		revisions: r,
 	}
+	auto := promauto.With(registerer)
+	w.shared = auto.NewHistogram(prometheus.HistogramOpts{
+		Name:    "teamsrelay_store_commit_requests",
+		Help:    "How many requests shared a commit.",
+		Buckets: []float64{1, 2, 4, 8, 16, 32, 64, 128, maxShared},
+
+		NativeHistogramBucketFactor: 1.1, NativeHistogramMaxBucketNumber: 100,
+	})
+	auto.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "teamsrelay_store_queue", Help: "How many requests wait for the writer.",
+	}, func() float64 { return float64(len(w.queue)) })
+	return w
 }
 
 // update hands fn to the writer and waits for the commit.
@@ -138,6 +166,7 @@ func (w *writer) share(first *request) {
 		w.revisions.renew()
 		err = unavailable(err)
 	}
+	w.shared.Observe(float64(len(w.ran)))
 	w.answer(err)
 }
 
@@ -147,6 +176,7 @@ func (w *writer) answer(err error) {
 	for i, r := range w.ran {
 		if err != nil {
 			r.err = err
+			r.forget()
 		}
 		r.done <- r.err
 		w.ran[i] = nil
@@ -173,6 +203,7 @@ func (w *writer) isolate(r *request) error {
 	guarded := w.careful && w.dirty
 	w.tx = tx{conn: w.conn, writable: true, savepoint: guarded, revisions: w.seen, given: w.revisions}
 	r.err = w.call(r.fn)
+	r.numbered = w.tx.numbered
 	if w.conn.lost != nil {
 		return w.conn.lost // even if fn made nothing of it
 	}
@@ -187,10 +218,14 @@ func (w *writer) isolate(r *request) error {
 		w.dirty = true
 		return nil
 	case guarded:
+		r.forget()
 		if err := w.conn.run("ROLLBACK TO request"); err != nil {
 			return err
 		}
 		return w.conn.run("RELEASE request")
+	}
+	for _, r := range w.ran {
+		r.forget()
 	}
 	if err := w.conn.run("ROLLBACK"); err != nil {
 		return err

@@ -211,8 +211,8 @@ func testReaddress(k *kit) {
 			}
 			require.Equal(k, foreign, must[store.Post](k)(tx.Post(foreign.ID)))
 			require.Equal(k, second, must[store.Post](k)(tx.Post(second.ID)))
-			require.Equal(k, 1, must[int](k)(tx.Backlog("old", at(1), 10000)), "only the other destination's")
-			require.Equal(k, 2, must[int](k)(tx.Backlog("new", at(1), 10000)))
+			require.Equal(k, 1, must[int](k)(tx.Backlog("old", store.RankQuiet, at(1), 10000)), "only the other destination's")
+			require.Equal(k, 2, must[int](k)(tx.Backlog("new", store.RankQuiet, at(1), 10000)))
 		})
 		require.Zero(k, readdress(k, "ops", "new", "second"), "a second time there is nothing to do")
 	})
@@ -263,7 +263,7 @@ func testReaddress(k *kit) {
 		alice.GiveUp("no_teams", "they have never opened Teams", at(1))
 		alice.Missed = true
 		bob.Want, bob.Call = 3, 3
-		carol.Begin(at(1))
+		carol.Begin(1, at(1))
 		carol.Delivered(1, "m1", true, at(1))
 		for _, p := range []*store.Post{&alice, &bob, &carol} {
 			*p = k.savePost(*p)

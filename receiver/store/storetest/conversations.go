@@ -147,85 +147,6 @@ func testSubscriptions(k *kit) {
 	})
 }
 
-func testAudit(k *kit) {
-	add := func(k *kit, a store.Audit) store.Audit {
-		k.Helper()
-		k.update(func(tx store.Tx) error { return tx.AddAudit(&a) })
-		return a
-	}
-	k.run("a line comes back exactly as it was written", func(k *kit) {
-		for name, line := range map[string]store.Audit{
-			"with nothing set": {},
-			"with everything set": {At: start, Who: "Alice 🔥", ObjectID: "o1", Action: "refused:ack", Target: "fgq8",
-				From: "channel \"sre\"", Before: "open", After: "a\nb"},
-		} {
-			line = add(k, line)
-			require.NotZero(k, line.ID, name)
-			k.lasting(func(tx store.Tx) {
-				require.Equal(k, []store.Audit{line}, must[[]store.Audit](k)(tx.Audit(store.AuditFilter{Limit: 1})), name)
-			})
-		}
-	})
-
-	k.run("the audit is filtered, newest first, page by page", func(k *kit) {
-		var log []store.Audit
-		for i := range 8 {
-			log = append([]store.Audit{add(k, store.Audit{
-				At: at(i), Who: []string{"Alice", "Bob"}[i%2], ObjectID: []string{"o1", "o2", "Alice"}[i%3], Action: []string{"ack", "silence"}[i/4],
-			})}, log...)
-		}
-		pick := func(indices ...int) (picked []store.Audit) {
-			for _, i := range indices {
-				picked = append(picked, log[len(log)-1-i])
-			}
-			return picked
-		}
-		for name, list := range map[string]struct {
-			filter store.AuditFilter
-			want   []store.Audit
-		}{
-			"all":                 {store.AuditFilter{}, log},
-			"a page":              {store.AuditFilter{Before: log[2].ID, Limit: 3}, log[3:6]},
-			"of a name or an id":  {store.AuditFilter{Who: "Alice"}, pick(6, 5, 4, 2, 0)},
-			"of an id":            {store.AuditFilter{Who: "o2"}, pick(7, 4, 1)},
-			"not of a name alike": {store.AuditFilter{Who: "alice"}, nil},
-			"of an action":        {store.AuditFilter{Action: "ack"}, pick(3, 2, 1, 0)},
-			"since a time":        {store.AuditFilter{Since: at(6)}, pick(7, 6)},
-			"everything at once":  {store.AuditFilter{Since: at(1), Who: "Bob", Action: "ack", Before: log[0].ID, Limit: 1}, pick(3)},
-		} {
-			k.lasting(func(tx store.Tx) {
-				require.Equal(k, list.want, must[[]store.Audit](k)(tx.Audit(list.filter)), name)
-			})
-		}
-	})
-
-	k.run("a list without a limit has a hundred", func(k *kit) {
-		k.update(func(tx store.Tx) error {
-			for range 120 {
-				if err := tx.AddAudit(&store.Audit{At: start}); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		k.lasting(func(tx store.Tx) { require.Len(k, must[[]store.Audit](k)(tx.Audit(store.AuditFilter{})), 100) })
-	})
-
-	k.run("a line stays for a year, however short the retention is", func(k *kit) {
-		line := add(k, store.Audit{At: at(0), Who: "Alice"})
-		for _, c := range []struct {
-			now  time.Time
-			left []store.Audit
-		}{
-			{at(0).Add(store.KeepAudit), []store.Audit{line}},
-			{at(1).Add(store.KeepAudit), nil},
-		} {
-			k.update(func(tx store.Tx) error { _, err := tx.Prune(c.now, time.Minute, 10); return err })
-			k.lasting(func(tx store.Tx) { require.Equal(k, c.left, must[[]store.Audit](k)(tx.Audit(store.AuditFilter{}))) })
-		}
-	})
-}
-
 func testMessages(k *kit) {
 	k.run("the post that a message shows is found by it", func(k *kit) {
 		g, other := k.saveGroup(anEpisode("k", "o", 1)), k.saveGroup(anEpisode("other", "o", 1))
@@ -324,7 +245,7 @@ func testMessages(k *kit) {
 		}
 		k.lasting(func(tx store.Tx) {
 			require.Equal(k, []store.Post{posts[3], posts[1], posts[2], posts[0]}, must[[]store.Post](k)(tx.ReadyPosts("a", at(0), 10)))
-			require.Equal(k, 2, must[int](k)(tx.Backlog("a", at(0), 10)), "hundreds of cards to be edited would look like a storm")
+			require.Equal(k, 2, must[int](k)(tx.Backlog("a", store.RankQuiet, at(0), 10)), "hundreds of cards to be edited would look like a storm")
 		})
 	})
 }

@@ -244,7 +244,7 @@ func testMovePosts(k *kit) {
 		return k.savePost(p)
 	}
 	dead := func(p *store.Post) {
-		p.Begin(at(1))
+		p.Begin(1, at(1))
 		p.GiveUp("no_teams", "they have never opened Teams", at(1))
 		p.Missed = true
 	}
@@ -252,20 +252,20 @@ func testMovePosts(k *kit) {
 	k.run("whatever has to be told or can be read goes along, in every state", func(k *kit) {
 		due := saved(k, "due", group.Open, func(p *store.Post) { p.Missed = true })
 		waiting := saved(k, "waiting", group.Open, func(p *store.Post) {
-			p.Begin(at(1))
+			p.Begin(1, at(1))
 			p.Retry(at(99), "throttled", "patience", at(2))
 		})
-		sending := saved(k, "sending", group.Open, func(p *store.Post) { p.Begin(at(1)) })
-		shown := saved(k, "shown", group.Open, func(p *store.Post) { p.Begin(at(1)); p.Delivered(1, "m1", true, at(1)) })
+		sending := saved(k, "sending", group.Open, func(p *store.Post) { p.Begin(1, at(1)) })
+		shown := saved(k, "shown", group.Open, func(p *store.Post) { p.Begin(1, at(1)); p.Delivered(1, "m1", true, at(1)) })
 		edited := saved(k, "edited", group.Open, func(p *store.Post) {
-			p.Begin(at(1))
+			p.Begin(1, at(1))
 			p.Delivered(1, "m2", true, at(1))
 			p.Raise(2, group.Due{}, store.RankQuiet, at(2))
 		})
 		letter := saved(k, "dead", group.Open, dead)
 		unheard := saved(k, "dead, unheard", group.Unheard, dead)
 		over := saved(k, "dead, over", group.Over, dead)
-		digested := saved(k, "digested", group.Open, func(p *store.Post) { p.Begin(at(1)); p.Digested(1, at(1)) })
+		digested := saved(k, "digested", group.Open, func(p *store.Post) { p.Begin(1, at(1)); p.Digested(1, at(1)) })
 		g := k.saveGroup(anEpisode("elsewhere", "o", 1))
 		elsewhere := k.savePost(aPost(g, "user:alice@contoso.co"))
 
@@ -297,10 +297,10 @@ func testMovePosts(k *kit) {
 	})
 
 	k.run("thousands are moved in portions, first those that are sent first", func(k *kit) {
-		told := func(p *store.Post) { p.Begin(at(1)); p.Delivered(1, "m1", true, at(1)) }
+		told := func(p *store.Post) { p.Begin(1, at(1)); p.Delivered(1, "m1", true, at(1)) }
 		last := saved(k, "told", group.Open, told)
 		letters := []store.Post{saved(k, "d1", group.Open, dead), saved(k, "d2", group.Over, dead)}
-		sending := saved(k, "sending", group.Open, func(p *store.Post) { p.Begin(at(1)) })
+		sending := saved(k, "sending", group.Open, func(p *store.Post) { p.Begin(1, at(1)) })
 		young := saved(k, "young", group.Open, func(p *store.Post) { p.Since = at(3) })
 		old := saved(k, "old", group.Open, func(p *store.Post) { p.DeadLetter = true }) // its replay
 		loud := saved(k, "loud", group.Open, func(p *store.Post) { p.Since, p.Rank = at(9), store.RankLoudCritical })
@@ -330,7 +330,7 @@ func testMovePosts(k *kit) {
 
 	k.run("where the episode is at the other address already, that post takes over", func(k *kit) {
 		news := func(p *store.Post) { p.Want, p.Call = 3, 3 }
-		told := func(p *store.Post) { p.Begin(at(1)); p.Delivered(1, "m1", true, at(1)) }
+		told := func(p *store.Post) { p.Begin(1, at(1)); p.Delivered(1, "m1", true, at(1)) }
 		for name, c := range map[string]struct {
 			phase       group.Phase
 			here, there func(p *store.Post)
@@ -338,8 +338,8 @@ func testMovePosts(k *kit) {
 			"both are shown":                      {group.Open, told, told},
 			"news meets a card":                   {group.Open, news, told},
 			"news meets news":                     {group.Open, news, func(*store.Post) {}},
-			"an attempt meets a card":             {group.Open, func(p *store.Post) { news(p); p.Begin(at(2)) }, told},
-			"news meets an attempt":               {group.Open, news, func(p *store.Post) { p.Begin(at(2)) }},
+			"an attempt meets a card":             {group.Open, func(p *store.Post) { news(p); p.Begin(1, at(2)) }, told},
+			"news meets an attempt":               {group.Open, news, func(p *store.Post) { p.Begin(1, at(2)) }},
 			"a dead letter meets a card":          {group.Open, func(p *store.Post) { news(p); dead(p) }, told},
 			"a dead letter that is over, a card":  {group.Over, func(p *store.Post) { news(p); dead(p) }, told},
 			"a dead letter that is over, news":    {group.Over, func(p *store.Post) { news(p); dead(p) }, func(*store.Post) {}},

@@ -21,7 +21,7 @@ func testPosts(k *kit) {
 				Address: "workflow:ümlaut 🔥", Destination: "ops", Card: "alert", Title: "Down \x00 \" '",
 				State: store.Waiting, Want: 7, Shown: 5, Carded: 4, Call: 6, Called: 2, Follows: 3, Loud: true, Rank: store.RankLoudCritical,
 				Since: at(1), NotBefore: at(2), Attempts: 3, MessageID: "1234;messageid=5",
-				Reason: "throttled", Message: "Teams asked for patience", DeadLetter: true, Missed: true, UpdatedAt: at(3),
+				Reason: "throttled", Message: "Teams asked for patience", DeadLetter: true, Missed: true, SendingID: 8, UpdatedAt: at(3),
 			},
 		} {
 			p.GroupID = g.ID
@@ -31,7 +31,7 @@ func testPosts(k *kit) {
 				require.Equal(k, p, must[store.Post](k)(tx.Post(p.ID)), name)
 				require.Equal(k, p, must[store.Post](k)(tx.PostOf(g.ID, p.Address)), name)
 			})
-			p.State, p.Shown, p.DeadLetter, p.Missed, p.NotBefore = store.Shown, p.Want, !p.DeadLetter, !p.Missed, at(5)
+			p.State, p.Shown, p.DeadLetter, p.Missed, p.SendingID, p.NotBefore = store.Shown, p.Want, !p.DeadLetter, !p.Missed, p.SendingID+1, at(5)
 			k.savePost(p)
 			k.lasting(func(tx store.Tx) {
 				require.Equal(k, p, must[store.Post](k)(tx.Post(p.ID)), "changed, "+name)
@@ -64,7 +64,7 @@ func testPosts(k *kit) {
 			_, err = tx.PostOf(g.ID, "a")
 			require.ErrorIs(k, err, store.ErrNotFound)
 			require.Empty(k, must[[]store.Post](k)(tx.ReadyPosts("a", at(9), 10)))
-			require.Zero(k, must[int](k)(tx.Backlog("a", at(9), 10000)))
+			require.Zero(k, must[int](k)(tx.Backlog("a", store.RankQuiet, at(9), 10000)))
 			require.Zero(k, must[time.Time](k)(tx.NextPost("a")))
 			require.Empty(k, must[[]string](k)(tx.BusyAddresses()))
 		})
@@ -111,9 +111,9 @@ func testPosts(k *kit) {
 			require.Equal(k, want, must[[]store.Post](k)(tx.ReadyPosts("a", at(5), 100)))
 			require.Equal(k, want[:2], must[[]store.Post](k)(tx.ReadyPosts("a", at(5), 2)))
 			require.Empty(k, must[[]store.Post](k)(tx.ReadyPosts("a", at(5).Add(-1), 100)), "one nanosecond early")
-			require.Equal(k, len(want), must[int](k)(tx.Backlog("a", at(5), 10000)))
-			require.Equal(k, len(want)+1, must[int](k)(tx.Backlog("a", at(6), 10000)))
-			require.Zero(k, must[int](k)(tx.Backlog("a", at(4), 10000)))
+			require.Equal(k, len(want), must[int](k)(tx.Backlog("a", store.RankQuiet, at(5), 10000)))
+			require.Equal(k, len(want)+1, must[int](k)(tx.Backlog("a", store.RankQuiet, at(6), 10000)))
+			require.Zero(k, must[int](k)(tx.Backlog("a", store.RankQuiet, at(4), 10000)))
 			require.Equal(k, at(5), must[time.Time](k)(tx.NextPost("a")))
 			require.Len(k, must[[]store.Post](k)(tx.ReadyPosts("b", at(5), 100)), 1)
 		})
@@ -127,6 +127,9 @@ func testPosts(k *kit) {
 		second := aPost(k.saveGroup(anEpisode("k", "o", 2)), "a")
 		second.Follows, second.Rank = first.ID, store.RankLoudCritical
 		second = k.savePost(second)
+		third := aPost(k.saveGroup(anEpisode("k", "o", 3)), "a")
+		third.Follows = second.ID
+		third = k.savePost(third)
 		for _, state := range []store.State{store.Due, store.Waiting, store.Sending} {
 			first.State = state
 			first = k.savePost(first)
@@ -137,6 +140,14 @@ func testPosts(k *kit) {
 				if state != store.Sending {
 					require.Equal(k, at(5), must[time.Time](k)(tx.NextPost("a")), "nothing can be sent before that")
 				}
+				require.Equal(k, []store.Post{second, third}, must[[]store.Post](k)(tx.FollowingPosts("a", at(9), 10)), "a digest tells what is behind it too")
+				require.Equal(k, []store.Post{second}, must[[]store.Post](k)(tx.FollowingPosts("a", at(9), 1)))
+				require.Empty(k, must[[]store.Post](k)(tx.FollowingPosts("a", second.NotBefore.Add(-1), 10)))
+				require.Empty(k, must[[]store.Post](k)(tx.FollowingPosts("b", at(9), 10)))
+				waiting := len(must[[]store.Post](k)(tx.ReadyPosts("a", at(9), 10))) + 2
+				require.Equal(k, waiting, must[int](k)(tx.Backlog("a", store.RankQuiet, at(9), 10)), "a storm behind one post would not be seen, while the first is %s", state)
+				require.Equal(k, 1, must[int](k)(tx.Backlog("a", store.RankLoudCritical, at(9), 10)))
+				require.Equal(k, 1, must[int](k)(tx.Backlog("a", store.RankQuiet, at(9), 1)))
 			})
 		}
 		first.State, first.MessageID = store.Waiting, "m1"
@@ -144,6 +155,7 @@ func testPosts(k *kit) {
 		k.lasting(func(tx store.Tx) {
 			require.Equal(k, []store.Post{second}, must[[]store.Post](k)(tx.ReadyPosts("a", at(4), 10)),
 				"an old card that is still to be edited would make new alarm wait, for hours after a storm")
+			require.Equal(k, []store.Post{third}, must[[]store.Post](k)(tx.FollowingPosts("a", at(4), 10)))
 		})
 		first.MessageID = ""
 		for _, state := range []store.State{store.Shown, store.Accepted, store.Dead} {

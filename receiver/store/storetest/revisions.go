@@ -29,6 +29,7 @@ func testRevisions(k *kit) {
 		was := revisions(k)
 		require.NotZero(k, was.Silences, "0 is what somebody has who has read nothing")
 		require.NotZero(k, was.Subscriptions)
+		require.NotZero(k, was.Destinations)
 		k.savePost(aPost(k.saveGroup(anEpisode("k", "o", 1)), "a"))
 		k.savePeople(store.Person{Name: "alice"})
 		k.update(func(tx store.Tx) error {
@@ -47,27 +48,33 @@ func testRevisions(k *kit) {
 		saveSilence := func(tx store.Tx) error { return tx.SaveSilence(&silence) }
 		given := map[int64]string{}
 		for _, change := range []struct {
-			name                    string
-			silences, subscriptions bool
-			do                      func(tx store.Tx) error
+			name                                  string
+			silences, subscriptions, destinations bool
+			do                                    func(tx store.Tx) error
 		}{
-			{"a silence is made", true, false, saveSilence},
-			{"it is changed", true, false, saveSilence},
-			{"timers are shifted", true, false, func(tx store.Tx) error { return tx.ShiftTimers(time.Hour) }},
-			{"it is over and goes", true, false, func(tx store.Tx) error { _, err := tx.Prune(at(1000), 0, 10); return err }},
-			{"a subscription is made", false, true, func(tx store.Tx) error {
+			{"a silence is made", true, false, false, saveSilence},
+			{"it is changed", true, false, false, saveSilence},
+			{"timers are shifted", true, false, false, func(tx store.Tx) error { return tx.ShiftTimers(time.Hour) }},
+			{"it is over and goes", true, false, false, func(tx store.Tx) error { _, err := tx.Prune(at(1000), 0, 10); return err }},
+			{"a subscription is made", false, true, false, func(tx store.Tx) error {
 				if err := tx.SaveSubscription(&second); err != nil {
 					return err
 				}
 				return tx.SaveSubscription(&subscription)
 			}},
-			{"it is changed", false, true, func(tx store.Tx) error { return tx.SaveSubscription(&subscription) }},
-			{"it is moved", false, true, func(tx store.Tx) error { return tx.MoveSubscriptions("a", "c") }},
-			{"it is moved to where one is", false, true, func(tx store.Tx) error { return tx.MoveSubscriptions("c", "b") }},
-			{"it is deleted", false, true, func(tx store.Tx) error { return tx.DeleteSubscription(second.ID) }},
+			{"it is changed", false, true, false, func(tx store.Tx) error { return tx.SaveSubscription(&subscription) }},
+			{"it is moved", false, true, false, func(tx store.Tx) error { return tx.MoveSubscriptions("a", "c") }},
+			{"it is moved to where one is", false, true, false, func(tx store.Tx) error { return tx.MoveSubscriptions("c", "b") }},
+			{"it is deleted", false, true, false, func(tx store.Tx) error { return tx.DeleteSubscription(second.ID) }},
+			{"a destination is added", false, false, true, func(tx store.Tx) error {
+				return tx.SaveDestination(&store.Destination{Name: "d", Sealed: []byte("s")})
+			}},
+			{"it is disabled", false, false, true, func(tx store.Tx) error { return tx.Disable(&store.Disabled{Destination: "d"}) }},
+			{"it is enabled", false, false, true, func(tx store.Tx) error { return tx.Enable("d") }},
+			{"it is removed", false, false, true, func(tx store.Tx) error { return tx.DeleteDestination("d") }},
 		} {
 			before := revisions(k)
-			given[before.Silences], given[before.Subscriptions] = "before", "before"
+			given[before.Silences], given[before.Subscriptions], given[before.Destinations] = "before", "before", "before"
 			var inside store.Revisions
 			k.update(func(tx store.Tx) error {
 				if err := change.do(tx); err != nil {
@@ -84,6 +91,11 @@ func testRevisions(k *kit) {
 			}
 			if change.subscriptions {
 				require.Empty(k, given[after.Subscriptions], "%s: who has subscribed is not told", change.name)
+			}
+			if change.destinations {
+				require.Empty(k, given[after.Destinations], "%s: the other replica goes on with what was", change.name)
+			} else {
+				require.Equal(k, before.Destinations, after.Destinations, "%s: all destinations would be opened anew", change.name)
 			}
 		}
 	})

@@ -29,6 +29,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, reopen func(t *testi
 	}{
 		{"updates", testUpdates},
 		{"groups", testGroups},
+		{"briefs", testBriefs},
 		{"posts", testPosts},
 		{"deliveries", testDeliveries},
 		{"prune", testPrune},
@@ -44,9 +45,16 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, reopen func(t *testi
 		{"people", testPeople},
 		{"moved posts", testMovePosts},
 		{"moved subscriptions", testMoveSubscriptions},
+		{"heartbeats", testHeartbeats},
+		{"canaries", testCanaries},
+		{"counts", testCounts},
 		{"revisions", testRevisions},
 		{"audit", testAudit},
 		{"messages", testMessages},
+		{"replays", testReplays},
+		{"searches", testSearch},
+		{"destinations", testDestinations},
+		{"replicas", testReplicas},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			part.test(&kit{T: t, open: open, reopenStore: reopen})

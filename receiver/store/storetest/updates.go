@@ -32,6 +32,30 @@ func testUpdates(k *kit) {
 		})
 	})
 
+	k.run("an update that fails takes back the ids that it has given", func(k *kit) {
+		g, i, a := anEpisode("k", "o", 1), store.Intent{Source: "s", Verb: "v"}, store.Audit{Who: "Alice"}
+		p := aPost(g, "a")
+		d, s, sub := store.Delivery{Address: "a"}, store.Silence{}, store.Subscription{Address: "a"}
+		fails := errors.New("mine")
+		save := func(tx store.Tx) error {
+			if err := tx.SaveGroup(&g); err != nil {
+				return err
+			}
+			p.GroupID, i.GroupID, d.GroupID = g.ID, g.ID, g.ID
+			return errors.Join(tx.SavePost(&p), tx.SaveIntent(&i), tx.SaveDelivery(&d), tx.SaveSilence(&s), tx.SaveSubscription(&sub), tx.AddAudit(&a), fails)
+		}
+		ids := func() []int64 { return []int64{g.ID, p.ID, i.ID, d.ID, s.ID, sub.ID, a.ID} }
+		require.ErrorIs(k, k.store.Update(ctx, save), fails)
+		require.Equal(k, make([]int64, 7), ids(), "who tries again would change rows that are not there, or another's")
+		fails = nil
+		k.update(save)
+		require.NotContains(k, ids(), int64(0))
+		k.lasting(func(tx store.Tx) {
+			require.Len(k, must[[]string](k)(keys(tx, "o")), 1)
+			require.Equal(k, p, must[store.Post](k)(tx.Post(p.ID)))
+		})
+	})
+
 	k.run("failing updates take nothing from those they share a commit with", func(k *kit) {
 		const writers, each = 24, 20
 		var wait sync.WaitGroup
@@ -76,7 +100,7 @@ func testUpdates(k *kit) {
 		k.lasting(func(tx store.Tx) {
 			require.Empty(k, must[[]string](k)(keys(tx, "fails=true")))
 			require.Len(k, must[[]string](k)(keys(tx, "fails=false")), succeeded)
-			require.Equal(k, succeeded, must[int](k)(tx.Backlog("a", start, 10000)))
+			require.Equal(k, succeeded, must[int](k)(tx.Backlog("a", store.RankQuiet, start, 10000)))
 		})
 	})
 
@@ -167,11 +191,17 @@ func testUpdates(k *kit) {
 			"SaveSubscription":   func(tx store.Tx) error { return tx.SaveSubscription(&store.Subscription{}) },
 			"DeleteSubscription": func(tx store.Tx) error { return tx.DeleteSubscription(1) },
 			"AddAudit":           func(tx store.Tx) error { return tx.AddAudit(&store.Audit{}) },
+			"SaveReplay":         func(tx store.Tx) error { return tx.SaveReplay(&store.Replay{}) },
 			"AddKey":             func(tx store.Tx) error { return tx.AddKey(store.Key{ID: "k"}) },
 			"SavePerson":         func(tx store.Tx) error { return tx.SavePerson(&store.Person{Name: "alice"}) },
 			"SaveRoster":         func(tx store.Tx) error { return tx.SaveRoster(&store.Roster{ID: "group:1"}) },
 			"MovePosts":          func(tx store.Tx) error { _, _, err := tx.MovePosts("a", "b", at(0), 10); return err },
 			"MoveSubscriptions":  func(tx store.Tx) error { return tx.MoveSubscriptions("a", "b") },
+			"SaveReplica":        func(tx store.Tx) error { return tx.SaveReplica(&store.Replica{Name: "a"}) },
+			"ForgetReplica":      func(tx store.Tx) error { return tx.ForgetReplica("a") },
+			"SaveSightings":      func(tx store.Tx) error { return tx.SaveSightings([]store.Sighting{{Fingerprint: 1}}) },
+			"NoteChange":         func(tx store.Tx) error { return tx.NoteChange(g.ID, at(0)) },
+			"SaveTime":           func(tx store.Tx) error { return tx.SaveTime(at(0)) },
 			"Readdress":          func(tx store.Tx) error { _, err := tx.Readdress("ops", []string{"z"}); return err },
 		} {
 			require.Error(k, k.store.View(ctx, write), name)

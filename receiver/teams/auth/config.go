@@ -5,12 +5,14 @@
 package auth
 
 import (
+	"crypto"
 	"fmt"
 	"net/http"
 	"net/url"
 	"os"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
@@ -125,6 +127,23 @@ func (c Config) certificate() (pair, error) {
 		return pair{}, fmt.Errorf("%s: %w", c.CertificateFile, err)
 	}
 	return pair{certificates, key}, nil
+}
+
+// CertificateEnds is until when the certificate is good that we sign in with. It
+// reads the file. When a client secret ends nobody can know but Microsoft.
+func (c Config) CertificateEnds() (time.Time, error) {
+	p, err := c.certificate()
+	if err != nil {
+		return time.Time{}, err
+	}
+	if key, ok := p.key.(interface{ Public() crypto.PublicKey }); ok {
+		for _, c := range p.certificates { // those who vouch for it may stand before it
+			if of, ok := c.PublicKey.(interface{ Equal(crypto.PublicKey) bool }); ok && of.Equal(key.Public()) {
+				return c.NotAfter, nil
+			}
+		}
+	}
+	return time.Time{}, fmt.Errorf("%s: no certificate in it is that of its key", c.CertificateFile)
 }
 
 func (c Config) checkEndpoints() []Problem {

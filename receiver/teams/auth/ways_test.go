@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -158,4 +159,30 @@ func TestInsecureLocalAsksForNothing(t *testing.T) {
 	require.Empty(t, cfg.Check())
 	require.Empty(t, good(t, source(t, cfg), ""))
 	require.Zero(t, e.asked())
+}
+
+func TestHowLongTheCertificateIsGood(t *testing.T) {
+	dir := t.TempDir()
+	file, other := filepath.Join(dir, "bot.pem"), filepath.Join(dir, "other.pem")
+	certificate(t, file)
+	certificate(t, other)
+	cfg := config(&entra{})
+	cfg.Secret, cfg.CertificateFile = "", file
+	ends, err := cfg.CertificateEnds()
+	require.NoError(t, err)
+	require.WithinDuration(t, time.Now().Add(time.Hour), ends, time.Minute)
+
+	mine, err := os.ReadFile(file)
+	require.NoError(t, err)
+	theirs, err := os.ReadFile(other)
+	require.NoError(t, err)
+	_, key, _ := strings.Cut(string(theirs), "-----END CERTIFICATE-----\n")
+	its, _, _ := strings.Cut(string(mine), "-----BEGIN PRIVATE KEY-----")
+	require.NoError(t, os.WriteFile(file, []byte(its+key), 0o600))
+	_, err = cfg.CertificateEnds()
+	require.ErrorContains(t, err, "is that of its key", "it is not what is signed in with")
+
+	require.NoError(t, os.Remove(file))
+	_, err = cfg.CertificateEnds()
+	require.Error(t, err)
 }

@@ -173,7 +173,7 @@ func outcomeOf(status int, code, said string, wait time.Duration) teams.Outcome 
 	case "botdisabledbyadmin":
 		return giveUp(teams.Policy, "An administrator has switched the app off. Ask for it to be allowed in the Teams admin center (Teams apps, Manage apps); when somebody writes to the bot again, it goes on.")
 	case "botnotinconversationroster":
-		return giveUp(teams.NotInstalled, "The app is not in this team or chat (any more). Add it there in Teams (Apps, teamsrelay, Add to a team or chat), then replay.")
+		return giveUp(teams.NotInstalled, "The app is not in this team or chat (any more). Add it there in Teams (Apps, teamsrelay, Add to a team or chat), then send it again.")
 	case "conversationblockedbyuser", "messagewritesblocked":
 		return giveUp(teams.Blocked, "The person has blocked or removed the bot. Nothing is sent until they write to it or install it again.")
 	case "forbiddenoperationexception":
@@ -213,13 +213,13 @@ func outcomeOf(status int, code, said string, wait time.Duration) teams.Outcome 
 	case status == http.StatusTooManyRequests:
 		return retry(teams.Throttled, "Teams says that we send too much (429).")
 	case status == http.StatusInternalServerError:
-		return giveUp(teams.Service, "Teams failed at this message (500) in a way that it asks not to repeat. Replay it when Teams is well again (status.cloud.microsoft).")
+		return giveUp(teams.Service, "Teams failed at this message (500) in a way that it asks not to repeat. Send it again when Teams is well again (status.cloud.microsoft).")
 	case status == http.StatusBadGateway, status == http.StatusServiceUnavailable, status == http.StatusGatewayTimeout:
 		return retry(teams.Unavailable, fmt.Sprintf("Teams has a bad time (%d). It is tried again.", status))
 	case isSuccess(status):
 		// Whether it was shown nobody can say. Trying for hours could show it
 		// again and again; a dead letter is seen, and can be replayed.
-		return giveUp(teams.Rejected, fmt.Sprintf("Teams took the message (%d), but its answer speaks of an error. See in Teams whether it is there; if not, replay.", status))
+		return giveUp(teams.Rejected, fmt.Sprintf("Teams took the message (%d), but its answer speaks of an error. See in Teams whether it is there; if not, send it again.", status))
 	case status >= 300 && status < 400:
 		return giveUp(teams.Rejected, fmt.Sprintf("The service answers with a redirect (%d), which is never followed because our token would go along. See whether a proxy stands between us and Teams.", status))
 	default:

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,8 +24,8 @@ var (
 	MemberWindows = []pace.Window{{N: 14, Per: time.Second}, {N: 16, Per: 2 * time.Second}, {N: 120, Per: 30 * time.Second}, {N: 3600, Per: time.Hour}}
 )
 
-// tenantWindows hold for all requests of an application to a tenant
-// (teams-platform §3.2).
+// tenantWindows hold for all requests of an application to a tenant, whichever
+// process makes them (teams-platform §3.2).
 var tenantWindows = []pace.Window{{N: 50, Per: time.Second}}
 
 const (
@@ -50,6 +51,26 @@ type Client struct {
 	token *auth.Source
 	http  *http.Client
 	pace  pace.Pace
+	// share is which part of a tenant's windows this process may use.
+	share func() float64
+}
+
+// Share divides what a tenant takes of the application among processes: part,
+// asked whenever a request could be made, is ours, from 0 to 1, and must not wait
+// for anything. However small it is, one request goes in each window. It is
+// called before the first.
+func (c *Client) Share(part func() float64) { c.share = part }
+
+// ofTenant are this process's windows for all requests to a tenant.
+func (c *Client) ofTenant() []pace.Window {
+	if c.share == nil {
+		return tenantWindows
+	}
+	ours := slices.Clone(tenantWindows)
+	for i := range ours {
+		ours[i].N = max(int(float64(ours[i].N)*c.share()), 1)
+	}
+	return ours
 }
 
 // New makes a client, or tells everything in cfg that keeps it from working.
@@ -105,7 +126,7 @@ func (c *Client) do(ctx context.Context, p *Place, r request) verdict {
 	if r.reads {
 		name, windows = "members "+bare, MemberWindows
 	}
-	own, tenant := c.pace.Enter(name, windows), c.pace.Enter("tenant "+p.Tenant, tenantWindows)
+	own, tenant := c.pace.Enter(name, windows), c.pace.EnterChanging("tenant "+p.Tenant, c.ofTenant)
 	defer c.pace.Leave(own)
 	defer c.pace.Leave(tenant)
 	if !r.reads {

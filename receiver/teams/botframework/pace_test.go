@@ -158,6 +158,60 @@ func TestATenantGetsFiftyASecond(t *testing.T) {
 	})
 }
 
+// Microsoft counts what arrives from all replicas together.
+func TestReplicasShareWhatATenantGets(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		teamsSide := &connector{}
+		b := client(t, teamsSide)
+		part := 1.0 / 3
+		b.Share(func() float64 { return part })
+		send := func(n int) {
+			var wait sync.WaitGroup
+			for i := range n {
+				p := with(chat, func(p *botframework.Place) { p.Conversation = fmt.Sprintf("19:%d@thread.v2", i) })
+				wait.Go(func() { require.Equal(t, teams.Delivered, to(b, p).Send(t.Context(), hot).Kind) })
+			}
+			wait.Wait()
+		}
+		send(100)
+		require.Equal(t, 16, most(teamsSide.times["everywhere"], time.Second), "a third of fifty")
+		time.Sleep(time.Minute)
+		part = 1
+		start := time.Now()
+		send(100)
+		require.Less(t, time.Since(start), 2*time.Second, "who is left alone has all of it")
+		time.Sleep(time.Minute)
+		part = 0
+		from := len(teamsSide.times["everywhere"])
+		send(5)
+		require.Equal(t, 1, most(teamsSide.times["everywhere"][from:], time.Second), "who has no part yet does not stand still, or nobody would be answered")
+	})
+}
+
+// A replica that comes up with much to tell has no part of the tenant's yet. Those
+// who wait by then go as soon as it has one, even if nobody comes after them.
+func TestWhoWaitsGetsThePartThatAReplicaHasByThen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		teamsSide := &connector{}
+		b := client(t, teamsSide)
+		start := time.Now()
+		b.Share(func() float64 {
+			if time.Since(start) < 3*time.Second {
+				return 0
+			}
+			return 0.5
+		})
+		var wait sync.WaitGroup
+		for i := range 60 {
+			p := with(chat, func(p *botframework.Place) { p.Conversation = fmt.Sprintf("19:%d@thread.v2", i) })
+			wait.Go(func() { require.Equal(t, teams.Delivered, to(b, p).Send(t.Context(), hot).Kind) })
+		}
+		wait.Wait()
+		require.LessOrEqual(t, most(teamsSide.times["everywhere"], time.Second), 25)
+		require.Less(t, time.Since(start), 10*time.Second, "at one a second most would have had no time left")
+	})
+}
+
 func TestNobodyWaitsLongerThanHeHasTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		teamsSide := &connector{}

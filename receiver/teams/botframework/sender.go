@@ -99,7 +99,7 @@ func (s *Sender) at(ctx context.Context, do func(*Place) teams.Outcome) teams.Ou
 		return teams.Outcome{Kind: teams.Retry, Reason: teams.Unavailable, Message: "It is not known where this conversation is: " + err.Error()}
 	}
 	if found.Conversation == "" && (found.User == "" || found.Kind == Channel) {
-		return teams.Outcome{Kind: teams.GiveUp, Reason: teams.NotFound, Message: "It is not known which conversation this is. Write to the bot there, then replay."}
+		return teams.Outcome{Kind: teams.GiveUp, Reason: teams.NotFound, Message: "It is not known which conversation this is. Write to the bot there, then send it again."}
 	}
 	p := s.client.whole(found)
 	before := p

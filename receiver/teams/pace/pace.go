@@ -30,11 +30,11 @@ type Line struct {
 	// Turn has room for one, where no two requests may be made at the same time.
 	Turn chan struct{}
 
-	windows []Window    // the longest last
-	times   []time.Time // of the latest requests, oldest first
-	under   int         // requests let through by WaitSome whose answer is not there
-	held    time.Time   // until when Microsoft wants nothing (Retry-After)
-	users   int         // who holds it or waits
+	windows func() []Window // the longest last
+	times   []time.Time     // of the latest requests, oldest first
+	under   int             // requests let through by WaitSome whose answer is not there
+	held    time.Time       // until when Microsoft wants nothing (Retry-After)
+	users   int             // who holds it or waits
 }
 
 // next is the earliest time, not before now, for one more request.
@@ -43,7 +43,7 @@ func (l *Line) next(now time.Time) time.Time {
 	if l.held.After(at) {
 		at = l.held
 	}
-	for _, w := range l.windows {
+	for _, w := range l.windows() {
 		latest := w.N - l.under // of the requests that have ended, the one that has to leave the window
 		switch {
 		case latest <= 0:
@@ -65,7 +65,7 @@ func latestOf(a, b time.Time) time.Time {
 // note records a request.
 func (l *Line) note(now time.Time) {
 	most := 0
-	for _, w := range l.windows {
+	for _, w := range l.windows() {
 		most = max(most, w.N)
 	}
 	if l.times = append(l.times, now); len(l.times) > 2*most {
@@ -81,9 +81,15 @@ type Pace struct {
 	taken int
 }
 
-// Enter gets the line of a name, with its windows, the longest last. Leave
-// gives it back.
+// Enter gets the line of a name, with its windows from now on, the longest last.
+// Leave gives it back.
 func (p *Pace) Enter(name string, windows []Window) *Line {
+	return p.EnterChanging(name, func() []Window { return windows })
+}
+
+// EnterChanging is Enter for windows that may change while somebody waits: they
+// are asked for whenever a request could go. windows must not wait for anything.
+func (p *Pace) EnterChanging(name string, windows func() []Window) *Line {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.taken++; p.taken%sweepEvery == 0 {
@@ -94,9 +100,10 @@ func (p *Pace) Enter(name string, windows []Window) *Line {
 	}
 	l := p.lines[name]
 	if l == nil {
-		l = &Line{windows: windows, Turn: make(chan struct{}, 1)}
+		l = &Line{Turn: make(chan struct{}, 1)}
 		p.lines[name] = l
 	}
+	l.windows = windows
 	l.users++
 	return l
 }
@@ -111,7 +118,8 @@ func (p *Pace) Leave(l *Line) {
 // sweep drops lines whose windows are empty. The caller holds the lock.
 func (p *Pace) sweep(now time.Time) {
 	for name, l := range p.lines {
-		longest := l.windows[len(l.windows)-1].Per
+		windows := l.windows()
+		longest := windows[len(windows)-1].Per
 		if l.users == 0 && !l.held.After(now) && (len(l.times) == 0 || now.Sub(l.times[len(l.times)-1]) > longest+slack) {
 			delete(p.lines, name)
 		}

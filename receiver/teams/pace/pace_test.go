@@ -40,7 +40,7 @@ func TestLinesThatNobodyUsesAreForgotten(t *testing.T) {
 }
 
 func TestALineKeepsNoMoreTimesThanItNeeds(t *testing.T) {
-	l := Line{windows: []Window{{2, time.Second}, {5, time.Minute}}}
+	l := Line{windows: func() []Window { return []Window{{2, time.Second}, {5, time.Minute}} }}
 	now := time.Now()
 	for range 1000 {
 		now = l.next(now)

@@ -21,6 +21,8 @@ const maxRetryAfter = time.Hour
 
 func isSuccess(status int) bool { return status >= 200 && status < 300 }
 
+func redirects(status int) bool { return status >= 300 && status < 400 }
+
 // judge turns an answer into an outcome. Status and body decide together: a
 // 200 whose body speaks of an error is an error.
 func (s *Sender) judge(r *http.Response, body []byte) teams.Outcome {
@@ -32,7 +34,7 @@ func (s *Sender) judge(r *http.Response, body []byte) teams.Outcome {
 	switch {
 	case !isSuccess(status):
 		o = outcomeOf(status, said, wait)
-		if location, err := r.Location(); err == nil && o.Reason == teams.Rejected {
+		if location, err := r.Location(); err == nil && redirects(status) {
 			o.Message += fmt.Sprintf(" It points to %s.", s.excerpt([]byte(location.Hostname())))
 		}
 	case s.connector:
@@ -69,13 +71,13 @@ func outcomeOf(status int, said string, wait time.Duration) teams.Outcome {
 	}
 	switch {
 	case status == http.StatusBadRequest && saysDisabled(said):
-		return giveUp(teams.NotFound, "The flow is switched off (400). Switch it on in Power Automate (it stops when its owner leaves: give it a co-owner), then replay.")
+		return giveUp(teams.NotFound, "The flow is switched off (400). Switch it on in Power Automate (it stops when its owner leaves: give it a co-owner), then send it again.")
 	case status == http.StatusBadRequest:
 		return giveUp(teams.Payload, "Teams does not take this card (400). Look at the template with `teamsrelay render`; if every card to this destination fails, see whether the flow is switched on in Power Automate.")
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
-		return giveUp(teams.Auth, fmt.Sprintf("Teams refuses the webhook's URL (%d): it is cut off or wrong, or the flow's trigger wants a sign-in. Copy the whole URL from the flow again, set its trigger to \"Anyone\", put the URL into the destination, then replay.", status))
+		return giveUp(teams.Auth, fmt.Sprintf("Teams refuses the webhook's URL (%d): it is cut off or wrong, or the flow's trigger wants a sign-in. Copy the whole URL from the flow again, set its trigger to \"Anyone\", put the URL into the destination, then send it again.", status))
 	case status == http.StatusNotFound, status == http.StatusGone:
-		return giveUp(teams.NotFound, fmt.Sprintf("The flow was deleted or its URL was made anew (%d). Create a new webhook in Teams (\"Send webhook alerts to a channel\"), put its URL into the destination, then replay.", status))
+		return giveUp(teams.NotFound, fmt.Sprintf("The flow was deleted or its URL was made anew (%d). Create a new webhook in Teams (\"Send webhook alerts to a channel\"), put its URL into the destination, then send it again.", status))
 	case status == http.StatusProxyAuthRequired:
 		return retry(teams.Network, teams.ProxySignIn("proxy_url"))
 	case status == http.StatusRequestTimeout:
@@ -86,8 +88,12 @@ func outcomeOf(status int, said string, wait time.Duration) teams.Outcome {
 		return retry(teams.Throttled, "Teams gets too many messages through this webhook (429). It is tried again; if it happens often, lower the destination's pace or group more.")
 	case status == http.StatusPreconditionFailed, status == http.StatusTooEarly, status >= 500 && status < 600:
 		return retry(teams.Unavailable, fmt.Sprintf("Teams or the flow has a bad time (%d). It is tried again; if it lasts, look at the flow's runs in Power Automate.", status))
-	case status >= 300 && status < 400:
-		return giveUp(teams.Rejected, fmt.Sprintf("The webhook answers with a redirect (%d), which is never followed because the URL is a secret. Put the URL that Teams shows for the flow into the destination.", status))
+	// These speak of the URL, whatever is sent there: all of it is refused the
+	// same way, as by a flow that is gone.
+	case redirects(status):
+		return giveUp(teams.NotFound, fmt.Sprintf("The webhook answers with a redirect (%d), which is never followed because the URL is a secret. Put the URL that Teams shows for the flow into the destination, then replay.", status))
+	case status == http.StatusMethodNotAllowed:
+		return giveUp(teams.NotFound, "Something answers at this URL, but takes no messages (405), so it is not a webhook's. Put the URL that Teams shows for the flow into the destination, then replay.")
 	default:
 		return giveUp(teams.Rejected, fmt.Sprintf("The webhook answers %d, which no Teams webhook is known to do. See that the URL in the destination is the one that Teams shows for the flow.", status))
 	}
@@ -107,7 +113,7 @@ func complaintOutcome(c complaint, said string, wait time.Duration) teams.Outcom
 		// Whether it was shown nobody can say. Trying for hours could show it
 		// again and again; a dead letter is seen, and can be replayed.
 		return teams.Outcome{Kind: teams.GiveUp, Reason: teams.Rejected,
-			Message: "The webhook took the message, but its answer speaks of an error. Look at the flow's runs in Power Automate, then replay." + quoted(said)}
+			Message: "The webhook took the message, but its answer speaks of an error. Look at the flow's runs in Power Automate, then send it again." + quoted(said)}
 	}
 	return outcomeOf(c.status, said, wait)
 }

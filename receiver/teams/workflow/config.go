@@ -31,6 +31,14 @@ type Config struct {
 	Timeout time.Duration `yaml:"timeout"`
 	// StrictHosts refuses a host that is not one of Microsoft's.
 	StrictHosts bool `yaml:"strict_hosts"`
+	// Untrusted: the URL was not written by whoever runs us, so it may lead to
+	// Microsoft's webhooks and to what is Allowed, and to nothing else; the
+	// former never to an address that is not public.
+	Untrusted bool `yaml:"-"`
+	// Allowed are hosts, HOST or HOST:PORT in lower case, that an untrusted URL
+	// may name beside Microsoft's. They may have any address, and http is taken
+	// where they are this machine.
+	Allowed []string `yaml:"-"`
 
 	// Transport carries the requests instead of the network, in tests that
 	// must not open sockets; proxy and TLS are then not used.
@@ -44,6 +52,9 @@ type Problem = outbound.Problem
 // options and does not touch the network.
 func (c Config) Check() []Problem {
 	problems := checkURL(c.URL, c.StrictHosts)
+	if c.Untrusted && outbound.Failed(problems) == nil {
+		problems = append(problems, checkUntrusted(c.URL, c.Allowed)...)
+	}
 	problems = append(problems, outbound.CheckProxy(c.ProxyURL)...)
 	if c.Timeout < 0 {
 		problems = append(problems, Problem{

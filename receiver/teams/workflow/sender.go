@@ -6,6 +6,7 @@ package workflow
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -56,9 +57,14 @@ func New(cfg Config) (*Sender, error) {
 	}
 	transport := cfg.Transport
 	if transport == nil {
-		if transport, err = newTransport(cfg); err != nil {
+		made, err := newTransport(cfg)
+		if err != nil {
 			return nil, fmt.Errorf("webhook %s: %w", teams.RedactURL(raw), err)
 		}
+		if cfg.Untrusted && !isAllowed(u, cfg.Allowed) {
+			outbound.PublicOnly(made, &http.Request{URL: u})
+		}
+		transport = made
 	}
 	return &Sender{
 		url:       raw,
@@ -105,6 +111,10 @@ func (s *Sender) Send(ctx context.Context, m card.Message) teams.Outcome {
 	request.Header.Set("User-Agent", "teamsrelay")
 
 	response, err := s.client.Do(request)
+	if errors.Is(err, outbound.ErrPrivate) {
+		return teams.Outcome{Kind: teams.Retry, Reason: teams.Network, Message: fmt.Sprintf(
+			"The name %s leads to an address inside our own network, and a webhook that was added at run time must not. Mend the name server; if it is meant, name the host in runtime_destinations.allowed_hosts.", s.host)}
+	}
 	if err != nil {
 		return s.connection().Failure(ctx, attempt, err, sent.Uncertain())
 	}

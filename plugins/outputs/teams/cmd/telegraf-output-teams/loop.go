@@ -16,10 +16,11 @@ const (
 	// readGrace is how long stdin is read on after a signal: a service manager
 	// stops all processes at once, and Telegraf still writes what it has.
 	readGrace = 1500 * time.Millisecond
-	// storeGrace is how long a store that refuses is asked again after stdin
-	// has ended or must not be read any more. With readGrace and what Close
-	// takes, that is less than the five seconds that Telegraf gives.
-	storeGrace = 500 * time.Millisecond
+	// storeGrace is how long what was read may still take to be evaluated and
+	// stored after stdin has ended or must not be read any more: on a busy
+	// machine, and where a store that refuses is asked again. With readGrace and
+	// what Close takes at most, that is the five seconds that Telegraf gives.
+	storeGrace = 1500 * time.Millisecond
 
 	chunkSize  = 256 << 10 // bytes that are read at once, at most
 	chunks     = 4         // that wait to be parsed, at most
