@@ -20,6 +20,7 @@ import (
 	"github.com/teamsrelay/teamsrelay/receiver/route"
 	"github.com/teamsrelay/teamsrelay/receiver/sample"
 	"github.com/teamsrelay/teamsrelay/receiver/store/sqlite"
+	"github.com/teamsrelay/teamsrelay/receiver/store/sqlitetest"
 	"github.com/teamsrelay/teamsrelay/receiver/teams"
 )
 
@@ -76,7 +77,7 @@ func TestATestTellsWhatAReceiverTells(t *testing.T) {
 // received is what an engine tells of a test's input, sorted.
 func received(t *testing.T, s *suite, test *test, end time.Duration) (messages []string) {
 	t.Helper()
-	db, err := sqlite.Open(filepath.Join(t.TempDir(), "engine.db"), sqlite.Options{})
+	db, err := sqlite.Open(sqlitetest.File(t), sqlite.Options{})
 	require.NoError(t, err)
 	var mu sync.Mutex
 	began := time.Now() // midnight, as in a test

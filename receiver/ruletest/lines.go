@@ -83,6 +83,9 @@ func readLine(text string) (inputLine, *lineFault) {
 		return read, &lineFault{what: yamlfile.Quote(text) + " is no line protocol", do: likeThis}
 	}
 	metric := metrics[0]
+	if len(metric.FieldList()) == 0 { // the library lets some broken lines pass without any
+		return read, &lineFault{what: yamlfile.Quote(text) + " has no fields", do: likeThis}
+	}
 	read.sample.Measurement = metric.Name()
 	for _, tag := range metric.TagList() {
 		read.sample.Tags = append(read.sample.Tags, sample.Tag{Key: tag.Key, Value: tag.Value})

@@ -64,6 +64,7 @@ func TestALineThatCannotBeReadSaysWhatToWrite(t *testing.T) {
 		"m f=1e999":                 "value out of range",
 		"rack r1 is at 31 °C":       "no line protocol",
 		`\`:                         "no line protocol",
+		"m\v=\\":                    "has no fields",
 	} {
 		t.Run(line, func(t *testing.T) {
 			_, faults := readLines("# a comment\n\n" + line)
@@ -118,7 +119,7 @@ func TestWhatTelegrafPrintsCanBePasted(t *testing.T) {
 
 func FuzzLines(f *testing.F) {
 	for _, seed := range []string{
-		"temperature,site=fra1,rack=r1 temp_c=31 1m30s", `m f="it took 5s"`, "m f=1 5", "m,t=\\ f=1", "# x\n\nm f=1i,g=t", `m f="a\"b\\" 0`, "m f=1 99999d", " =\\,",
+		"temperature,site=fra1,rack=r1 temp_c=31 1m30s", `m f="it took 5s"`, "m f=1 5", "m,t=\\ f=1", "# x\n\nm f=1i,g=t", `m f="a\"b\\" 0`, "m f=1 99999d", " =\\,", "m\v=\\",
 	} {
 		f.Add(seed)
 	}
