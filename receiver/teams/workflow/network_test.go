@@ -228,7 +228,7 @@ func TestNobodyListens(t *testing.T) {
 	o := sendWith(t, workflow.Config{URL: url})
 	require.Equal(t, teams.Retry, o.Kind)
 	require.Equal(t, teams.Network, o.Reason)
-	require.Contains(t, o.Message, "refused")
+	require.Contains(t, o.Message, fmt.Sprintf("No connection to %s (connection refused).", l.Addr()), "the port may be what is mistyped")
 	require.False(t, o.Uncertain, "nothing was sent, so a second attempt cannot show it twice")
 }
 

@@ -34,7 +34,8 @@ const (
 type Sender struct {
 	url       string
 	host      string
-	connector bool // answers as an Office 365 connector does
+	place     string // host, and the port if the URL names one
+	connector bool   // answers as an Office 365 connector does
 	timeout   time.Duration
 	client    *http.Client
 	secrets   *strings.Replacer
@@ -69,6 +70,7 @@ func New(cfg Config) (*Sender, error) {
 	return &Sender{
 		url:       raw,
 		host:      hostOf(u),
+		place:     strings.ToLower(u.Host),
 		connector: isConnector(u),
 		timeout:   timeout,
 		secrets:   secretsOf(u),
@@ -130,6 +132,6 @@ func (s *Sender) Send(ctx context.Context, m card.Message) teams.Outcome {
 // connection is what is known of the connection when it fails.
 func (s *Sender) connection() teams.Connection {
 	return teams.Connection{
-		Host: s.host, Timeout: s.timeout, Proxy: "proxy_url", CA: "tls_config.ca_file", TLSOptions: true, Hide: s.secrets.Replace,
+		Host: s.place, Timeout: s.timeout, Proxy: "proxy_url", CA: "tls_config.ca_file", TLSOptions: true, Hide: s.secrets.Replace,
 	}
 }
