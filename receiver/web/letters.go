@@ -5,13 +5,17 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/teamsrelay/teamsrelay/receiver/alert"
 	"github.com/teamsrelay/teamsrelay/receiver/engine"
 	answers "github.com/teamsrelay/teamsrelay/receiver/ingest/answer"
+	"github.com/teamsrelay/teamsrelay/receiver/people"
 	"github.com/teamsrelay/teamsrelay/receiver/store"
+	"github.com/teamsrelay/teamsrelay/receiver/teams"
 )
 
 // DeadLetter is a post that was given up, in GET /api/v1/dead-letters.
@@ -114,6 +118,10 @@ func (s *server) replay(w http.ResponseWriter, r *http.Request) {
 		}
 		which = engine.Letters{IDs: asked.IDs, Destination: asked.Destination, Reason: asked.Reason}
 		one := asked.Destination != "" || asked.Reason != ""
+		if asked.Reason != "" && !slices.Contains(people.Reasons(), teams.Reason(asked.Reason)) {
+			refuse(w, http.StatusBadRequest, "there is no reason "+strconv.Quote(asked.Reason), "see the reasons in teamsrelay dead-letters list")
+			return
+		}
 		if len(asked.IDs) > engine.MaxNamed || (len(asked.IDs) > 0) == (one || asked.All) || one && asked.All {
 			refuse(w, http.StatusBadRequest, "it is not clear which dead letters are meant", `write either up to 1000 ids, or a destination, a reason or both, or "all": true`)
 			return

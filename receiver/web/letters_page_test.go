@@ -207,8 +207,9 @@ func TestADestinationThatThereNeverWasIsNotAskedFor(t *testing.T) {
 	}
 	require.Equal(t, 200, s.ask("POST", "/api/v1/dead-letters/replay", `{"all":true}`).Code, "all of none are sent again")
 	for body, want := range map[string]string{
-		`[]`:          `the body does not say which dead letters: the body is a JSON array, which does not belong there`,
-		`{"reasn":1}`: `the body does not say which dead letters: unknown field "reasn"`,
+		`[]`:                    `the body does not say which dead letters: the body is a JSON array, which does not belong there`,
+		`{"reason":"mistyped"}`: `there is no reason "mistyped"`,
+		`{"reasn":1}`:           `the body does not say which dead letters: unknown field "reasn"`,
 		`{"ids":[` + strings.Repeat("17,", 30_000) + `17]}`: "the body is larger than 64 KiB",
 	} {
 		var refused struct{ Error, Hint string }

@@ -60,7 +60,7 @@ func (s *server) troubles(tx store.Tx, open []store.Brief, now time.Time) ([]wor
 		case n == 1:
 			count = "1 message"
 		case n >= maxPile:
-			count = "More than " + strconv.Itoa(maxPile) + " messages"
+			count = strconv.Itoa(maxPile) + " messages or more"
 		}
 		all = append(all, worry{
 			Text: count + " for " + name + " could not be delivered.", Bad: true,
