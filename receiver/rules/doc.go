@@ -91,7 +91,11 @@
 // Rows are sorted by time first. A row that is not newer than what an earlier
 // poll gave of its series is passed over without a word: polls ask for ranges
 // that overlap. After a restart, series that were ok go on after the newest row
-// that any series of the rule had.
+// that any series of the rule had. But the newest row of a series counts again
+// when it puts it at another level, as of now: what it says may change while its
+// time does not, as the sum of a day that is not over, or that a machine was last
+// heard of long ago. That is no sign of life. Rules that look back take each row
+// once, and so do series of which several rows have the newest time.
 //
 // A poll whose rows are all of no use has a Problem in its Verdict: no
 // condition can decide by any, several fields are mixed in one series, or where

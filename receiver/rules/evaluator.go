@@ -219,6 +219,8 @@ func (e *Evaluator) spread(d *directory, s *sample.Sample, at int64) (became use
 		}
 		if one := p.of(r); one != nil {
 			became = e.observe(one, s, at, merged)
+		} else if r.polled && at <= r.seenThen {
+			became = seen
 		} else {
 			became = e.meet(r, s, at)
 			found = p != nil
@@ -303,9 +305,6 @@ func (e *Evaluator) again(one *series, at int64) use {
 // meet evaluates a sample of a series that is not known; its key is e.key. One
 // by which nothing can be decided does not make it known.
 func (e *Evaluator) meet(r *tracker, s *sample.Sample, at int64) use {
-	if r.polled && at <= r.seenThen {
-		return seen
-	}
 	if at > e.now+e.shift+tolerance {
 		at = e.now + e.shift
 	}
@@ -410,7 +409,7 @@ func (e *Evaluator) conclude(one *series, s *sample.Sample, computed []sample.Va
 		}
 	}
 	if known && (level != 0 || one.unwell != nil) {
-		e.settle(one, level, s, computed)
+		e.settle(one, level, one.newest, s, computed)
 	} else if one.unwell != nil { // the sample says nothing, but that it is that late
 		e.run(one, one.newest)
 		e.rest(one)

@@ -147,21 +147,21 @@ func (u *unwell) take(r *tracker, s *sample.Sample, computed []sample.Value) {
 }
 
 // settle takes note of what a sample says of a series that is, was or becomes
-// unwell. The clocks run up to the sample's time first, so what is decided
-// does not depend on when a Tick came.
-func (e *Evaluator) settle(one *series, rank uint16, s *sample.Sample, computed []sample.Value) {
+// unwell, from a time on. The clocks run up to that time first, so what is
+// decided does not depend on when a Tick came.
+func (e *Evaluator) settle(one *series, rank uint16, at int64, s *sample.Sample, computed []sample.Value) {
 	u := e.unwellOf(one)
 	if rank == one.raw && !u.runs && u.told != nil && e.now < u.refreshAt {
 		return // as it was
 	}
-	e.run(one, one.newest)
+	e.run(one, at)
 	if rank != one.raw {
-		u.reach(one.tracker, one.raw, rank, one.newest)
+		u.reach(one.tracker, one.raw, rank, at)
 		one.raw = rank
 		e.soil(one)
 	}
 	u.take(one.tracker, s, computed)
-	e.tell(one, one.newest)
+	e.tell(one, at)
 	e.refresh(one)
 	e.rest(one)
 }

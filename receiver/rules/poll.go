@@ -21,8 +21,9 @@ type Verdict struct {
 }
 
 // Rows evaluates what a query of a polled rule gave, in any order. A row that
-// is not newer than what is known of its series is passed over: polls ask for
-// ranges that overlap. A rule that is not in the set any more learns nothing, and neither
+// is not newer than what is known of its series is passed over, because polls
+// ask for ranges that overlap; but the newest one counts again when it says
+// something else. A rule that is not in the set any more learns nothing, and neither
 // does one that has changed since it was asked for.
 func (e *Evaluator) Rows(rule *Rule, rows []sample.Sample, now time.Time) Verdict {
 	e.arrive(now)
@@ -41,11 +42,16 @@ func (e *Evaluator) Rows(rule *Rule, rows []sample.Sample, now time.Time) Verdic
 	}
 	slices.SortStableFunc(inOrder, func(a, b *sample.Sample) int { return a.Time.Compare(b.Time) })
 	if v.Problem = r.mixed(inOrder); v.Problem == "" {
-		wrong, left := 0, 0
-		for _, row := range inOrder {
+		wrong, left, newest := 0, 0, r.newestRows(inOrder)
+		for i, row := range inOrder {
 			switch e.spread(r.directory, row, e.instant(row.Time)) {
-			case used, seen:
+			case used:
 				v.Used++
+			case seen:
+				v.Used++
+				if newest[i] {
+					e.reread(r, row, e.instant(row.Time))
+				}
 			case unusable:
 				wrong++
 			case passed:
@@ -62,6 +68,52 @@ func (e *Evaluator) Rows(rule *Rule, rows []sample.Sample, now time.Time) Verdic
 	}
 	r.verdict, r.verdictAt = v, e.wall()
 	return v
+}
+
+// newestRows says which rows are the newest of their series, with no other row as
+// new. Of a rule that looks back there are none: it has taken the row in, and does
+// so once.
+func (r *tracker) newestRows(inOrder []*sample.Sample) []bool {
+	newest := make([]bool, len(inOrder))
+	if len(r.lookups) > 0 {
+		return newest
+	}
+	found := make(map[string]int, r.series)
+	var key []byte
+	for i := len(inOrder) - 1; i >= 0; i-- {
+		row := inOrder[i]
+		if r.rule.Where != nil && r.rule.Where.Eval(row, nil) != condition.True {
+			continue
+		}
+		key, _ = r.directory.appendKey(key[:0], row)
+		if other, ok := found[string(key)]; !ok {
+			found[string(key)], newest[i] = i, true
+		} else if inOrder[other].Time.Equal(row.Time) {
+			newest[other] = false
+		}
+	}
+	return newest
+}
+
+// reread evaluates the newest row of a series, which was seen before; its key is
+// e.key. What a row says may change while its time does not: the sum of a day that
+// is not over, or that a machine was last heard of long ago. As far as anybody
+// knows that began now, and it does not mean that anything was heard of the series.
+func (e *Evaluator) reread(r *tracker, s *sample.Sample, at int64) {
+	one := r.directory.places[string(e.key)].of(r)
+	if one == nil { // it was well when we stopped
+		if level, known := r.decide(s, nil, 0); known && level > 0 {
+			e.meet(r, s, at)
+		}
+		return
+	}
+	if e.date(one, at) < one.newest {
+		return
+	}
+	level, known := r.decide(s, nil, one.raw)
+	if known && (level != 0 || one.unwell != nil) {
+		e.settle(one, level, max(one.newest, e.now+one.ahead), s, nil)
+	}
 }
 
 // mixed says what is wrong if the rows of one series and time are of several

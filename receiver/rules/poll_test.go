@@ -74,6 +74,49 @@ func TestRowsOfQueries(t *testing.T) {
 			w.to(mins(3)).poll(append(rows, row(mins(3), "rack=1", "_value=30"))...)
 			w.says("warning{rack=1} ends 1m-3m", "critical{rack=1} fires since 3m")
 		}},
+		"the newest row of a series counts again when it says something else: a deadman's, or that of a day's sum": {warm + `, for: 1m`, func(w *world) {
+			w.poll(row(0, "host=a", "_value=20"), row(0, "host=b", "_value=20"))
+			w.to(mins(10)).poll(row(0, "host=a", "_value=20"), row(0, "host=b", "_value=30"))
+			w.to(mins(12)).says("warning{host=b} fires since 11m")
+			require.Equal(w.t, Verdict{Rows: 2, Used: 2}, w.poll(row(0, "host=a", "_value=20"), row(0, "host=b", "_value=31")))
+			w.to(mins(15)).poll(row(0, "host=a", "_value=20"), row(0, "host=b", "_value=20"))
+			w.says("warning{host=b} ends 11m-15m")
+		}},
+		"the newest row counts again after a restart, though the series was well and nothing is stored of it": {warm, func(w *world) {
+			w.poll(row(1, "host=a", "_value=20"), row(0, "host=b", "_value=20"), row(0, "host=c", "_value=20"))
+			w.restart(polledRule(w.t, warm))
+			w.to(mins(10)).poll(row(1, "host=a", "_value=20"), row(0, "host=b", "_value=30"), row(0, "host=c", "_value=20"))
+			w.says("warning{host=b} fires since 0s")
+			w.to(mins(11)).poll(row(0, "host=b", "_value=20"))
+			w.says("warning{host=b} ends 0s-1m")
+		}},
+		"the words of an alert follow the newest row": {warm + `, annotations: {summary: "{{ $value }}"}`, func(w *world) {
+			w.poll(row(0, "host=a", "_value=30"))
+			for i := range 3 {
+				w.to(mins(float64(i + 1))).poll(row(0, "host=a", fmt.Sprintf("_value=%d", 31+i)))
+			}
+			for _, a := range w.told {
+				require.Equal(w.t, "33", a.Annotations["summary"])
+			}
+			require.Len(w.t, w.told, 1)
+		}},
+		"that the newest row says something else does not mean that anything was heard": {warm + `, no_data: {after: 10m, severity: info}`, func(w *world) {
+			w.poll(row(0, "host=a", "_value=20"))
+			w.to(mins(9)).poll(row(0, "host=a", "_value=30"))
+			w.to(mins(11)).says("warning{host=a} fires since 9m", "info{host=a,no_data=true} fires since 10m")
+		}},
+		"rows of one time that by puts into one series are not told from each other, and count once": {warm + `, by: [site]`, func(w *world) {
+			for i := range 3 {
+				w.to(mins(float64(i))).poll(row(0, "rack=1,site=s", "_value=20"), row(0, "rack=2,site=s", "_value=30"), row(-1, "rack=1,site=s", "_value=20"))
+			}
+			w.says("warning{site=s} fires since 0s")
+		}},
+		"what a rule looks back at takes a row once": {`when: 'count(_value, "1h") > 1', severity: warning`, func(w *world) {
+			for i := range 3 {
+				w.to(mins(float64(i))).poll(row(0, "host=a", fmt.Sprintf("_value=%d", i)))
+			}
+			w.says()
+		}},
 		"a row without a time is of now": {warm + `, for: 1m`, func(w *world) {
 			r := row(0, "rack=1", "_value=30")
 			r.Time = time.Time{}
