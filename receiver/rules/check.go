@@ -79,6 +79,9 @@ func (d *document) source(s *ruleSection, r *Rule, at string) {
 	case s.InfluxQL != "":
 		r.Query, r.Language, key = s.InfluxQL, InfluxQL, "influxql"
 	}
+	if words := strings.Fields(s.Query); len(words) > 0 && strings.EqualFold(words[0], "select") {
+		d.Wrong(at+".query", "this is InfluxQL, and query is for Flux", "write influxql: instead of query:")
+	}
 	switch {
 	case polled && s.Measurement != "":
 		d.Wrong(at+".measurement", "the rules of this group query InfluxDB, and measurement is for Telegraf's metrics", "name the measurement in the query, or move the rule to a group without influxdb")

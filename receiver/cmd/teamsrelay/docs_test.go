@@ -168,6 +168,14 @@ func loads(t *testing.T, dir string, b sample) {
 	has := func(name string) bool { _, has := keys[name]; return has }
 	switch {
 	case has("groups"): // read already
+	case has("tests"): // of the rules on the page
+		keys["rule_files"] = []string{"*.yml"}
+		text, err := yaml.Marshal(keys)
+		require.NoError(t, err)
+		file := filepath.Join(dir, "rules", "page_test.yml")
+		require.NoError(t, os.WriteFile(file, text, 0o600))
+		var out, errOut strings.Builder
+		require.Equal(t, 0, run(t.Context(), []string{"test-rules", file}, strings.NewReader(""), &out, &errOut), "%s: %s%s\n%s", b.page, out.String(), errOut.String(), b.text)
 	case has("receivers"), has("alerting"), has("webhooks"): // other programs', which have to know where we are
 		for _, path := range regexp.MustCompile(`https?://[^/\s]+(/\S*)`).FindAllStringSubmatch(b.text, -1) {
 			require.Contains(t, []string{"/alertmanager", "/events/butler"}, path[1], b.page)
