@@ -24,6 +24,10 @@ func (r *Ruler) Report(ctx context.Context, a alert.Alert) error {
 	if err := r.flush(ctx); err != nil {
 		return err
 	}
+	// Who reports may have begun anew meanwhile, and what fires has not.
+	if known, ok := r.reported[a.Fingerprint]; ok && (a.StartsAt.IsZero() || known.StartsAt.Before(a.StartsAt)) {
+		a.StartsAt = known.StartsAt
+	}
 	row := rules.Row{Rule: reportedRule, Series: a.Fingerprint.String()}
 	if a.Status == alert.Firing {
 		var err error

@@ -330,7 +330,15 @@ func TestAlertsOfOurOwnFireOnAfterARestart(t *testing.T) {
 		r.stop()
 		r.start(hot)
 		require.Equal(t, []string{"firing dc"}, r.told(), "it would end by itself, and the database is still down")
-		failed.Status, failed.EndsAt = alert.Resolved, time.Now()
+		began := failed.StartsAt
+		time.Sleep(time.Minute)
+		failed.StartsAt = time.Now() // as far as this process knows
+		require.NoError(t, r.ruler.Report(t.Context(), failed))
+		reported, err := r.ruler.Reported(t.Context())
+		require.NoError(t, err)
+		require.True(t, began.Equal(reported[0].StartsAt), "the card would say that it was shorter than it was")
+		r.told()
+		failed.Status, failed.StartsAt, failed.EndsAt = alert.Resolved, time.Time{}, time.Now()
 		require.NoError(t, r.ruler.Report(t.Context(), failed))
 		r.told()
 		r.stop()
