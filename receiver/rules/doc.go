@@ -92,10 +92,11 @@
 // poll gave of its series is passed over without a word: polls ask for ranges
 // that overlap. After a restart, series that were ok go on after the newest row
 // that any series of the rule had. But the newest row of a series counts again
-// when it puts it at another level, as of now: what it says may change while its
-// time does not, as the sum of a day that is not over, or that a machine was last
-// heard of long ago. That is no sign of life. Rules that look back take each row
-// once, and so do series of which several rows have the newest time.
+// when it says something else, as of now by the series' clock: it may change
+// while its time does not, like the sum of a day that is not over, or that a
+// machine was last heard of long ago. That is no sign of life. Of several rows of
+// a series that have the same time in one poll, the one counts that puts it at
+// the highest level. Rules that look back take each row, and once.
 //
 // A poll whose rows are all of no use has a Problem in its Verdict: no
 // condition can decide by any, several fields are mixed in one series, or where

@@ -42,8 +42,9 @@ func (e *Evaluator) Rows(rule *Rule, rows []sample.Sample, now time.Time) Verdic
 	}
 	slices.SortStableFunc(inOrder, func(a, b *sample.Sample) int { return a.Time.Compare(b.Time) })
 	if v.Problem = r.mixed(inOrder); v.Problem == "" {
-		wrong, left, newest := 0, 0, r.newestRows(inOrder)
-		for i, row := range inOrder {
+		wrong, left := 0, 0
+		sifted, newest := e.sift(r, inOrder)
+		for i, row := range sifted {
 			switch e.spread(r.directory, row, e.instant(row.Time)) {
 			case used:
 				v.Used++
@@ -70,29 +71,49 @@ func (e *Evaluator) Rows(rule *Rule, rows []sample.Sample, now time.Time) Verdic
 	return v
 }
 
-// newestRows says which rows are the newest of their series, with no other row as
-// new. Of a rule that looks back there are none: it has taken the row in, and does
-// so once.
-func (r *tracker) newestRows(inOrder []*sample.Sample) []bool {
-	newest := make([]bool, len(inOrder))
+// sift leaves, of several rows of one series and time, the one that puts it at the
+// highest level: their order is chance, and would begin and end an alert with each
+// poll. newest says which rows are the newest of their series. A rule that looks
+// back takes in every row, and does so once: of it none is.
+func (e *Evaluator) sift(r *tracker, inOrder []*sample.Sample) (rows []*sample.Sample, newest []bool) {
+	newest = make([]bool, len(inOrder))
 	if len(r.lookups) > 0 {
-		return newest
+		return inOrder, newest
 	}
+	rows = inOrder[:0]
 	found := make(map[string]int, r.series)
 	var key []byte
-	for i := len(inOrder) - 1; i >= 0; i-- {
-		row := inOrder[i]
-		if r.rule.Where != nil && r.rule.Where.Eval(row, nil) != condition.True {
-			continue
+	for _, row := range inOrder {
+		if r.rule.Where == nil || r.rule.Where.Eval(row, nil) == condition.True {
+			key, _ = r.directory.appendKey(key[:0], row)
+			last, ok := found[string(key)]
+			if ok && e.instant(rows[last].Time) == e.instant(row.Time) {
+				if r.rank(key, row) > r.rank(key, rows[last]) {
+					rows[last] = row
+				}
+				continue
+			}
+			if ok {
+				newest[last] = false
+			}
+			found[string(key)], newest[len(rows)] = len(rows), true
 		}
-		key, _ = r.directory.appendKey(key[:0], row)
-		if other, ok := found[string(key)]; !ok {
-			found[string(key)], newest[i] = i, true
-		} else if inOrder[other].Time.Equal(row.Time) {
-			newest[other] = false
-		}
+		rows = append(rows, row)
 	}
-	return newest
+	return rows, newest
+}
+
+// rank is how bad it is what a row says of a series: -1 if it says nothing.
+func (r *tracker) rank(key []byte, row *sample.Sample) int {
+	cur := uint16(0)
+	if one := r.directory.places[string(key)].of(r); one != nil {
+		cur = one.raw
+	}
+	level, known := r.decide(row, nil, cur)
+	if !known {
+		return -1
+	}
+	return int(level)
 }
 
 // reread evaluates the newest row of a series, which was seen before; its key is

@@ -105,10 +105,30 @@ func TestRowsOfQueries(t *testing.T) {
 			w.to(mins(9)).poll(row(0, "host=a", "_value=30"))
 			w.to(mins(11)).says("warning{host=a} fires since 9m", "info{host=a,no_data=true} fires since 10m")
 		}},
-		"rows of one time that by puts into one series are not told from each other, and count once": {warm + `, by: [site]`, func(w *world) {
-			for i := range 3 {
-				w.to(mins(float64(i))).poll(row(0, "rack=1,site=s", "_value=20"), row(0, "rack=2,site=s", "_value=30"), row(-1, "rack=1,site=s", "_value=20"))
+		"of rows of one time that by puts into one series the worst counts, in whatever order, with every poll": {warm + `, by: [site]`, func(w *world) {
+			hot, cool, none := row(0, "rack=1,site=s", "_value=30"), row(0, "rack=2,site=s", "_value=20"), row(0, "rack=3,site=s", "other=1")
+			for i, rows := range [][]sample.Sample{{cool, hot}, {hot, cool}, {none, cool, hot}, {hot, none, row(-1, "rack=2,site=s", "_value=20")}} {
+				w.to(mins(float64(i))).poll(rows...)
 			}
+			w.says("warning{site=s} fires since 0s")
+			w.to(mins(5)).poll(none, cool)
+			w.says("warning{site=s} ends 0s-5m")
+		}},
+		"of windows without a time the worst counts, and no poll begins and ends an alert": {warm, func(w *world) {
+			for i := range 3 {
+				hot, cool := row(0, "rack=1", "_value=30"), row(0, "rack=1", "_value=20")
+				hot.Time, cool.Time = time.Time{}, time.Time{}
+				w.to(mins(float64(i))).poll(hot, cool)
+			}
+			w.says("warning{rack=1} fires since 0s")
+		}},
+		"the worst of several rows is judged by where the series is": {`when: _value > 27, clear: _value < 25, severity: warning, by: [site]`, func(w *world) {
+			w.poll(row(0, "rack=1,site=s", "_value=30"))
+			w.to(mins(1)).poll(row(1, "rack=1,site=s", "_value=20"), row(1, "rack=2,site=s", "_value=26"))
+			w.says("warning{site=s} fires since 0s")
+		}},
+		"what a rule looks back at takes all rows of one time": {`when: 'count(_value, "1h") > 1', severity: warning, by: [site]`, func(w *world) {
+			w.poll(row(0, "rack=1,site=s", "_value=20"), row(0, "rack=2,site=s", "_value=20"))
 			w.says("warning{site=s} fires since 0s")
 		}},
 		"what a rule looks back at takes a row once": {`when: 'count(_value, "1h") > 1', severity: warning`, func(w *world) {
