@@ -209,7 +209,9 @@ func TestARealInfluxDBAnswersTheSampleRules(t *testing.T) {
 	program := influxdProgram(t)
 	t.Parallel()
 	i := startInfluxd(t, program)
-	i.write(`temperature,site=fra1,rack=r1 temp_c=33`, `internal_agent,host=a metrics_gathered=5i`, `backup,host=a age_seconds=100000`)
+	i.write(`temperature,site=fra1,rack=r1 temp_c=33`, `internal_agent,host=a,version=1.10 metrics_gathered=5i`,
+		fmt.Sprintf(`internal_agent,host=a,version=1.9 metrics_gathered=5i %d`, time.Now().Add(-time.Hour).UnixNano()), // before it was upgraded
+		`backup,host=a age_seconds=100000`)
 	file := filepath.Join("..", "..", "sample-configs", "rules", "polled.yml")
 	text, err := os.ReadFile(file)
 	require.NoError(t, err)
