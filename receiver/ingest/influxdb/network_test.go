@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -139,4 +140,15 @@ func TestAComplaintThatDoesNotEndIsCutShort(t *testing.T) {
 	defer server.Close()
 	_, err := ask(t, newSource(t, Config{URL: server.URL, Timeout: time.Hour}), rules.InfluxQL)
 	require.ErrorContains(t, err, "500: trouble trouble")
+}
+
+func TestAHeaderThatIsTooLargeIsNotRead(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Much", strings.Repeat("x", 64<<10))
+		w.Header().Set("Content-Type", fluxCSV)
+		fmt.Fprint(w, "#datatype,string,long,double\n,result,table,_value\n,,0,1\n")
+	}))
+	defer server.Close()
+	_, err := ask(t, newSource(t, Config{URL: server.URL, Timeout: time.Hour}), rules.Flux)
+	require.ErrorContains(t, err, "the connection broke before the answer was whole")
 }
