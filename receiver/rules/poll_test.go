@@ -122,6 +122,11 @@ func TestRowsOfQueries(t *testing.T) {
 			}
 			w.says("warning{rack=1} fires since 0s")
 		}},
+		"a newer row that where leaves out does not stand for the series": {warm + `, by: [site], where: rack == "1"`, func(w *world) {
+			w.poll(row(0, "rack=1,site=s", "_value=20"))
+			w.to(mins(1)).poll(row(0, "rack=1,site=s", "_value=30"), row(1, "rack=2,site=s", "_value=20"))
+			w.says("warning{site=s} fires since 1m")
+		}},
 		"the worst of several rows is judged by where the series is": {`when: _value > 27, clear: _value < 25, severity: warning, by: [site]`, func(w *world) {
 			w.poll(row(0, "rack=1,site=s", "_value=30"))
 			w.to(mins(1)).poll(row(1, "rack=1,site=s", "_value=20"), row(1, "rack=2,site=s", "_value=26"))
