@@ -276,17 +276,23 @@ func TestAHugeFileIsRefused(t *testing.T) {
 	require.Contains(t, problems.Error(), "the file is larger than 1024 KiB")
 }
 
-// Reload must not take minutes because many rules have something in common.
+// Reload must not take minutes because many rules have something in common. A
+// busy machine makes all of it slow, so what they have in common is held against
+// the same rules without it.
 func TestManyRulesOfOneNameAreCheckedInTime(t *testing.T) {
-	var text strings.Builder
-	text.WriteString("groups:\n  - name: g\n    rules:\n")
-	for i := range 10_000 {
-		fmt.Fprintf(&text, "      - {alert: A, measurement: m%d, when: x>1}\n", i)
+	check := func(name string) time.Duration {
+		var text strings.Builder
+		text.WriteString("groups:\n  - name: g\n    rules:\n")
+		for i := range 10_000 {
+			fmt.Fprintf(&text, "      - {alert: "+name+", measurement: m%[1]d, when: x>1}\n", i)
+		}
+		started := time.Now()
+		set, problems := parse(t, text.String())
+		took := time.Since(started)
+		require.Empty(t, problems)
+		require.NotNil(t, set)
+		return took
 	}
-	started := time.Now()
-	set, problems := parse(t, text.String())
-	require.Empty(t, problems)
-	require.NotNil(t, set)
-	require.Less(t, time.Since(started), 20*time.Second)
-	t.Log(time.Since(started))
+	different := check("A%[1]d")
+	require.Less(t, check("A"), 5*different)
 }
