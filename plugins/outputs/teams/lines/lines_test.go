@@ -55,7 +55,7 @@ func read(t testing.TB, wants func(string) bool, pieces ...string) (out reading)
 	for _, piece := range pieces {
 		r.Write([]byte(piece))
 	}
-	r.End()
+	r.End(true)
 	for i := range batch.Samples {
 		out.samples = append(out.samples, written(&batch.Samples[i]))
 	}
@@ -215,6 +215,21 @@ func TestGivingUp(t *testing.T) {
 
 // TestAStringWithoutEnd: many lines in a string that nobody closes must not
 // fill the memory.
+// TestALineThatWasCutOff: a Telegraf that is killed leaves half a line in the
+// pipe in one case of ten, and half of temp_c=33.3 says that all is well.
+func TestALineThatWasCutOff(t *testing.T) {
+	const before, whole = "m v=1 1700000000000000001\n", "m v=33.3 1700000000000000002"
+	for cut := 1; cut < len(whole); cut++ {
+		require.Equal(t, []string{"m v=1 @1700000000000000001"}, read(t, everything, before, whole[:cut]).samples, "%q is not all of it", whole[:cut])
+	}
+	all := []string{"m v=1 @1700000000000000001", "m v=33.3 @1700000000000000002"}
+	for _, end := range []string{"", "\n", "\r", "\r\n"} {
+		require.Equal(t, all, read(t, everything, before, whole+end).samples, "nothing of it is missing")
+	}
+	require.Equal(t, []string{"m v=1 @1700000000000000001", "n v=2 @1700000000000000002"},
+		read(t, everything, before, "m v=\"open\nn v=2 1700000000000000002\nm v=33").samples, "nor does it cost its neighbours")
+}
+
 func TestAStringWithoutEnd(t *testing.T) {
 	taken := 0
 	r := Records{Take: func([]byte, bool) bool { taken++; return true }}

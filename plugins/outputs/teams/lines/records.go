@@ -30,6 +30,7 @@ type Records struct {
 	scanned  int    // up to where rest has been looked at for a newline
 	open     scan   // how far the record at the beginning of rest was followed
 	skipping bool   // until the newline of a line that is too long
+	timed    bool   // the record before had a time
 }
 
 // Write takes what the stream brings next. It keeps nothing of data.
@@ -63,10 +64,41 @@ func (r *Records) GiveUp() {
 	}
 }
 
-// End takes what is left when the stream has ended, as if a newline came last.
-func (r *Records) End() {
+// End takes what is left when nothing is read any more; ended says that the
+// stream has ended. It returns a last line that was cut off and is left out:
+// 33.3 without its end is 3, and a metric all the same. Where the stream has
+// ended that is only known of lines with a time, which Telegraf always writes;
+// what people write may come without a newline.
+func (r *Records) End(ended bool) (cut []byte) {
+	last := r.rest[bytes.LastIndexByte(r.rest, '\n')+1:]
+	if len(last) > 0 && (!ended || r.timed && !hasTime(trimmed(last))) {
+		r.GiveUp()
+		return r.rest
+	}
 	r.Write([]byte{'\n'})
 	r.GiveUp()
+	return nil
+}
+
+// hasTime says that a record ends in a time of today in nanoseconds, and so
+// that nothing of it is missing.
+func hasTime(record []byte) bool {
+	const digits = 19
+	begin := len(record) - digits
+	if begin < 1 || record[begin-1] != ' ' {
+		return false
+	}
+	for _, c := range record[begin:] {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+func (r *Records) take(record []byte, joined bool) bool {
+	r.timed = hasTime(record)
+	return r.Take(record, joined)
 }
 
 // divide takes all whole records of data and returns what is left.
@@ -101,14 +133,14 @@ func (r *Records) divide(data []byte) (left []byte) {
 		case len(line) > MaxLine:
 			r.TooLong(line)
 		case bytes.IndexByte(line, '"') < 0:
-			r.Take(trimmed(line), false)
+			r.take(trimmed(line), false)
 		default:
 			r.open = scan{}
 			if r.open.to(data, end+1) == within {
 				continue // follow goes on behind this line
 			}
 			r.open = scan{}
-			r.Take(trimmed(line), false)
+			r.take(trimmed(line), false)
 		}
 		data = data[end+1:]
 	}
@@ -123,7 +155,7 @@ func (r *Records) follow(data *[]byte) bool {
 			return false
 		}
 	case ended:
-		if r.Take(trimmed((*data)[:r.open.at-1]), true) {
+		if r.take(trimmed((*data)[:r.open.at-1]), true) {
 			*data = (*data)[r.open.at:]
 			r.open = scan{}
 			return true
@@ -141,7 +173,7 @@ func (r *Records) alone(data []byte) []byte {
 	if end < 0 {
 		end = len(data)
 	}
-	r.Take(trimmed(data[:end]), false)
+	r.take(trimmed(data[:end]), false)
 	return data[min(end+1, len(data)):]
 }
 

@@ -147,7 +147,8 @@ func (l *loop) newParsing(storing context.Context, parsed chan<- *lines.Batch, e
 // run makes batches of chunks until there are no more, or until the grace
 // after ctx has ended is over.
 func (p *parsing) run(ctx context.Context, read <-chan []byte, free chan<- []byte) {
-	defer p.end()
+	ended := false
+	defer func() { p.end(ended) }()
 	signal := ctx.Done()
 	var deadline <-chan time.Time
 	for {
@@ -158,6 +159,7 @@ func (p *parsing) run(ctx context.Context, read <-chan []byte, free chan<- []byt
 		select {
 		case chunk, more := <-read:
 			if !more {
+				ended = true
 				return
 			}
 			p.records.Write(chunk)
@@ -181,9 +183,12 @@ func (p *parsing) run(ctx context.Context, read <-chan []byte, free chan<- []byt
 	}
 }
 
-// end takes what is left.
-func (p *parsing) end() {
-	p.records.End()
+// end takes what is left. ended says that stdin has.
+func (p *parsing) end(ended bool) {
+	if cut := p.records.End(ended); len(cut) > 0 {
+		p.counts.broken.Add(1)
+		p.broken.line("The last line was cut off and is left out", cut)
+	}
 	p.hand()
 }
 

@@ -135,13 +135,15 @@ func TestLoop(t *testing.T) {
 		require.NoError(t, <-r.ended)
 		require.Equal(t, []string{"before", "flushed_late"}, r.evaluated())
 	})
-	testLoop(t, "after a signal it ends in time though stdin stays open", func(t *testing.T, r *running) {
-		r.write(t, "before v=1\nhalf_a_line v=1")
+	testLoop(t, "after a signal it ends in time though stdin stays open, and takes no half line for a metric", func(t *testing.T, r *running) {
+		r.write(t, "before v=1\nhalf_a_line v=33")
 		began := time.Now()
 		r.signal()
 		require.NoError(t, <-r.ended)
 		require.Equal(t, readGrace, time.Since(began))
-		require.Equal(t, []string{"before", "half_a_line"}, r.evaluated())
+		require.Equal(t, []string{"before"}, r.evaluated(), "it may have been 33.3")
+		require.EqualValues(t, 1, r.loop.counts.broken.Load())
+		require.Contains(t, r.err.String(), `W! The last line was cut off and is left out: it begins with "half_a_line" and has 16 bytes`)
 	})
 	testLoop(t, "a store that refuses holds stdin up, and it goes on by itself", func(t *testing.T, r *running) {
 		r.says(errFull)
