@@ -156,6 +156,14 @@ func TestEverySampleWritesBatches(t *testing.T) {
 	}
 }
 
+// TestTheREADMEGetsThePackage, not the module: for a module alone go get records
+// nothing of what its packages need, and the build of Telegraf ends with
+// "missing go.sum entry".
+func TestTheREADMEGetsThePackage(t *testing.T) {
+	text, _ := readme(t)
+	require.Equal(t, reflect.TypeFor[Teams]().PkgPath(), regexp.MustCompile(`(?m)^go get (.*)$`).FindStringSubmatch(text)[1])
+}
+
 // TestLinksInTheREADME lead to headings that there are.
 func TestLinksInTheREADME(t *testing.T) {
 	text, _ := readme(t)
