@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/teamsrelay/teamsrelay/receiver/outbound"
 )
 
 // API is the other side: a receiver or an Alertmanager.
@@ -94,28 +96,29 @@ func (a *API) post(ctx context.Context, letters []letter) error {
 	if err := a.authorize(request); err != nil {
 		return &unavailable{what: fmt.Sprintf("the credentials cannot be read: %v", err)}
 	}
-	hide := hider(request)
 	response, err := a.client.Do(request)
 	if err != nil {
-		return &unavailable{what: hide.Replace(plain(err))} // it may quote what is no HTTP
+		return &unavailable{what: quoted(request, plain(err))} // it may quote what is no HTTP
 	}
 	defer response.Body.Close()
 	text, _ := io.ReadAll(io.LimitReader(response.Body, maxAnswer)) // the status says enough
-	return judge(response, []byte(hide.Replace(string(text))))
+	return judge(response, text, request)
 }
 
-// judge makes an outcome of an answer, whose text must not have secrets.
-func judge(response *http.Response, text []byte) error {
+// judge makes an outcome of the answer to a request.
+func judge(response *http.Response, text []byte, request *http.Request) error {
 	code := response.StatusCode
+	taken := code >= 200 && code < 300
+	if taken && !isWebPage(response.Header, text) {
+		return nil
+	}
 	what := fmt.Sprintf("it answered %d %s", code, http.StatusText(code))
-	if words := clip(text); words != "" {
+	if words := quoted(request, string(text)); words != "" {
 		what += ": " + words
 	}
 	switch {
-	case code >= 200 && code < 300 && isWebPage(response.Header, text):
+	case taken:
 		what = fmt.Sprintf("a web page answered (%d), and no Alertmanager: a proxy or a sign-in page stands before it, or relay_url is wrong; it must be the base of a teamsrelay or an Alertmanager, such as http://127.0.0.1:9097", code)
-	case code >= 200 && code < 300:
-		return nil
 	case code == http.StatusBadRequest, code == http.StatusRequestEntityTooLarge, code == http.StatusUnprocessableEntity:
 		return &refused{what}
 	case code >= 300 && code < 400:
@@ -145,9 +148,16 @@ func plain(err error) string {
 	return err.Error()
 }
 
-// clip is the beginning of an answer on one line.
-func clip(text []byte) string {
+// quoted is the beginning of what a server says to a request, on one line and
+// without the credentials: some give the request back with an error, and what
+// they say stands in the log.
+func quoted(request *http.Request, said string) string {
 	const longest = 200
-	words := []rune(strings.Join(strings.Fields(string(text)), " "))
-	return string(words[:min(len(words), longest)])
+	secrets := outbound.ProxySignIn("", request.URL.String())
+	if user, password, ok := request.BasicAuth(); ok && password != "" {
+		secrets = append(secrets, outbound.SignIn(user, password)...)
+	} else if token, ok := strings.CutPrefix(request.Header.Get("Authorization"), "Bearer "); ok {
+		secrets = append(secrets, token)
+	}
+	return outbound.Hide(secrets).Quote(said, longest)
 }

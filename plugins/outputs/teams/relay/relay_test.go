@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -380,7 +381,7 @@ func TestWordsForMistakes(t *testing.T) {
 		http.StatusNotFound:            "relay_url must be the base of a teamsrelay or an Alertmanager",
 		http.StatusInternalServerError: "it answered 500 Internal Server Error: out of order",
 	} {
-		err := judge(&http.Response{StatusCode: status}, []byte(" out\nof order "))
+		err := judge(&http.Response{StatusCode: status}, []byte(" out\nof order "), httptest.NewRequest(http.MethodPost, "/", nil))
 		require.ErrorContains(t, err, words)
 		require.IsType(t, &unavailable{}, err, "it may be mended, and nothing is lost until then")
 	}
