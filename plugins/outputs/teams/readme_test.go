@@ -143,17 +143,25 @@ func TestTheTrialHasAStateOfItsOwn(t *testing.T) {
 	require.Len(t, states, 2)
 }
 
-// TestEverySampleWritesBatches: without it Telegraf writes metrics one by one.
-func TestEverySampleWritesBatches(t *testing.T) {
+// TestEverySampleOfExecd has what Telegraf does not do by itself: it would write
+// metrics one by one, and start a program that finds a mistake in its rules
+// again at once, and again, as long as nobody looks.
+func TestEverySampleOfExecd(t *testing.T) {
 	sample, err := os.ReadFile("../../../sample-configs/telegraf.conf")
 	require.NoError(t, err)
+	help, err := os.ReadFile("cmd/telegraf-output-teams/main.go")
+	require.NoError(t, err)
 	_, blocks := readme(t)
-	for _, b := range append(blocks, block{"toml", "", string(sample)}) {
-		if b.language != "toml" || !strings.Contains(b.text, "[[outputs.execd]]") {
+	found := 0
+	for _, b := range append(blocks, block{"toml", "", string(sample)}, block{"toml", "", string(help)}) {
+		if b.language != "toml" || !strings.Contains(b.text, "[[outputs.execd]]\n") {
 			continue
 		}
+		found++
 		require.Regexp(t, `(?m)^ *use_batch_format = true$`, b.text)
+		require.Regexp(t, `(?m)^ *restart_delay = "10s"( +#.*)?$`, b.text)
 	}
+	require.Equal(t, 3, found)
 }
 
 // TestTheREADMEGetsThePackage, not the module: for a module alone go get records

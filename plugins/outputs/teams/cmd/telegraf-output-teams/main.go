@@ -28,6 +28,7 @@ Microsoft Teams. Telegraf starts it:
   [[outputs.execd]]
     command = ["/usr/local/bin/telegraf-output-teams", "-config", "/etc/telegraf/teams.conf"]
     use_batch_format = true
+    restart_delay = "10s"
     data_format = "influx"
 
 The file teams.conf has one [[outputs.teams]] section; begin with
