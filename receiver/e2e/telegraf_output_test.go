@@ -208,6 +208,27 @@ func TestNoLineIsLost(t *testing.T) {
 	}
 }
 
+// TestWhatAKilledTelegrafLeavesIsEvaluated: nobody reads then what the program
+// says, and writing to a pipe without a reader ends a program by itself.
+func TestWhatAKilledTelegrafLeavesIsEvaluated(t *testing.T) {
+	t.Parallel()
+	o := &output{t: t, program: plainOutputProgram(t), file: writeOutput(t, t.TempDir(), everyLine, silent...)}
+	cmd := exec.Command(o.program, "-config", o.file)
+	reads, writes, err := os.Pipe()
+	require.NoError(t, err)
+	cmd.Stdout, cmd.Stderr = writes, writes
+	const at = "1700000000000000000"
+	cmd.Stdin = strings.NewReader("m,n=1 v=1 " + at + "\nbroken\nm,n=2 v=1 " + at + "\nm,n=cut v=1")
+	require.NoError(t, reads.Close())
+	require.NoError(t, cmd.Start())
+	require.NoError(t, writes.Close())
+	require.NoError(t, cmd.Wait())
+	decided := o.decided()
+	require.Contains(t, decided, "1")
+	require.Contains(t, decided, "2")
+	require.NotContains(t, decided, "cut")
+}
+
 // TestOutputKilledAgainAndAgain: after kill -9 at any moment the state is
 // there, and at most the message that was under way comes twice.
 func TestOutputKilledAgainAndAgain(t *testing.T) {

@@ -49,6 +49,9 @@ func main() {
 	if info, ok := debug.ReadBuildInfo(); ok && version.Version == "" { // built without make: go install
 		version.Version = info.Main.Version
 	}
+	// When Telegraf is killed nobody reads what we say any more, and the first
+	// word would end us before what it has written is evaluated and stored.
+	signal.Ignore(syscall.SIGPIPE)
 	ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// Whoever presses Ctrl-C twice means it.
 	context.AfterFunc(ctx, func() { signal.Reset(os.Interrupt) })
