@@ -1,7 +1,9 @@
 package main
 
 import (
+	"database/sql"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -65,6 +67,34 @@ func TestEveryLineSaysWhichFile(t *testing.T) {
 		require.True(t, strings.HasPrefix(line, "E! "+file+": "), line)
 	}
 }
+
+// TestWhatIsLostIsSaid: a store that refuses to the end costs what came last,
+// and whoever looks at the exit code or the log must see it.
+func TestWhatIsLostIsSaid(t *testing.T) {
+	dir := t.TempDir()
+	section := writeSection(t, dir, "http://127.0.0.1:9/workflow/nobody")
+	db, err := sql.Open("sqlite", filepath.Join(dir, "teams.db"))
+	require.NoError(t, err)
+	defer db.Close()
+	first := true
+	in := readFunc(func(p []byte) (int, error) {
+		if !first {
+			return 0, io.EOF
+		}
+		first = false
+		_, err := db.ExecContext(t.Context(), "PRAGMA busy_timeout = 60000; BEGIN IMMEDIATE") // nobody else can write any more
+		require.NoError(t, err)
+		return copy(p, "cpu,host=a usage_idle=1\n"), nil
+	})
+	var out, errOut strings.Builder
+	require.Equal(t, 1, run(t.Context(), []string{"-config", section}, in, &out, &errOut))
+	require.Contains(t, errOut.String(), "what came last is lost")
+	require.Contains(t, out.String(), "Stopped; 0 metrics evaluated")
+}
+
+type readFunc func([]byte) (int, error)
+
+func (f readFunc) Read(p []byte) (int, error) { return f(p) }
 
 // TestFlags: what people and Telegraf put on the command line.
 func TestFlags(t *testing.T) {
