@@ -2,12 +2,15 @@ package teams
 
 import (
 	"database/sql"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/teamsrelay/teamsrelay/receiver/store"
 	"github.com/teamsrelay/teamsrelay/receiver/store/sqlite"
 )
 
@@ -93,4 +96,27 @@ func TestAStateFileOfSomebodyElse(t *testing.T) {
 	require.NoError(t, os.Chmod(dir, 0o500)) //nolint:gosec // it is a directory
 	t.Cleanup(func() { _ = os.Chmod(dir, 0o700) })
 	require.Contains(t, stateProblem(t, filepath.Join(dir, "new.db")), "nothing can be written into the directory")
+}
+
+// TestWhatAKilledProcessHeldIsGivenBack: its lease would keep everything from
+// being told for as long as it was.
+func TestWhatAKilledProcessHeldIsGivenBack(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "teams.db")
+	now := time.Now()
+	lease := func(db store.Store, holder string) (got bool) {
+		require.NoError(t, db.Update(t.Context(), func(tx store.Tx) (err error) {
+			got, err = tx.Lease("address", holder, now, now.Add(time.Hour))
+			return err
+		}))
+		return got
+	}
+	db, err := sqlite.Open(path, sqlite.Options{})
+	require.NoError(t, err)
+	require.True(t, lease(db, "killed"))
+	require.False(t, lease(db, "next"))
+	require.NoError(t, db.Close())
+	again, err := openStore(t.Context(), path, "state_file", slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	require.True(t, lease(again, "next"))
+	require.NoError(t, again.Close())
 }

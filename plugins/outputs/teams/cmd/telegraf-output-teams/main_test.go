@@ -92,6 +92,16 @@ func TestWhatIsLostIsSaid(t *testing.T) {
 	require.Contains(t, out.String(), "Stopped; 0 metrics evaluated")
 }
 
+// TestAnEndGivesTheStoreBack: else what the rules know is not in it, and who
+// starts next is refused.
+func TestAnEndGivesTheStoreBack(t *testing.T) {
+	section := writeSection(t, t.TempDir(), "http://127.0.0.1:9/workflow/nobody")
+	for range 2 {
+		var out, errOut strings.Builder
+		require.Equal(t, 0, run(t.Context(), []string{"-config", section}, strings.NewReader(""), &out, &errOut), errOut.String())
+	}
+}
+
 type readFunc func([]byte) (int, error)
 
 func (f readFunc) Read(p []byte) (int, error) { return f(p) }

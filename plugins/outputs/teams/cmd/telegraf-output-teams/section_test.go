@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -46,6 +47,27 @@ func TestSection(t *testing.T) {
 	require.Equal(t, "/etc/ca.pem", plugin.TLSCA)
 	require.Equal(t, filepath.Join(dir, "cert.pem"), plugin.TLSCert)
 	require.Nil(t, plugin.Timeout, "what nobody says is not set")
+}
+
+// TestEveryPathStartsFromTheFile: Telegraf's working directory is not where
+// people write a section.
+func TestEveryPathStartsFromTheFile(t *testing.T) {
+	dir := t.TempDir()
+	text := "[[outputs.teams]]\n"
+	lists, paths := []string{"rule_files", "template_files"}, []string{"webhook_url_file", "config_file", "state_file", "tls_ca", "tls_cert", "tls_key"}
+	for _, option := range lists {
+		text += fmt.Sprintf("  %s = [%q]\n", option, option)
+	}
+	for _, option := range paths {
+		text += fmt.Sprintf("  %s = %q\n", option, option)
+	}
+	file := filepath.Join(dir, "teams.conf")
+	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+	p, err := load(file, environment)
+	require.NoError(t, err)
+	for i, path := range []string{p.RuleFiles[0], p.TemplateFiles[0], p.WebhookURLFile, p.ConfigFile, p.StateFile, p.TLSCA, p.TLSCert, p.TLSKey} {
+		require.Equal(t, filepath.Join(dir, append(lists, paths...)[i]), path)
+	}
 }
 
 func TestWhatIsWrongWithASection(t *testing.T) {
