@@ -66,7 +66,7 @@ func (o *otherSide) RoundTrip(r *http.Request) (*http.Response, error) {
 		for _, p := range posted {
 			o.heard = append(o.heard, fmt.Sprintf("%s %s", p.Status, p.Name()))
 			if p.Status == alert.Firing {
-				require.Equal(o.t, ahead, p.Until.Sub(time.Now()), "what nobody speaks of any more must end by itself")
+				require.Equal(o.t, 4*time.Minute, p.Until.Sub(time.Now()), "what nobody speaks of any more must end by itself")
 			}
 		}
 	}
@@ -371,6 +371,42 @@ func TestWhatChangesWhileItIsPosted(t *testing.T) {
 	letters = post(o)
 	require.Len(t, accept(o, letters).remove, 1)
 	require.Empty(t, post(o))
+	say(o, alert.Resolved, "20 °C")
+	require.Empty(t, post(o), "the end of what nobody knows of is no news: it would be told as firing first")
+}
+
+// TestWhatIsAcceptedDuringAStopIsKnown: else it is posted again after the start.
+func TestWhatIsAcceptedDuringAStopIsKnown(t *testing.T) {
+	db, err := sqlite.Open(filepath.Join(t.TempDir(), "state.db"), sqlite.Options{})
+	require.NoError(t, err)
+	defer db.Close()
+	ctx, stop := context.WithCancel(t.Context())
+	api, err := NewAPI("http://127.0.0.1:9", &http.Client{Transport: acceptsAnd(stop)}, nil)
+	require.NoError(t, err)
+	r, err := New(ctx, Options{API: api, Store: db, Now: time.Now})
+	require.NoError(t, err)
+	labels := map[string]string{"alertname": "Hot"}
+	require.NoError(t, r.Hand(ctx, []ingest.Posted{{
+		Alert: alert.Alert{Fingerprint: alert.FingerprintOf(labels), Labels: labels, Status: alert.Firing, StartsAt: time.Now()},
+		Until: time.Now().Add(grace),
+	}}, nil))
+	_, err = r.round(ctx)
+	require.NoError(t, err)
+	require.Error(t, ctx.Err())
+	require.NoError(t, db.View(t.Context(), func(tx store.Tx) error {
+		rows, err := tx.Relayed()
+		require.Len(t, rows, 1)
+		require.True(t, rows[0].Told)
+		return err
+	}))
+}
+
+// acceptsAnd does something before its answer is there.
+type acceptsAnd func()
+
+func (do acceptsAnd) RoundTrip(*http.Request) (*http.Response, error) {
+	do()
+	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
 }
 
 // TestWordsForMistakes: whoever reads the log knows what to change.
@@ -384,6 +420,22 @@ func TestWordsForMistakes(t *testing.T) {
 		err := judge(&http.Response{StatusCode: status}, []byte(" out\nof order "), httptest.NewRequest(http.MethodPost, "/", nil))
 		require.ErrorContains(t, err, words)
 		require.IsType(t, &unavailable{}, err, "it may be mended, and nothing is lost until then")
+	}
+}
+
+// TestRedirectsAreNotFollowed: what follows one asks without the alerts, and a
+// yes to that would be the end of them.
+func TestRedirectsAreNotFollowed(t *testing.T) {
+	for _, status := range []int{http.StatusFound, http.StatusTemporaryRedirect} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != "/elsewhere" {
+				http.Redirect(w, r, "/elsewhere", status)
+			}
+		}))
+		defer server.Close()
+		api, err := NewAPI(server.URL, server.Client(), nil)
+		require.NoError(t, err)
+		require.ErrorContains(t, api.post(t.Context(), nil), "write the address that it leads to into relay_url")
 	}
 }
 
