@@ -7,6 +7,7 @@ import (
 
 	"github.com/teamsrelay/teamsrelay/receiver/alert"
 	"github.com/teamsrelay/teamsrelay/receiver/rules/condition"
+	"github.com/teamsrelay/teamsrelay/receiver/sample"
 )
 
 // chartPoints is how many points a chart has.
@@ -27,6 +28,11 @@ func newChart(last time.Duration) *chart {
 		c.means[i] = math.NaN()
 	}
 	return c
+}
+
+// draws says whether a sample has something for the chart of the rule.
+func (r *tracker) draws(s *sample.Sample) bool {
+	return r.rule.Chart != nil && s.Field(r.rule.Chart.Field).Kind() == sample.Number
 }
 
 // slot is where a bucket is kept. Numbers before 1970 are negative.

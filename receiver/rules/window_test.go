@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"strings"
@@ -154,6 +155,20 @@ func TestAWindowHidesNothingThatIsMissing(t *testing.T) {
 	w = newWorld(t, oneRule(t, keys))
 	w.metric("", "temp=40")
 	require.Zero(t, w.e.Stats()[0].Series, "what never had a door is none of the rule's series")
+}
+
+// TestAChartIsDrawnOfWhatComesByItself would fail for who charts the humidity
+// beside an alert of the temperature, where each comes in a metric of its own.
+func TestAChartIsDrawnOfWhatComesByItself(t *testing.T) {
+	w := newWorld(t, oneRule(t, "when: temp > 27, severity: info, chart: {field: humidity}"))
+	w.metric("", "humidity=10")
+	require.Zero(t, w.e.Stats()[0].Series, "what is only drawn makes no series")
+	w.metric("", "temp=30").says("info fires since 0s")
+	for i := range 3 {
+		w.to(mins(float64(i+1))).metric("", fmt.Sprintf("humidity=%d", 41+i)).metric("", "temp=30")
+	}
+	require.EqualValues(t, 4, w.e.Stats()[0].Unusable)
+	w.e.Firing(func(a alert.Alert) { require.Equal(t, alert.Points{41, 42, 43}, a.Chart.Points[57:]) })
 }
 
 // TestWhatIsStillFillingIsHeardOf would fail for who watches how a counter
