@@ -15,6 +15,7 @@ func (r *Ruler) anew() {
 	now := r.o.Now()
 	r.evaluator, r.reported = rules.NewEvaluator(r.set, now), make(map[alert.Fingerprint]alert.Alert)
 	r.alerts, r.rows, r.backlog = nil, nil, make(map[key]rules.Row)
+	r.unusable = make(map[*rules.Rule]uint64)
 	r.resendAt, r.checkpointAt = time.Time{}, now.Add(checkpointEvery)
 	r.ours, r.fence = false, nil
 }

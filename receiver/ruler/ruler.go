@@ -90,6 +90,9 @@ type Ruler struct {
 	// backlog is what is stored without haste: windows and charts. What is
 	// decided about a series meanwhile takes its row out of here.
 	backlog map[key]rules.Row
+	// unusable is how many samples a rule could not decide by when that was
+	// looked at last.
+	unusable map[*rules.Rule]uint64
 	// When something is done again.
 	resendAt, checkpointAt, complainAt time.Time
 
@@ -203,6 +206,7 @@ func (r *Ruler) Reload(ctx context.Context, set *rules.Set) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.unusable = make(map[*rules.Rule]uint64)
 	if r.set = set; !r.ours {
 		r.evaluator = rules.NewEvaluator(set, r.o.Now())
 		return nil
@@ -400,6 +404,7 @@ func (r *Ruler) checkpoint(ctx context.Context) error {
 		r.mu.Unlock()
 		return err
 	}
+	r.doubt()
 	r.evaluator.Checkpoint()
 	for _, row := range r.evaluator.Dirty() {
 		r.backlog[keyOf(&row)] = row

@@ -164,7 +164,7 @@ func (r *tracker) adopt(rule *Rule) {
 	}
 	r.lookups, r.remembered, r.windows = nil, nil, nil
 	r.plan()
-	r.mentioned, r.limits = mentioned(rule), limits(rule)
+	r.mentioned, r.limits = rule.Mentions(), limits(rule)
 
 	r.hold, r.keep = int64(min(rule.For, longest)), int64(min(rule.KeepFiringFor, longest))
 	lasts := r.hold + r.keep

@@ -68,7 +68,7 @@ func (r *Rule) Look(row Row) (_ Look, ok bool) {
 
 // lookValues are the numbers that the rule mentions, else what it remembers.
 func (r *Rule) lookValues(k *keptSeries) (values []LookValue) {
-	names := mentioned(r)
+	names := r.Mentions()
 	for _, f := range k.fields {
 		if slices.Contains(names, f.Key) {
 			values = append(values, LookValue{f.Key, f.Value.Any()})

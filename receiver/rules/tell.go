@@ -237,13 +237,13 @@ func (one *series) values() (values map[string]float64) {
 	return values
 }
 
-// mentioned are the fields whose numbers an alert of the rule carries: those
+// Mentions are the fields whose numbers an alert of the rule carries: those
 // that its conditions speak of, and the value of a query's row.
-func mentioned(rule *Rule) (names []string) {
-	if rule.Measurement == "" {
+func (r *Rule) Mentions() (names []string) {
+	if r.Measurement == "" {
 		names = append(names, valueColumn)
 	}
-	for _, level := range rule.Levels {
+	for _, level := range r.Levels {
 		for _, c := range []*condition.Condition{level.When, level.Clear} {
 			if c != nil {
 				for _, name := range c.Names() {
