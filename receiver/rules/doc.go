@@ -149,8 +149,8 @@
 //
 // A rule has at most series_limit series. A sample of another one is not
 // evaluated, and counted (Stats.OverLimit); RuleSeriesLimitReached fires then
-// until no series was left out for as long as it takes to forget one. Series
-// that are known go on. A series that is ok and has no windows takes some 300
+// until no series was left out for as long as it takes to forget one, or the
+// rule has another limit. Series that are known go on. A series that is ok and has no windows takes some 300
 // bytes.
 //
 // # Restart and reload

@@ -9,6 +9,7 @@ import (
 const (
 	ruleGone   = "The rule that raised this was removed or changed, or looks at other series now. It did not end by itself."
 	levelGone  = "The rule does not have this level any more. It did not end by itself."
+	otherLimit = "The rule has another limit now."
 	notWatched = "The rule does not watch for silence any more. Whether there is data is not known."
 )
 
@@ -34,8 +35,10 @@ func (e *Evaluator) Reload(set *Set, now time.Time) {
 			e.abandon(r)
 		case sameMemory(r.rule, rule):
 			r.adopt(rule)
+			e.relimit(r)
 		default:
 			e.rebuild(r, rule)
+			e.relimit(r)
 		}
 	}
 	e.install(set, func(rule *Rule) *tracker {

@@ -282,6 +282,7 @@ func (e *Evaluator) resume(r *tracker, kept *keptTracker) {
 	}
 	if kept.full != nil && r.full == nil {
 		r.full, r.refusedAt = e.recall(r, nil, kept.full), e.now
+		e.relimit(r)
 	}
 }
 

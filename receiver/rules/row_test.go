@@ -325,6 +325,34 @@ func TestReload(t *testing.T) {
 	}
 }
 
+// TestALimitThatWasRaisedIsNotCalledReached would fail for who did what the
+// card says, and reads for an hour still that the limit of before is reached.
+func TestALimitThatWasRaisedIsNotCalledReached(t *testing.T) {
+	limited := func(n int) *Set { return oneRule(t, fmt.Sprintf("when: v > 27, series_limit: %d", n)) }
+	for _, by := range []string{"reload", "restart"} {
+		t.Run(by, func(t *testing.T) {
+			w := newWorld(t, limited(1))
+			change := func(n int) {
+				if by == "restart" {
+					w.restart(limited(n))
+					return
+				}
+				w.e.Reload(limited(n), w.now)
+				w.listen()
+			}
+			w.metric("host=a", "v=20").metric("host=b", "v=20").says("RuleSeriesLimitReached warning{group=g,rule=A} fires since 0s")
+			w.to(mins(1))
+			change(1)
+			w.says()
+			change(2)
+			w.says("RuleSeriesLimitReached warning{group=g,rule=A} ends 0s-1m: The rule has another limit now.")
+			w.to(mins(2)).metric("host=a", "v=20").metric("host=b", "v=20").says()
+			w.metric("host=c", "v=20").says("RuleSeriesLimitReached warning{group=g,rule=A} fires since 2m")
+			require.Contains(t, w.told[alert.FingerprintOf(map[string]string{"alertname": LimitAlert, "severity": "warning", "rule": "A", "group": "g"})].Annotations["summary"], "limit of 2 series")
+		})
+	}
+}
+
 // TestAnAlertEndsWithTheLabelsItBeganWith would fail for who reads the end of an alert
 // whose annotations were changed meanwhile.
 func TestAnAlertEndsWithTheLabelsItBeganWith(t *testing.T) {

@@ -313,12 +313,27 @@ func (e *Evaluator) limit(r *tracker) {
 		alert.NameLabel: LimitAlert, alert.SeverityLabel: "warning", "rule": r.rule.Alert, "group": r.rule.Group.Name,
 	}
 	t.alert.Annotations = map[string]string{
-		"summary": "The rule " + r.rule.Alert + " has reached its limit of " + strconv.Itoa(r.limit) + " series",
+		"summary": r.reached(),
 		"description": "New series are not evaluated, those that are known go on. " +
 			"If a tag takes ever new values, leave it out of by; otherwise raise series_limit.",
 	}
 	r.full = e.fire(t)
 	e.soilTracker(r)
+}
+
+// reached is what the alert says that there is no room for another series.
+func (r *tracker) reached() string {
+	return "The rule " + r.rule.Alert + " has reached its limit of " + strconv.Itoa(r.limit) + " series"
+}
+
+// relimit ends that alert if it speaks of another limit than the rule has now:
+// whether this one is reached too, the next new series will tell.
+func (e *Evaluator) relimit(r *tracker) {
+	if r.full != nil && r.full.alert.Annotations["summary"] != r.reached() {
+		e.end(r.full, e.wall(), otherLimit)
+		r.full = nil
+		e.soilTracker(r)
+	}
 }
 
 // inWords writes a duration as rule files do: 5m, not 5m0s.
