@@ -385,6 +385,17 @@ func TestAForThatBecomesShorterHoldsAtOnce(t *testing.T) {
 	w.to(mins(5) + 1).says("info{host=a} fires since 5m")
 }
 
+// TestWhatNeedsNoRowAnyMoreHasNone would fail for a store that keeps a row of
+// each series for ever, because somebody once tried no_data.
+func TestWhatNeedsNoRowAnyMoreHasNone(t *testing.T) {
+	w := newWorld(t, oneRule(t, "when: v > 27, no_data: {after: 10m}"))
+	w.metric("host=a", "v=20")
+	require.Len(t, w.rows, 1)
+	w.e.Reload(oneRule(t, "when: v > 27"), w.now)
+	w.listen()
+	require.Empty(t, w.rows)
+}
+
 // TestWindowsThatStayAreKept would fail for who mends a typing error in a rule
 // on the mean of an hour, and waits for another hour.
 func TestWindowsThatStayAreKept(t *testing.T) {

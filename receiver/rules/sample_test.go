@@ -97,8 +97,8 @@ func TestSamples(t *testing.T) {
 		"no tags at all are one series": {warm + `by: [none]`, func(w *world) {
 			w.metric("host=a", "v=30").metric("host=b", "v=20").says("warning fires since 0s", "warning ends 0s-0s")
 		}},
-		"labels of the rule stand beside the tags and win": {warm + `labels: {team: "x{{ $labels.host }}", host: "{{ $value }}", none: ""}`, func(w *world) {
-			w.metric("host=a", "v=30").says("warning{host=30,team=xa} fires since 0s")
+		"labels of the rule stand beside the tags and win": {warm + `labels: {team: "x{{ $labels.host }}", host: "{{ $value }}", rack: ""}`, func(w *world) {
+			w.metric("host=a,rack=1", "v=30").says("warning{host=30,team=xa} fires since 0s")
 		}},
 		"alerts that nobody can tell apart end with the last of them": {warm + `labels: {host: all}`, func(w *world) {
 			w.metric("host=a", "v=30").metric("host=b", "v=30").says("warning{host=all} fires since 0s")
@@ -117,6 +117,10 @@ func TestSamples(t *testing.T) {
 		"previous is the value before": {`when: v > previous(v) + 5, severity: info`, func(w *world) {
 			w.metric("", "v=1").metric("", "v=5").says()
 			w.metric("", "v=11").says("info fires since 0s")
+		}},
+		"texts and booleans are counted too": {`when: 'count(state, "5m") > 2', severity: info`, func(w *world) {
+			w.metric("", `state="up"`).metric("", "state=true").metric("", "other=1").says()
+			w.metric("", `state="down"`).says("info fires since 0s")
 		}},
 		"a mean needs no full window": {`when: 'mean(v, "5m") > 20', severity: info`, func(w *world) {
 			w.metric("", "v=30").says("info fires since 0s")
