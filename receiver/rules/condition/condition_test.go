@@ -269,7 +269,7 @@ func TestAPlainComparisonIsABound(t *testing.T) {
 	}
 	for _, text := range []string{
 		`site == "fra1"`, "temp_c > 27 and online", "100 - temp_c > 5", "temp_c > mean", "online",
-		"abs(temp_c) > 27", "1 > 0", `temp_c in 1..5`, `tag("rack") == 5`,
+		"abs(temp_c) > 27", "1 > 0", `temp_c in 1..5`, `tag("rack") == "5"`,
 	} {
 		_, ok := compiled(t, text).Bound()
 		require.False(t, ok, text)
@@ -372,6 +372,8 @@ func TestMistakesAreExplained(t *testing.T) {
 		{`mean(temp_c + 1, "5m") > 3`, `"temp_c + 1" is not the name of a field`},
 		{`mean("", "5m") > 3`, `is not the name of a field`},
 		{`field(temp_c) > 3`, `"temp_c" is not the name of a field; write it like field("usage-idle")`},
+		{`tag("cpu") == 0`, `column 12: "tag(\"cpu\") == 0" compares a text with a number`},
+		{`tag("status_code") in 500..599`, `this range takes a number, and "tag(\"status_code\")" is a text`},
 		{`tag(field("x")) == ""`, `is not the name of a field; write it like tag("name")`},
 		{`changed(state, "5m")`, `changed is given 2 values and takes 1; write it like changed(state)`},
 		{`state.lower() == "x"`, `values have no functions of their own; write the function first`},

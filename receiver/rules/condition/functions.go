@@ -55,7 +55,7 @@ func (b *builder) call(n *ast.CallNode) (node, sample.Kind, error) {
 		b.values = append(b.values, valued{of, -1})
 		return &name{key: of, noTag: true, missing: b.missing}, sample.None, nil
 	case "tag":
-		return &tag{key: of, missing: b.missing}, sample.None, nil
+		return &tag{key: of, missing: b.missing}, sample.Text, nil // as all tags are
 	}
 	if b.where {
 		return nil, 0, b.wrong(n, "where looks at one sample alone, and "+function+" needs those before", "move it to when")
