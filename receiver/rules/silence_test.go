@@ -46,7 +46,7 @@ func TestSilence(t *testing.T) {
 			w.says("warning{host=7,no_data=true} fires since 26m20s")
 		}},
 		"a rule of which nothing ever came is told, without tags": {watched + `, labels: {team: x}`, func(w *world) {
-			w.to(mins(10)).says()
+			w.to(mins(10)).tick().says()
 			w.to(mins(11)).says("warning{no_data=true,team=x} fires since 10m")
 			w.to(mins(12)).metric("host=a", "v=20").says("warning{no_data=true,team=x} ends 10m-12m: Data comes again.")
 		}},

@@ -67,6 +67,13 @@ func (w *world) to(offset time.Duration) *world {
 	return w
 }
 
+// tick is one that comes at an instant, whether it was asked for or not.
+func (w *world) tick() *world {
+	w.e.Tick(w.now)
+	w.listen()
+	return w
+}
+
 // metric gives a sample that was measured just now: "host=a" and "v=3".
 func (w *world) metric(tags, fields string) *world { return w.measured(w.now.Sub(start), tags, fields) }
 
