@@ -78,3 +78,17 @@ func TestARuleThatGoesBlindIsNamed(t *testing.T) {
 		require.Contains(t, r.log.String(), "decide nothing")
 	})
 }
+
+// TestARuleThatAsksADatabaseIsNotNamedTwice: the alert that its query is of no
+// use says more, and where people look.
+func TestARuleThatAsksADatabaseIsNotNamedTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		set := r.start("groups: [{name: polled, influxdb: dc, rules: [{alert: Hot, query: q, when: _value > 27}]}]")
+		verdict, err := r.ruler.Rows(t.Context(), set.Groups[0].Rules[0], []sample.Sample{at("r1", 40)})
+		require.NoError(t, err)
+		require.NotEmpty(t, verdict.Problem)
+		r.stop()
+		require.NotContains(t, r.log.String(), "decide nothing")
+	})
+}
