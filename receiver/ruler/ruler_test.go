@@ -435,6 +435,7 @@ func TestADamagedRowCostsItsOwnSeriesOnly(t *testing.T) {
 		defer func() { r.stop() }()
 		known := r.told()
 		require.Len(t, known, 1)
+		require.Len(t, r.stored(), 1, "nobody is to read of it again at each start")
 		r.samples(at("r1", 30), at("r2", 30))
 		anew := r.told()
 		require.ElementsMatch(t, []string{"firing r1", "firing r2"}, append(known, anew...))
