@@ -385,6 +385,19 @@ func TestAForThatBecomesShorterHoldsAtOnce(t *testing.T) {
 	w.to(mins(5) + 1).says("info{host=a} fires since 5m")
 }
 
+// TestALevelThatIsGoneEndsOnce would fail for who restarts twice while a sensor
+// is silent: the first restart has said already that the level is gone.
+func TestALevelThatIsGoneEndsOnce(t *testing.T) {
+	with := func(severity string) *Set {
+		return oneRule(t, "levels: [{severity: "+severity+", when: v > 27}], no_data: {after: 10m, severity: info}")
+	}
+	w := newWorld(t, with("critical"))
+	w.metric("", "v=30").to(mins(11)).says("critical fires since 0s", "info{no_data=true} fires since 10m")
+	w.restart(with("page")).says("critical ends 0s-11m: " + levelGone)
+	w.restart(with("page")).says()
+	require.Equal(t, []string{"info{no_data=true} fires since 10m"}, w.firing())
+}
+
 // TestWhatNeedsNoRowAnyMoreHasNone would fail for a store that keeps a row of
 // each series for ever, because somebody once tried no_data.
 func TestWhatNeedsNoRowAnyMoreHasNone(t *testing.T) {
