@@ -166,8 +166,9 @@ func (c *checker) file(f File) {
 		Elsewhere: elsewhere, Start: "start from one of sample-configs/rules",
 	})}
 	defer func() { c.problems = append(c.problems, d.Problems...) }()
-	if at := bare.FindIndex(yamlfile.TrimBOM(f.Data)); at != nil {
-		d.Report(1+bytes.Count(f.Data[:at[1]], []byte("\n")), "the file begins with a list, and rules stand in groups", "write groups: [{name: …, rules: […]}] with this list in it")
+	text := yamlfile.Text(f.Data)
+	if at := bare.FindIndex(text); at != nil {
+		d.Report(1+bytes.Count(text[:at[1]], []byte("\n")), "the file begins with a list, and rules stand in groups", "write groups: [{name: …, rules: […]}] with this list in it")
 		return
 	}
 	var section fileSection

@@ -156,21 +156,25 @@ func TestNoFilesAreNoRules(t *testing.T) {
 // A configuration has neither, and a rule file must not be called a wrong one.
 func TestARuleFileIsKnownByItsLines(t *testing.T) {
 	for text, want := range map[string]bool{
-		"groups: []":             true,
-		"\ufeffgroups: []":       true,
-		"# racks\r\ngroups:\r\n": true,
-		"{groups: []}":           true,
-		"{\n  \"groups\": []\n}": true,
-		"rules:\n- alert: A":     true,
-		"- alert: A":             true,
-		"\ufeff---\n# - a\n\n- when: a\n  alert: A": true,
-		"- name: g\n  rules:\n  - alert: A":         true,
-		"":                                          false,
-		"rule_files: [groups.yml]":                  false,
-		"route: {}\nx:\n  groups: 5":                false,
-		"- name: a":                                 false,
-		"x:\n- alert: A":                            false,
-		"# - alert: A\nx:\n  alert: A":              false,
+		"groups: []":       true,
+		"\ufeffgroups: []": true,
+		// As PowerShell writes it.
+		"\xff\xfe#\x00\n\x00g\x00r\x00o\x00u\x00p\x00s\x00:\x00[\x00]\x00\n\x00": true,
+		"\xfe\xff\x00r\x00u\x00l\x00e\x00s\x00:":                                 true,
+		"\xff\xfer\x00o\x00u\x00t\x00e\x00:\x00{\x00}\x00\n\x00and half":         false,
+		"# racks\r\ngroups:\r\n":                                                 true,
+		"{groups: []}":                                                           true,
+		"{\n  \"groups\": []\n}":                                                 true,
+		"rules:\n- alert: A":                                                     true,
+		"- alert: A":                                                             true,
+		"\ufeff---\n# - a\n\n- when: a\n  alert: A":                              true,
+		"- name: g\n  rules:\n  - alert: A":                                      true,
+		"":                                                                       false,
+		"rule_files: [groups.yml]":                                               false,
+		"route: {}\nx:\n  groups: 5":                                             false,
+		"- name: a":                                                              false,
+		"x:\n- alert: A":                                                         false,
+		"# - alert: A\nx:\n  alert: A":                                           false,
 	} {
 		require.Equal(t, want, rules.IsRules([]byte(text)), text)
 	}

@@ -36,7 +36,7 @@ var itemKey = regexp.MustCompile(`(?m)^(?:-| ) +(?:alert|record|rules)[ \t]*:`)
 // IsRules says whether the text of a file is meant to be rules, right or
 // wrong: a file with groups, or rules that stand in none.
 func IsRules(data []byte) bool {
-	data = yamlfile.TrimBOM(data)
+	data = yamlfile.Text(data)
 	return heading.Match(data) || bare.Match(data) && itemKey.Match(data)
 }
 

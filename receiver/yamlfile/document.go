@@ -5,6 +5,7 @@ package yamlfile
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"regexp"
 	"sort"
 	"strings"
+	"unicode/utf16"
 
 	"gopkg.in/yaml.v3"
 )
@@ -114,9 +116,24 @@ func (d *Document) parse(data []byte) *yaml.Node {
 	return node
 }
 
-// TrimBOM is a file without the mark that Windows' editors write before UTF-8.
-// Decode needs none of it: it is for those who look at a file's lines.
-func TrimBOM(data []byte) []byte { return bytes.TrimPrefix(data, []byte("\ufeff")) }
+// Text is a file in UTF-8, without the mark that Windows' editors write before
+// it; PowerShell writes UTF-16. Decode needs none of it: it is for those who look
+// at a file's lines.
+func Text(data []byte) []byte {
+	var order binary.ByteOrder = binary.LittleEndian
+	switch {
+	case bytes.HasPrefix(data, []byte{0xff, 0xfe}):
+	case bytes.HasPrefix(data, []byte{0xfe, 0xff}):
+		order = binary.BigEndian
+	default:
+		return bytes.TrimPrefix(data, []byte("\ufeff"))
+	}
+	var units []uint16
+	for data = data[2:]; len(data) >= 2; data = data[2:] {
+		units = append(units, order.Uint16(data))
+	}
+	return []byte(string(utf16.Decode(units)))
+}
 
 var syntaxLine = regexp.MustCompile(`^yaml: (?:line \d+: )?`)
 
@@ -138,6 +155,8 @@ func (d *Document) syntax(data []byte, err error) {
 	switch {
 	case strings.Contains(what, "expected ',' or"): // such as {when: mean(temp_c, "5m") > 27}
 		do = "inside { } and [ ] put what has a comma, a bracket or a quote in it into quotes; elsewhere look at the line before"
+	case strings.Contains(what, "UTF-8"):
+		do = "save the file as UTF-8"
 	case strings.Contains(what, "cannot start any token") && indentedByTab(lines[max(line, 1)-1]):
 		do = "the line begins with a tab, which looks like spaces; indent it with spaces"
 	}

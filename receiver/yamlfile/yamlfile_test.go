@@ -98,6 +98,7 @@ func TestEveryMistakeIsReportedWithItsLine(t *testing.T) {
 		"two documents":                    {"items: []\n---\nitems: []\n", []string{"f.yml:2: error: a second document begins here"}},
 		"no YAML":                          {"items:\n  - a: 1\n b: 2\n", []string{"f.yml:3: error: this is not YAML: "}},
 		"a tab, which nobody sees":         {"items:\n\t- name: a\n", []string{"f.yml:2: error: this is not YAML: found character that cannot start any token; the line begins with a tab, which looks like spaces; indent it with spaces"}},
+		"another encoding":                 {"items:\n- name: r\xe9d\n", []string{"f.yml:2: error: this is not YAML: invalid trailing UTF-8 octet; save the file as UTF-8"}},
 		"a comma in a mapping on one line": {"items:\n- {name: mean(f, \"5m\") > 5}\n", []string{"f.yml:2: error: this is not YAML: did not find expected ',' or '}'; inside { } and [ ] put what has a comma, a bracket or a quote in it into quotes"}},
 		"unknown":                          {"items:\n- colour: red\n", []string{`f.yml:2: error: there is no key "colour" here; use one of limit, name, on, tags, wait`}},
 		"a slip of the pen":                {"items:\n- nmae: red\n", []string{`f.yml:2: error: there is no key "nmae" here; did you mean name?`}},

@@ -62,7 +62,7 @@ var (
 
 // contentsOf looks at a file's name and at how its lines begin.
 func contentsOf(name string, data []byte) contents {
-	data = yamlfile.TrimBOM(data)
+	data = yamlfile.Text(data)
 	switch {
 	case telegrafKey.Match(data):
 		return ofTelegraf
@@ -78,7 +78,7 @@ func contentsOf(name string, data []byte) contents {
 
 // telegrafProblem says where Telegraf's configuration is checked.
 func telegrafProblem(name string, data []byte) yamlfile.Problem {
-	data = yamlfile.TrimBOM(data)
+	data = yamlfile.Text(data)
 	do := "run telegraf-output-teams -check -config with the file that has the section [[outputs.teams]]"
 	at := sectionKey.FindIndex(data)
 	if at != nil {
