@@ -54,6 +54,13 @@ func TestRowsOfQueries(t *testing.T) {
 			w.says("warning{rack=1} fires since 3m")
 			require.Zero(w.t, w.e.Stats()[0].Late, "overlapping ranges are normal")
 		}},
+		"what an earlier poll gave to a window was of use, and still is": {`when: 'mean(_value, "10m") > 27', severity: warning`, func(w *world) {
+			w.to(mins(5))
+			for range 2 {
+				require.Equal(w.t, Verdict{Rows: 1, Used: 1}, w.poll(row(mins(1), "rack=1", "_value=20")), "or an alert says that the query is of no use")
+			}
+			require.Zero(w.t, w.e.Stats()[0].Unusable)
+		}},
 		"what an earlier poll gave is not evaluated again after a restart either": {warm, func(w *world) {
 			w.to(mins(5))
 			rows := []sample.Sample{row(mins(1), "rack=1", "_value=30"), row(mins(2), "rack=1", "_value=20")}
