@@ -42,7 +42,8 @@ const (
 //  1. the one that the annotation teamsrelay_card of its alerts names, if they
 //     agree and there is such a card;
 //  2. teams.card, if a user's file for prometheus-msteams defines it;
-//  3. the one that was made for the name of its alerts;
+//  3. the one that was made for the name of its alerts, unless they say that no
+//     data comes;
 //  4. threshold, if each of its alerts has a chart;
 //  5. alert.
 func (s *Set) Choose(g *group.Group) string { return s.choose(tellable(g)) }
@@ -68,7 +69,14 @@ func (s *Set) choose(members []*group.Member) string {
 
 func hint(m *group.Member) string { return strings.TrimSpace(m.Annotations[alert.CardAnnotation]) }
 
-func byName(m *group.Member) string { return wellKnown[m.Name()] }
+// byName is the card that was made for an alert of this name. It says what has
+// happened, and of silence nobody knows that.
+func byName(m *group.Member) string {
+	if m.Labels[noDataLabel] == "true" {
+		return ""
+	}
+	return wellKnown[m.Name()]
+}
 
 // agreed is what all members say, "" when they differ.
 func agreed(members []*group.Member, says func(*group.Member) string) string {

@@ -20,6 +20,8 @@ func TestTheCardSuitsTheGroup(t *testing.T) {
 	}
 	inhibited := m("Other", "", nil)
 	inhibited.Inhibited = true
+	silent := m("PrometheusReloadFailed", "", nil)
+	silent.Labels["no_data"] = "true"
 	set, problems := New([]Source{{"mine.tmpl", `{{ define "mine" }}{"type": "AdaptiveCard", "body": []}{{ end }}{{ define "_part" }}{{ end }}`}})
 	require.Empty(t, problems)
 	for _, test := range []struct {
@@ -40,6 +42,8 @@ func TestTheCardSuitsTheGroup(t *testing.T) {
 		{"a digest is not the card of one group", []group.Member{m("A", "digest", nil)}, "alert"},
 		{"Prometheus' own alert needs no annotation", []group.Member{m("PrometheusBadConfig", "", nil)}, "config-reload-failed"},
 		{"two programs with one trouble", []group.Member{m("PrometheusBadConfig", "", nil), m("AlertmanagerFailedReload", "", nil)}, "config-reload-failed"},
+		{"nothing was heard of it, so nothing is known of its configuration", []group.Member{silent}, "alert"},
+		{"one could not load it, of another nothing was heard", []group.Member{m("PrometheusReloadFailed", "", nil), silent}, "alert"},
 		{"a trouble and another one", []group.Member{m("PrometheusBadConfig", "", nil), m("Disk", "", nil)}, "alert"},
 		{"every alert has a chart", []group.Member{m("A", "", drawn), m("B", "", drawn)}, "threshold"},
 		{"one of the alerts has none", []group.Member{m("A", "", drawn), m("B", "", nil)}, "alert"},
