@@ -76,7 +76,7 @@ func wordedService(now time.Time) Input {
 	m := &in.Group.Alerts[0]
 	m.Annotations = with(m.Annotations,
 		"summary", "Qlik Sense Engine Service on QLIKPROD02 is stopped",
-		"description", "It starts by itself with Windows. See why in the Event Viewer; start it with sc start QlikSenseEngineService.",
+		"description", "It starts by itself with Windows. See why in the Event Viewer; start it with net start QlikSenseEngineService.",
 		"runbook_url", "https://runbooks.example.com/windows/services")
 	return in
 }
