@@ -232,6 +232,11 @@ func (d *Document) structure(node *yaml.Node, v reflect.Value, at string, depth 
 		d.decode(node, fields[key], place, depth+1)
 		return
 	}
+	if node.Kind == yaml.ScalarNode {
+		d.Broken(at, "this must be a mapping and is text", "write key: value with one of "+
+			strings.Join(slices.Sorted(maps.Keys(fields)), ", ")+", each on a line of its own, further to the right")
+		return
+	}
 	entries, ok := d.entries(node, at, depth)
 	if !ok {
 		return

@@ -151,16 +151,38 @@ func (d *Document) syntax(data []byte, err error) {
 		return fmt.Sprint(syntaxError(data[:size[n]])) == err.Error()
 	})
 	what := syntaxLine.ReplaceAllString(err.Error(), "")
-	do := "look at the indentation, at quotes and colons of this line and the one before"
-	switch {
-	case strings.Contains(what, "expected ',' or"): // such as {when: mean(temp_c, "5m") > 27}
-		do = "inside { } and [ ] put what has a comma, a bracket or a quote in it into quotes; elsewhere look at the line before"
-	case strings.Contains(what, "UTF-8"):
-		do = "save the file as UTF-8"
-	case strings.Contains(what, "cannot start any token") && indentedByTab(lines[max(line, 1)-1]):
-		do = "the line begins with a tab, which looks like spaces; indent it with spaces"
+	d.Report(max(line, 1), "this is not YAML: "+what, remedy(what, lines[max(line, 1)-1]))
+}
+
+var (
+	// ownLine is a line that has a key and its value.
+	ownLine = regexp.MustCompile(`^[ \t]*(?:- +)?[^\s:#{\[]+:[ \t]+(\S.*)`)
+	// blockBegin is how a text over several lines begins, such as >-.
+	blockBegin = regexp.MustCompile(`^[>|][+-]?[1-9]?[+-]?\s*(?:#.*)?$`)
+)
+
+// remedy is what to do about a line that the YAML parser has something against.
+func remedy(what string, line []byte) string {
+	value := ""
+	if m := ownLine.FindSubmatch(line); m != nil {
+		value = string(m[1])
 	}
-	d.Report(max(line, 1), "this is not YAML: "+what, do)
+	begins := value[:min(1, len(value))]
+	switch {
+	case strings.Contains(what, "UTF-8"):
+		return "save the file as UTF-8"
+	case indentedByTab(line) && (strings.Contains(what, "cannot start any token") || strings.Contains(what, "tab character")):
+		return "the line begins with a tab, which looks like spaces; indent it with spaces"
+	case strings.HasPrefix(value, "{{"), begins == ">" && !blockBegin.MatchString(value):
+		return "put the value in quotes: what begins with " + begins + " is no text in YAML"
+	case begins == "'":
+		return "write '' for a ' within '…', or put the value in \"…\""
+	case strings.Contains(what, "expected ',' or"): // such as {when: mean(temp_c, "5m") > 27}
+		return "inside { } and [ ] put what has a comma, a bracket or a quote in it into quotes; elsewhere look at the line before"
+	case strings.Contains(what, "mapping values are not allowed"):
+		return "put a text with a colon in it in quotes; if there is none, indent the line like the one before"
+	}
+	return "look at the indentation, at quotes and colons of this line and the one before"
 }
 
 // indentedByTab says whether a tab is in what stands before the first word.
