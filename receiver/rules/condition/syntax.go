@@ -59,8 +59,8 @@ func (b *builder) syntax(err error) error {
 	if !errors.As(err, &reason) {
 		return &Error{What: "this is not a condition", Do: "write one such as temp_c > 27"}
 	}
-	if strings.HasSuffix(reason.Message, `Operator(">")`) && strings.HasSuffix(string([]rune(b.text)[:reason.From]), "<") {
-		return b.at(reason.From-1, "<> does not compare", "write != for is not")
+	if e := b.slip(reason); e != nil {
+		return e
 	}
 	for _, w := range words {
 		if m := w.pattern.FindStringSubmatchIndex(reason.Message); m != nil {
@@ -69,4 +69,37 @@ func (b *builder) syntax(err error) error {
 		}
 	}
 	return b.at(reason.From, yamlfile.OneLine(strings.ToLower(reason.Message)), "write a condition such as temp_c > 27")
+}
+
+var (
+	unexpected  = regexp.MustCompile(`^unexpected token Operator\("(.*)"\)`)
+	digitBefore = regexp.MustCompile(`\d$`)
+	digitAfter  = regexp.MustCompile(`^,\d`)
+	listBegin   = regexp.MustCompile(`\bin\s*\(([^()]*)$`)
+)
+
+// slip is what is wrong with an operator where what stands around it tells;
+// nil where it does not.
+func (b *builder) slip(reason *file.Error) error {
+	m := unexpected.FindStringSubmatch(reason.Message)
+	if m == nil {
+		return nil
+	}
+	text, operator := []rune(b.text), m[1]
+	before, after := string(text[:reason.From]), string(text[reason.From:])
+	_, compares := comparisons[operator]
+	list := listBegin.FindStringIndex(before)
+	switch {
+	case operator == ">" && strings.HasSuffix(before, "<"):
+		return b.at(reason.From-1, "<> does not compare", "write != for is not")
+	case operator == "=" && (strings.HasPrefix(after, "=>") || strings.HasPrefix(after, "=<")):
+		return b.at(reason.From, after[:2]+" does not compare", "write "+after[1:2]+"=")
+	case compares && strings.TrimSpace(before) == "":
+		return b.at(reason.From, "the condition begins with "+operator, "write the name of the field before it, as in temp_c > 27")
+	case operator == "," && list != nil:
+		return b.at(len([]rune(before[:list[0]]))+len("in "), "a list is not in ( )", `write it in [ ], as in site in ["fra1", "fra2"]`)
+	case operator == "," && digitBefore.MatchString(before) && digitAfter.MatchString(after):
+		return b.at(reason.From, "a comma stands in a number", "write a point instead, as in 27.5")
+	}
+	return nil
 }
