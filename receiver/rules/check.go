@@ -111,6 +111,8 @@ func (d *document) by(tags []string, at string) []string {
 			d.Wrong(place, "a tag has no name", "write its name or remove it")
 		case slices.Index(tags, tag) < i:
 			d.Wrong(place, "the tag "+yamlfile.Quote(tag)+" is there twice", "remove one of the two")
+		case strings.Contains(tag, " "): // without it all would silently be one series
+			d.Warn(place, "the tag "+yamlfile.Quote(tag)+" has a space in its name, which Telegraf seldom does", "put a comma between two tags, as in ["+strings.Join(strings.Fields(tag), ", ")+"]")
 		}
 	}
 	return slices.Compact(sorted)
@@ -260,7 +262,7 @@ func (d *document) severities(levels []Level, places []string) {
 		if first := slices.IndexFunc(levels, same); first < i {
 			d.Wrong(places[i], fmt.Sprintf("the severity %s is there twice (first on line %d)", yamlfile.Quote(level.Severity), levels[first].Line), "give each level its own")
 		}
-		if i > 0 && rank(levels[i-1].Severity) < rank(level.Severity) {
+		if i > 0 && levels[i-1].Severity != "" && rank(levels[i-1].Severity) < rank(level.Severity) {
 			d.Warn(places[i], fmt.Sprintf("%s stands below %s", level.Severity, levels[i-1].Severity), "write the worst level first: the first one whose when holds counts")
 		}
 	}

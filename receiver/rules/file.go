@@ -114,6 +114,8 @@ var elsewhere = map[reflect.Type]map[string]string{
 		"description": "annotations: {description: …}",
 		"runbook_url": "annotations: {runbook_url: …}",
 		"reset":       "clear",
+		"influxdb":    "influxdb: of its group, beside rules",
+		"interval":    "interval: of its group, beside rules",
 	},
 	reflect.TypeFor[levelSection](): {
 		"level":     "severity",
