@@ -319,6 +319,24 @@ func (c *course) unasked(expected []map[string]string) (lines []string) {
 	return lines
 }
 
+// mistaken says of the names that are expected among the labels, and are those
+// of annotations, what to do instead, a line each.
+func (c *course) mistaken(expected []map[string]string) (lines []string) {
+	c.evaluator.Firing(func(a alert.Alert) {
+		for _, labels := range expected {
+			for _, name := range slices.Sorted(maps.Keys(labels)) {
+				_, labelled := a.Labels[name]
+				_, said := a.Annotations[name]
+				line := name + " is an annotation; alerts are matched by their labels: look for its text with card: {contains: […]}"
+				if said && !labelled && !slices.Contains(lines, line) {
+					lines = append(lines, line)
+				}
+			}
+		}
+	})
+	return lines
+}
+
 // neverGiven says whether the test has no sample for any rule of this name.
 func (c *course) neverGiven(name string) bool {
 	for _, g := range c.suite.rules.Groups {

@@ -44,12 +44,24 @@ type cardSection struct {
 	NotContains []string `yaml:"not_contains"`
 }
 
+// What stands here for promtool's labels and annotations.
+const (
+	labelsHere = "the labels themselves, as in {alertname: Hot, rack: r1}"
+	textsHere  = "card: {contains: […]}, which looks for their texts"
+)
+
 // elsewhere are promtool's keys for what has another name here.
 var elsewhere = map[reflect.Type]map[string]string{
 	reflect.TypeFor[testSection](): {
 		"input_series": "input: with line protocol", "alert_rule_test": "expect", "promql_expr_test": "expect",
 	},
-	reflect.TypeFor[expectSection](): {"eval_time": "at", "exp_alerts": "alerts: [{alertname: …}]", "alertname": "alerts: [{alertname: …}]"},
+	reflect.TypeFor[expectSection](): {
+		"eval_time": "at", "exp_alerts": "alerts: [{alertname: …}]", "alertname": "alerts: [{alertname: …}]",
+		"annotations": textsHere, "exp_annotations": textsHere,
+	},
+	reflect.TypeFor[map[string]string](): {
+		"labels": labelsHere, "exp_labels": labelsHere, "annotations": textsHere, "exp_annotations": textsHere,
+	},
 }
 
 // suite is a file of tests that can be run.
@@ -95,6 +107,12 @@ func Check(name string, data []byte) yamlfile.Problems {
 // if any of the problems is an error.
 func load(path string) (*suite, yamlfile.Problems) {
 	data, err := read(path)
+	if stat, _ := os.Stat(path); stat != nil && stat.IsDir() {
+		return nil, yamlfile.Problems{{
+			File: path, Line: 1, Level: yamlfile.Error,
+			What: "this is a folder", Do: "name the files in it, such as " + filepath.Join(path, "*_test.yml"),
+		}}
+	}
 	if err != nil {
 		return nil, yamlfile.Problems{{
 			File: path, Line: 1, Level: yamlfile.Error,

@@ -37,6 +37,9 @@ func TestAMistakeInATestIsSaidWithItsLine(t *testing.T) {
 		"an unknown key":                  {head + "  - name: x\n    inputs: temperature f=1\n    expect: [{at: 1m, alerts: []}]", `4: error: there is no key "inputs" here; did you mean input?`},
 		"promtool's keys":                 {head + "  - name: x\n    alert_rule_test: []\n    expect: [{at: 1m, alerts: []}]", `4: error: there is no key "alert_rule_test" here; did you mean expect?`},
 		"promtool's keys below":           {head + "  - name: x\n    expect:\n      - eval_time: 5m\n        alerts: []", `5: error: there is no key "eval_time" here; did you mean at?`},
+		"promtool's labels":               {head + "  - name: x\n    expect:\n      - at: 5m\n        alerts:\n          - exp_labels: {rack: r1}", `7: error: there is no key "exp_labels" here; did you mean the labels themselves, as in {alertname: Hot, rack: r1}?`},
+		"annotations beside the labels":   {head + "  - name: x\n    expect:\n      - at: 5m\n        alerts: [{alertname: Hot, annotations: {summary: hot}}]", `6: error: there is no key "annotations" here; did you mean card: {contains: […]}, which looks for their texts?`},
+		"annotations of the moment":       {head + "  - name: x\n    expect:\n      - at: 5m\n        alerts: []\n        annotations: {summary: hot}", `7: error: there is no key "annotations" here; did you mean card: {contains: […]}, which looks for their texts?`},
 		"a test without a name":           {head + "  - expect: [{at: 1m, alerts: []}]", "3: error: the test has no name"},
 		"two tests of one name":           {head + "  - {name: x, expect: [{at: 1m, alerts: []}]}\n  - {name: x, expect: [{at: 1m, alerts: []}]}", "4: error: another test has this name too (line 3)"},
 		"no expectation":                  {head + "  - name: x\n    input: temperature f=1", "3: error: the test expects nothing"},
@@ -88,4 +91,9 @@ func TestATestIsCheckedWithoutBeingRun(t *testing.T) {
 	require.Empty(t, Check(path, data), "that it fails is for Run to say")
 	wrong := strings.Replace(string(data), "input", "inptu", 1)
 	require.Contains(t, Check(path, []byte(wrong)).Error(), `datacenter_test.yml:4: error: there is no key "inptu" here; did you mean input?`)
+}
+
+func TestAFolderIsToldFromAFile(t *testing.T) {
+	dir := t.TempDir()
+	require.Contains(t, Run(dir, nil).Problems.Error(), dir+":1: error: this is a folder; name the files in it, such as "+filepath.Join(dir, "*_test.yml"))
 }

@@ -131,7 +131,7 @@ func (c *course) compare(e *expectation) (failures []Failure) {
 	}
 	if e.alerts != nil {
 		if what, details := alertsDiffer(*e.alerts, c.firing()); what != "" {
-			fail(aboutAlerts, what, append(details, c.unasked(*e.alerts)...))
+			fail(aboutAlerts, what, slices.Concat(details, c.unasked(*e.alerts), c.mistaken(*e.alerts)))
 		}
 	}
 	if e.card == nil {

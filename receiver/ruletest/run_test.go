@@ -188,3 +188,16 @@ func TestSilenceThatATestDidNotAskForIsExplained(t *testing.T) {
 	got = details("  - {name: x, input: m v=28 0s, expect: [{at: 6m, alerts: [{alertname: Hot}, {alertname: Nd}, {alertname: Cold}]}]}\n")
 	require.NotContains(t, got, "has no sample", "it was expected")
 }
+
+// Who comes from promtool expects annotations among the labels.
+func TestAnAnnotationThatIsExpectedAmongTheLabelsIsExplained(t *testing.T) {
+	const rules = "groups: [{name: g, rules: [{alert: Hot, measurement: m, when: v > 5, annotations: {summary: it is hot}}]}]"
+	test := func(expected string) string {
+		result := ran(t, rules, "  - {name: x, input: 'm v=28', expect: [{at: 1m, alerts: ["+expected+"]}]}\n")
+		require.Len(t, result.Failures, 1)
+		return strings.Join(result.Failures[0].Details, "\n")
+	}
+	const hint = "summary is an annotation; alerts are matched by their labels: look for its text with card: {contains: […]}"
+	require.Contains(t, test("{alertname: Hot, summary: it is hot}"), hint)
+	require.NotContains(t, test("{alertname: Hot, rack: r1}"), "annotation")
+}

@@ -211,6 +211,10 @@ func (d *Document) mapping(node *yaml.Node, v reflect.Value, at string, depth in
 	for _, e := range entries {
 		place := below(at, e.key.Value)
 		d.lines[place] = e.key.Line
+		if other, ok := d.words.Elsewhere[v.Type()][e.key.Value]; ok && e.value.Kind != yaml.ScalarNode {
+			d.Broken(place, "there is no key "+keyName(e.key.Value)+" here", "did you mean "+other+"?")
+			continue
+		}
 		item := reflect.New(v.Type().Elem()).Elem()
 		d.decode(e.value, item, place, depth+1)
 		v.SetMapIndex(reflect.ValueOf(e.key.Value), item)

@@ -32,7 +32,8 @@ type Words struct {
 	// Later are keys that will come and do not work yet. Accepting them would
 	// promise something; an empty list promises nothing.
 	Later map[reflect.Type][]string
-	// Elsewhere are keys that other programs have for what we call otherwise.
+	// Elsewhere are keys that other programs have for what we call otherwise. Of
+	// a map, where a key may have any name, those that hold more than a text.
 	Elsewhere map[reflect.Type]map[string]string
 	// Instead says what to do about a text that stands where a mapping belongs,
 	// such as a link that was pasted there; "": it has nothing to say.
