@@ -20,6 +20,10 @@ type Reading struct {
 	Above    bool   // the value is above the limit
 }
 
+// manyDigits is what is written as in a chart, 10.74G: who was just woken does
+// not count the digits of bytes.
+const manyDigits = 1e6
+
 // reading is what a card says of an alert's value; nil when its source gives
 // no value, or no threshold of the alert's severity.
 func reading(a *Alert) *Reading {
@@ -38,14 +42,18 @@ func reading(a *Alert) *Reading {
 	if !ok && limit.Of == "" {
 		value, ok = lastPoint(a.Chart.Points)
 	}
+	number := chart.Number
+	if max(math.Abs(value), math.Abs(limit.Value)) >= manyDigits {
+		number = chart.Compact
+	}
 	r := &Reading{
-		Name: chart.FieldName(name), Value: chart.Number(value), Limit: chart.Number(limit.Value),
+		Name: chart.FieldName(name), Value: number(value), Limit: number(limit.Value),
 		Severity: limit.Severity, Above: value > limit.Value,
 	}
 	if !ok || r.Value == "" || r.Limit == "" {
 		return nil
 	}
-	r.Words = r.distance(math.Abs(value - limit.Value))
+	r.Words = r.distance(math.Abs(value-limit.Value), number)
 	if r.Severity != "" && a.State != string(group.Resolved) {
 		r.Words += r.Severity + " "
 	}
@@ -75,11 +83,11 @@ func lastPoint(points alert.Points) (float64, bool) {
 
 // distance says how far the value is from its limit, "1.1 above ", no more
 // exactly than both are written.
-func (r *Reading) distance(by float64) string {
-	far := chart.Number(by)
-	if most := max(decimals(r.Value), decimals(r.Limit)); most >= 0 {
+func (r *Reading) distance(by float64, number func(float64) string) string {
+	far := number(by)
+	if most := max(decimals(r.Value), decimals(r.Limit)); most >= 0 && by < manyDigits {
 		unit := math.Pow(10, float64(most))
-		far = chart.Number(math.Round(by*unit) / unit)
+		far = number(math.Round(by*unit) / unit)
 	}
 	switch {
 	case r.Value == r.Limit || far == "0" || far == "":

@@ -108,7 +108,7 @@ func newDrawing(canvas *canvas, c *alert.Chart, points alert.Points, zone *time.
 	return d
 }
 
-func (d *drawing) last() string { return compact(rangeOf(d.points).last) }
+func (d *drawing) last() string { return Compact(rangeOf(d.points).last) }
 
 func (d *drawing) draw() {
 	d.axes()
@@ -244,7 +244,7 @@ func (d *drawing) covered(box image.Rectangle) (n int) {
 }
 
 func label(t alert.Threshold) string {
-	text := compact(t.Value)
+	text := Compact(t.Value)
 	if t.Below {
 		text = "below " + text
 	}

@@ -71,9 +71,9 @@ func grouped(whole string) string {
 	return sign + whole
 }
 
-// compact writes a number in few characters: beyond a hundred thousand with
+// Compact writes a number in few characters: beyond a hundred thousand with
 // k, M, G or T for thousands and more.
-func compact(v float64) string {
+func Compact(v float64) string {
 	size := math.Abs(v)
 	if size < 1e5 || size >= 1e15 {
 		return Number(v)

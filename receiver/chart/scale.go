@@ -94,7 +94,7 @@ func (s *scale) label(v float64) string {
 		round := math.Pow(10, float64(s.decimals))
 		v = math.Round(v*round) / round
 	}
-	return compact(v)
+	return Compact(v)
 }
 
 // span is the time that a chart shows.

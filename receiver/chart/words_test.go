@@ -31,7 +31,7 @@ func TestAPictureHasShortNumbers(t *testing.T) {
 	for v, want := range map[float64]string{
 		99999: "99,999", 100000: "100k", 123456: "123.456k", 1500000: "1.5M", -2e9: "-2G", 3e12: "3T", 1e15: "1e15", 0.5: "0.5",
 	} {
-		require.Equal(t, want, compact(v), "%g", v)
+		require.Equal(t, want, Compact(v), "%g", v)
 	}
 }
 
