@@ -95,3 +95,14 @@ func TestTheNearestAlertIsTheOneThatWasMeant(t *testing.T) {
 	near, _ = nearest(labels("alertname=Hot"), nil)
 	require.Nil(t, near)
 }
+
+// A text may go over several lines of a card, and must not be overlooked.
+func TestATextOverTwoLinesIsSeen(t *testing.T) {
+	const card = "WARNING · firing\nDisk full\nhost db1"
+	for _, text := range []string{"firing\nDisk full", "host db1"} {
+		what, _ := cardDiffers(&cardSection{Contains: []string{text}}, card)
+		require.Empty(t, what)
+		what, _ = cardDiffers(&cardSection{NotContains: []string{text}}, card)
+		require.Contains(t, what, "the card says")
+	}
+}
