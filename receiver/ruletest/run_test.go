@@ -203,3 +203,10 @@ func TestAnAnnotationThatIsExpectedAmongTheLabelsIsExplained(t *testing.T) {
 	require.Contains(t, test("{alertname: Hot, summary: it is hot}"), hint)
 	require.NotContains(t, test("{alertname: Hot, rack: r1}"), "annotation")
 }
+
+// Who adds an expectation at the end of the list need not think of its time.
+func TestExpectationsComeInOrderOfTimeWhateverTheirOrderInTheFile(t *testing.T) {
+	const rules = "groups: [{name: g, rules: [{alert: Hot, measurement: m, when: v > 5}]}]"
+	result := ran(t, rules, "  - {name: x, input: \"m v=28 1m\\nm v=1 5m\", expect: [{at: 5m, alerts: []}, {at: 2m, alerts: [{alertname: Hot}]}, {at: 0s, alerts: []}]}\n")
+	require.Empty(t, result.Failures)
+}

@@ -142,3 +142,13 @@ func FuzzSection(f *testing.F) {
 		}
 	})
 }
+
+// TestTheSampleSectionsAreUnderstood: people copy them, and an option that
+// there is not would keep their Telegraf from telling anybody anything.
+func TestTheSampleSectionsAreUnderstood(t *testing.T) {
+	known := func(name string) (string, bool) { return "x", true }
+	for _, name := range []string{"telegraf-teams.conf", "telegraf-teams-relay.conf"} {
+		_, err := load(filepath.Join("..", "..", "..", "..", "..", "sample-configs", name), known)
+		require.NoError(t, err)
+	}
+}
