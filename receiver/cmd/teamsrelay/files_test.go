@@ -26,6 +26,7 @@ func TestCheckConfigKnowsWhatItIsGiven(t *testing.T) {
 		"bom.conf":        "\ufeff[[outputs.teams]]\n",
 		"telegraf.conf":   "[agent]\n\n  [[inputs.cpu]]\n",
 		"late_test.yml":   "rule_files: [hot.yml]\ntests: [{name: x, expect: []}]\n",
+		"begun_test.yml":  "rule_files: [hot.yml]\n",
 		"doubt.yml":       "groups: [{name: g, rules: [{alert: A, measurement: m, when: usage-idle < 5}]}]\n",
 		"doubt_test.yml":  "rule_files: [doubt.yml]\ntests: [{name: x, expect: [{at: 1m, alerts: []}]}]\n",
 		"proofs.yml":      "rule_files: [hot.yml]\ntests: [{name: x, expect: [{at: 1m, alerts: []}]}]\n",
@@ -54,6 +55,7 @@ func TestCheckConfigKnowsWhatItIsGiven(t *testing.T) {
 		"tests, which are not run":        {[]string{"wrong_test.yml"}, "", 0, []string{"DIR/wrong_test.yml: OK"}},
 		"tests of another name":           {[]string{"proofs.yml"}, "", 0, []string{"DIR/proofs.yml: OK"}},
 		"a test that proves nothing":      {[]string{"late_test.yml"}, "", 1, []string{"DIR/late_test.yml:2: error: the test expects nothing, so it proves nothing; add expect: [{at: 5m, alerts: […]}]"}},
+		"tests that are only begun":       {[]string{"begun_test.yml"}, "", 1, []string{"DIR/begun_test.yml:1: error: there is no test; add tests: with a name, an input and what to expect"}},
 		"a test of rules that are not":    {[]string{"mistaken_test.yml"}, "", 1, []string{`DIR/mistaken_test.yml:1: error: there is no file "cold.yml"; correct it; paths are relative to this file`}},
 		"what is doubted in rules and met again in their tests": {[]string{"doubt_test.yml", "doubt.yml"}, "", 0, []string{
 			`DIR/doubt.yml:1: warning: when: column 1: "usage-idle" is one name minus another; write field("usage-idle") if it is one name, or spaces around - if it is a difference`,
