@@ -84,12 +84,21 @@ func newPost(g *group.Group, due group.Due, address, title string) store.Post {
 
 // lostDestination keeps what is due as a dead letter: the episode began when
 // the destination was in the configuration, and it is not any more. Cards that
-// can still be edited stay true, and call nobody.
+// can still be edited stay true, and call nobody. While another replica works
+// with another file, which may name the destination, it waits.
 func (e *Engine) lostDestination(tx store.Tx, g *group.Group, due group.Due, now time.Time, done *after) error {
+	mixed, err := e.mixedIn(tx)
+	if err != nil {
+		return err
+	}
 	quiet := due
 	quiet.Loud, quiet.Call = false, false
 	giveUp := func(p *store.Post) error {
 		p.Raise(g.Rev, due, rank(g, due), now)
+		if mixed {
+			done.addresses = append(done.addresses, p.Address)
+			return tx.SavePost(p)
+		}
 		p.GiveUp(string(teams.NoAddress), "Destination "+due.Target.Destination+
 			" is not in the configuration any more. Put it back and send this again, or drop it.", now)
 		return tx.SavePost(p)

@@ -257,6 +257,9 @@ func (e *Engine) outdatedIn(tx store.Tx, now time.Time) (bool, error) {
 // whichever of them is newer. What the store has of this one counts as well: see
 // outdatedIn.
 func (e *Engine) mixedIn(tx store.Tx) (bool, error) {
+	if !e.shared() {
+		return false, nil
+	}
 	live, err := tx.Replicas(e.Now())
 	ours := e.current.Load().hash()
 	return slices.ContainsFunc(live, func(r store.Replica) bool { return r.Config != ours }), err

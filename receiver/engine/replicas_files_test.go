@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -34,6 +35,41 @@ func TestWhatAnOldConfigurationStillTakesIsToldAtTheNewAddress(t *testing.T) {
 		c.refuse(0)
 		time.Sleep(time.Minute)
 		c.expect("sre: AtOnce firing")
+	})
+	together(t, "or waits, as long as one of them knows its destination", func(c *cluster) {
+		old, anew := c.config(base), c.config(base)
+		anew.Destinations = slices.DeleteFunc(slices.Clone(anew.Destinations), func(d Destination) bool { return d.Name == "ops" })
+		a := c.join("a", old)
+		b := c.join("b", anew)
+		time.Sleep(time.Minute)
+		a.post(labeled("DiskFull", "warning")) // b works the timers
+		time.Sleep(time.Minute)
+		require.NoError(c.t, c.db.View(context.Background(), func(tx store.Tx) error {
+			posts, err := tx.ListPosts(store.PostFilter{})
+			require.Len(c.t, posts, 1)
+			require.NotEqual(c.t, store.Dead, posts[0].State, "%s: %s", posts[0].Reason, posts[0].Message)
+			return err
+		}))
+		require.NoError(c.t, b.engine.Reload(context.Background(), c.config(base)), "somebody sees that this was not meant")
+		time.Sleep(time.Minute)
+		c.expect("ops: DiskFull firing")
+	})
+	together(t, "or is a dead letter, once nobody knows it", func(c *cluster) {
+		old, anew := c.config(base), c.config(base)
+		anew.Destinations = slices.DeleteFunc(slices.Clone(anew.Destinations), func(d Destination) bool { return d.Name == "ops" })
+		a := c.join("a", old)
+		c.join("b", anew)
+		time.Sleep(time.Minute)
+		a.post(labeled("DiskFull", "warning"))
+		time.Sleep(time.Minute)
+		a.kill()
+		time.Sleep(2 * time.Minute)
+		require.NoError(c.t, c.db.View(context.Background(), func(tx store.Tx) error {
+			posts, err := tx.ListPosts(store.PostFilter{})
+			require.Len(c.t, posts, 1)
+			require.Equal(c.t, store.Dead, posts[0].State)
+			return err
+		}))
 	})
 	together(t, "or nobody knows the destination any more, when the old ones are gone", func(c *cluster) {
 		old, anew := c.config(base), c.config(base)
