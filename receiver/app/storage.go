@@ -28,7 +28,7 @@ func openStore(c *config.Storage, log *slog.Logger, registerer prometheus.Regist
 		if err != nil {
 			return nil, err
 		}
-		return metered.New(db, registerer, db.Size), nil
+		return metered.New(db, log, registerer, db.Size), nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
 	defer cancel()
@@ -36,7 +36,7 @@ func openStore(c *config.Storage, log *slog.Logger, registerer prometheus.Regist
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", storeName(c), err)
 	}
-	return metered.New(db, registerer, db.Size), nil
+	return metered.New(db, log, registerer, db.Size), nil
 }
 
 // sameStore says that two configurations name the same one. A password may

@@ -26,6 +26,7 @@ type Handler struct {
 	Logger         *slog.Logger
 	// Refused counts what was not taken, by status code.
 	Refused func(status int)
+	outage  answer.Outage
 }
 
 // What to do about a body that is too large, of either path.
@@ -35,7 +36,7 @@ const (
 )
 
 func (h *Handler) writer() answer.Writer {
-	return answer.Writer{Logger: h.Logger, Refused: h.Refused}
+	return answer.Writer{Logger: h.Logger, Refused: h.Refused, Outage: &h.outage}
 }
 
 // NotPosted answers who comes to a path where alerts are sent in any other way

@@ -10,6 +10,8 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
+	"time"
 )
 
 // MaxBody is the largest body that is taken, in bytes (design §6).
@@ -24,6 +26,36 @@ type Writer struct {
 	Logger *slog.Logger
 	// Refused counts what was not taken, by status code.
 	Refused func(status int)
+	// Outage, if set, is shared by all requests that the same store is for.
+	Outage *Outage
+}
+
+// Outage keeps the log readable while nothing can be stored: everybody sends
+// again and again then, and a disk that is full has no room for a line each.
+type Outage struct {
+	mu     sync.Mutex
+	told   time.Time // when the latest line was written
+	untold int       // requests since then
+}
+
+// tellEvery is how often the log says that alerts cannot be stored.
+const tellEvery = 10 * time.Second
+
+// count counts a request that was not taken. It returns how many there were
+// since the log last said so, 0: it is not to say so again yet.
+func (o *Outage) count() int {
+	if o == nil {
+		return 1
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.untold++
+	if now := time.Now(); o.told.IsZero() || now.Sub(o.told) >= tellEvery {
+		n := o.untold
+		o.told, o.untold = now, 0
+		return n
+	}
+	return 0
 }
 
 // Body returns the body, or answers and returns false. What is too large is
@@ -91,7 +123,9 @@ func (a Writer) Accepted(w http.ResponseWriter) {
 // 5xx and only then. err stays in our log.
 func (a Writer) Unavailable(w http.ResponseWriter, r *http.Request, err error) {
 	w.Header().Set("Retry-After", "5")
-	a.Logger.Error("Alerts could not be stored; the sender has to try again", "path", Clip(r.URL.Path), "err", err)
+	if n := a.Outage.count(); n > 0 {
+		a.Logger.Error("Alerts could not be stored; the sender has to try again", "path", Clip(r.URL.Path), "requests", n, "err", err)
+	}
 	a.answer(w, http.StatusServiceUnavailable, "the alerts could not be stored", "send them again")
 }
 

@@ -10,6 +10,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -82,6 +84,25 @@ func TestWhatIsWrongWithOurDiskIsForOurLogOnly(t *testing.T) {
 	require.Equal(t, http.StatusServiceUnavailable, w.Code)
 	require.NotContains(t, w.Body.String(), "/var/lib")
 	require.Contains(t, s.log.String(), "/var/lib")
+}
+
+// A minute without a database made ten thousand lines of two senders, all the
+// same: nobody finds among them what else is wrong, and a full disk gets fuller.
+func TestAnOutageIsTheSameLineEveryTenSecondsHoweverManySend(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSink()
+		s.Outage = &Outage{}
+		lines := func() int { return strings.Count(s.log.String(), "Alerts could not be stored") }
+		for range 60 {
+			for range 100 {
+				s.Unavailable(httptest.NewRecorder(), httptest.NewRequest("POST", "/x", nil), errors.New("gone"))
+			}
+			time.Sleep(time.Second)
+		}
+		require.Len(t, s.refused, 6000, "each is answered and counted")
+		require.Equal(t, 6, lines())
+		require.Contains(t, s.log.String(), "requests=1000")
+	})
 }
 
 func TestWhatIsWrongWithAnEventIsForItsSenderOnly(t *testing.T) {

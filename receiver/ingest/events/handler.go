@@ -27,6 +27,7 @@ type Handler struct {
 	// Public: the listener can be reached from anywhere, so that sources
 	// without credentials are refused.
 	Public bool
+	outage answer.Outage
 }
 
 // smaller is what to do about a body that is too large.
@@ -35,7 +36,7 @@ var smaller = fmt.Sprintf("send fewer events at once, or less of each: at most %
 
 // ServeHTTP takes one request; the path's last part is its value "source".
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	out := answer.Writer{Logger: h.Logger, Refused: h.Refused}
+	out := answer.Writer{Logger: h.Logger, Refused: h.Refused, Outage: &h.outage}
 	if r.Method != http.MethodPost && r.Method != http.MethodPut && r.Method != http.MethodGet {
 		w.Header().Set("Allow", "GET, POST, PUT")
 		out.Refuse(w, r, http.StatusMethodNotAllowed, fmt.Errorf("events are not sent with %s", clip(r.Method)), "send them with POST, PUT or GET")

@@ -4,6 +4,7 @@ package metered
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,6 +34,7 @@ type Store struct {
 	seconds *prometheus.HistogramVec
 	errors  *prometheus.CounterVec
 	again   prometheus.Counter
+	log     *slog.Logger
 
 	mu            sync.Mutex
 	first, latest time.Time // that it could not be written, of the failures that are not over
@@ -45,10 +47,10 @@ const series = time.Minute
 
 // New makes a Store. size is how many bytes the store has; it is asked at every
 // scrape.
-func New(s store.Store, r prometheus.Registerer, size func(context.Context) (int64, error)) *Store {
+func New(s store.Store, log *slog.Logger, r prometheus.Registerer, size func(context.Context) (int64, error)) *Store {
 	auto := promauto.With(r)
 	m := &Store{
-		Store: s,
+		Store: s, log: log,
 		seconds: auto.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "teamsrelay_store_seconds",
 			Help:    "How long the store took, waiting and commit included.",
@@ -128,7 +130,8 @@ func (m *Store) remember(err error, proved bool) {
 			m.first = now
 		}
 		m.latest = now
-	case err == nil && (proved || now.Sub(m.latest) >= series):
+	case err == nil && !m.first.IsZero() && (proved || now.Sub(m.latest) >= series):
+		m.log.Info("The store can be written again", "since", m.first, "until", m.latest)
 		m.first = time.Time{}
 	}
 }

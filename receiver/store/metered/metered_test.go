@@ -3,6 +3,7 @@ package metered
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -39,7 +40,8 @@ func (s *script) Check(context.Context) error                      { return s.er
 func TestItIsKnownSinceWhenTheStoreCannotBeWritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{}
-		m := New(s, prometheus.NewRegistry(), func(context.Context) (int64, error) { return 0, nil })
+		var log strings.Builder
+		m := New(s, slog.New(slog.NewTextHandler(&log, nil)), prometheus.NewRegistry(), func(context.Context) (int64, error) { return 0, nil })
 		update := func(err error) {
 			s.err = err
 			require.ErrorIs(t, m.Update(t.Context(), func(store.Tx) error { return nil }), err)
@@ -60,6 +62,7 @@ func TestItIsKnownSinceWhenTheStoreCannotBeWritten(t *testing.T) {
 		require.Equal(t, began, m.Refusing(), "nobody knows")
 		update(nil)
 		require.Zero(t, m.Refusing(), "it has worked for a while")
+		require.Equal(t, 1, strings.Count(log.String(), "The store can be written again"), log.String())
 
 		update(store.ErrUnavailable)
 		require.ErrorIs(t, m.Check(t.Context()), s.err)
@@ -67,13 +70,15 @@ func TestItIsKnownSinceWhenTheStoreCannotBeWritten(t *testing.T) {
 		s.err = nil
 		require.NoError(t, m.Check(t.Context()))
 		require.Zero(t, m.Refusing(), "who has looked knows it at once")
+		require.NoError(t, m.Check(t.Context()))
+		require.Equal(t, 2, strings.Count(log.String(), "The store can be written again"), "once for each time: %s", &log)
 	})
 }
 
 func TestWhoWatchesSeesThatTheStoreRefusesAndThatTransactionsRunAgain(t *testing.T) {
 	s, r := &script{runs: 1}, prometheus.NewRegistry()
 	size, sizeErr := int64(4096), error(nil)
-	m := New(s, r, func(context.Context) (int64, error) { return size, sizeErr })
+	m := New(s, slog.New(slog.DiscardHandler), r, func(context.Context) (int64, error) { return size, sizeErr })
 	nothing := func(store.Tx) error { return nil }
 	expect := func(unavailable, retries, bytes string) {
 		t.Helper()
