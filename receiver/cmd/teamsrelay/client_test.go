@@ -109,6 +109,8 @@ func TestCommandsSayWhatARunningReceiverDid(t *testing.T) {
 	require.Equal(t, "1 dropped\n", got.out, "the other was")
 	require.Contains(t, got.err, "there is no dead letter 4711")
 
+	got = say(t, "audit", "list", "--what=drop")
+	require.Regexp(t, `(?m) `+regexp.QuoteMeta(orAPI(whoami()))+` +drop `, got.out, "an audit says who dropped what somebody should have been told")
 	require.Contains(t, say(t, "dead-letters", "replay", "4711").err, "there are no such dead letters; see teamsrelay dead-letters list")
 
 	got = say(t, "deliveries", "--destination=ops")
@@ -202,6 +204,7 @@ func TestWhoReplaysManySeesHowFarItIs(t *testing.T) {
 			body, _ := io.ReadAll(r.Body)
 			require.Equal(t, "/api/v1/dead-letters/replay", r.URL.Path)
 			require.JSONEq(t, `{"destination": "ops"}`, string(body))
+			require.Equal(t, whoami(), r.FormValue("who"), "the audit says who it was")
 		} else {
 			require.Equal(t, "/api/v1/dead-letters/replays/7", r.URL.Path)
 			if asked++; asked == 1 {

@@ -71,7 +71,7 @@ goes on by itself when this command is stopped, or it is started again.`)
 	dropIDs := drop.Arg("id", "Numbers in the list.").Required().Int64List()
 	drop.Action(func(*kingpin.ParseContext) error {
 		return each(p, "dropped", *dropIDs, func(id int64) error {
-			return relayOfDrop.call(p.ctx, http.MethodDelete, fmt.Sprintf("/api/v1/dead-letters/%d", id), nil, &struct{}{})
+			return relayOfDrop.call(p.ctx, http.MethodDelete, fmt.Sprintf("/api/v1/dead-letters/%d", id), url.Values{"who": {whoami()}}, &struct{}{})
 		})
 	})
 }
@@ -105,7 +105,7 @@ func (c *client) replayNamed(p *program, ids []int64) error {
 	var refused error
 	for some := range slices.Chunk(ids, engine.MaxNamed) {
 		var answer web.Replay
-		if err := c.send(p.ctx, http.MethodPost, lettersPath+"/replay", nil, web.Letters{IDs: some}, &answer); err != nil {
+		if err := c.send(p.ctx, http.MethodPost, lettersPath+"/replay", url.Values{"who": {whoami()}}, web.Letters{IDs: some}, &answer); err != nil {
 			refused = err
 			fmt.Fprintln(p.err, "teamsrelay:", err)
 			continue
@@ -133,7 +133,7 @@ const (
 // replayAll has all of a kind sent again, and says how far that is.
 func (c *client) replayAll(p *program, which web.Letters) error {
 	var is web.Replay
-	if err := c.send(p.ctx, http.MethodPost, lettersPath+"/replay", nil, which, &is); err != nil {
+	if err := c.send(p.ctx, http.MethodPost, lettersPath+"/replay", url.Values{"who": {whoami()}}, which, &is); err != nil {
 		return err
 	}
 	for pause := askFirst; is.State == string(store.ReplayRunning); pause = min(2*pause, askMost) {
