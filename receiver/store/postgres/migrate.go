@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net"
 	"time"
 
@@ -29,7 +30,7 @@ const migrationLock = 0x746d7279
 const patience = 10 * time.Minute
 
 // migrate brings the schema up to date, each step in a transaction of its own.
-func migrate(ctx context.Context, connection *pgx.ConnConfig) error {
+func migrate(ctx context.Context, connection *pgx.ConnConfig, log *slog.Logger) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	c := connection.Copy()
@@ -55,7 +56,7 @@ func migrate(ctx context.Context, connection *pgx.ConnConfig) error {
 	defer func() {
 		_, _ = conn.ExecContext(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock($1)`, migrationLock)
 	}()
-	return up(ctx, db, conn)
+	return up(ctx, db, conn, log)
 }
 
 // current says that the schema is ours and needs nothing: the start of most
@@ -96,7 +97,7 @@ func suits(ctx context.Context, conn *sql.Conn) error {
 }
 
 // up runs the migrations that the schema lacks. The caller has the lock.
-func up(ctx context.Context, db *sql.DB, conn *sql.Conn) error {
+func up(ctx context.Context, db *sql.DB, conn *sql.Conn, log *slog.Logger) error {
 	if err := ours(ctx, conn); err != nil {
 		return err
 	}
@@ -114,8 +115,11 @@ func up(ctx context.Context, db *sql.DB, conn *sql.Conn) error {
 		return mayNot(err)
 	}
 	sources := provider.ListSources()
-	if known := sources[len(sources)-1].Version; version > known {
+	switch known := sources[len(sources)-1].Version; {
+	case version > known:
 		return fmt.Errorf("a newer teamsrelay made its schema (%d, this one knows %d); use that version or a newer one", version, known)
+	case 0 < version && version < known: // who upgrades watches the log, and must not think that it hangs
+		log.Info("The schema is brought up to date; with years of history that takes minutes, and no alert is taken meanwhile", "from", version, "to", known)
 	}
 	_, err = provider.Up(ctx)
 	return mayNot(err)

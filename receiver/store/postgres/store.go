@@ -67,7 +67,7 @@ func open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := migrate(ctx, connection); err != nil {
+	if err := migrate(ctx, connection, o.Log); err != nil {
 		return nil, err
 	}
 	writers, err := newPool(connection, maxWriters)

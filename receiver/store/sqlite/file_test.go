@@ -5,9 +5,11 @@ import (
 	"database/sql"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -228,6 +230,16 @@ func TestOpenOfAnOlderSchema(t *testing.T) {
 			}
 			require.NoError(t, db.Close())
 
+			var log strings.Builder
+			upgraded, err := Open(path, Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
+			require.NoError(t, err)
+			require.NoError(t, upgraded.Close())
+			require.Contains(t, log.String(), fmt.Sprintf("The schema is brought up to date; with years of history that takes minutes, and no alert is taken meanwhile\" from=%d", version))
+			log.Reset()
+			upgraded, err = Open(path, Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
+			require.NoError(t, err)
+			require.NoError(t, upgraded.Close())
+			require.NotContains(t, log.String(), "schema", "every other start needs nothing")
 			s := openAt(t, path)
 			require.NoError(t, s.View(ctx, func(tx store.Tx) error {
 				p, err := tx.Post(9)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 
 	"github.com/pressly/goose/v3"
 )
@@ -38,7 +39,7 @@ var readerPragmas = []string{
 }
 
 // migrate brings the schema up to date, each step in a transaction of its own.
-func migrate(path string) error {
+func migrate(path string, log *slog.Logger) error {
 	db, err := sql.Open("sqlite", dsn(path)+"?_pragma=busy_timeout(5000)")
 	if err != nil {
 		return err
@@ -62,8 +63,11 @@ func migrate(path string) error {
 		return err
 	}
 	sources := provider.ListSources()
-	if known := sources[len(sources)-1].Version; version > known {
+	switch known := sources[len(sources)-1].Version; {
+	case version > known:
 		return fmt.Errorf("a newer teamsrelay wrote it (schema %d, this one knows %d); use that version or a newer one", version, known)
+	case 0 < version && version < known: // who upgrades watches the log, and must not think that it hangs
+		log.Info("The schema is brought up to date; with years of history that takes minutes, and no alert is taken meanwhile", "from", version, "to", known)
 	}
 	_, err = provider.Up(ctx)
 	return err

@@ -67,7 +67,7 @@ func open(path string, options Options) (_ *Store, err error) {
 			_ = lock.close()
 		}
 	}()
-	if err := migrate(path); err != nil {
+	if err := migrate(path, options.Log); err != nil {
 		return nil, classify(err)
 	}
 	conn, err := connect(path, writerPragmas...)
