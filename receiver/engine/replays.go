@@ -29,6 +29,7 @@ const (
 // The audit's words.
 const (
 	actionReplay = "replay"
+	actionStop   = "stop"
 	actionDrop   = "drop"
 )
 
@@ -197,7 +198,7 @@ func (e *Engine) StopReplay(ctx context.Context, id int64, by group.Person, from
 			return err
 		}
 		return tx.AddAudit(&store.Audit{
-			At: r.EndedAt, Who: by.Name, ObjectID: by.ID, From: from, Action: actionReplay, Target: Letters{Destination: r.Destination, Reason: r.Reason}.String(),
+			At: r.EndedAt, Who: by.Name, ObjectID: by.ID, From: from, Action: actionStop, Target: Letters{Destination: r.Destination, Reason: r.Reason}.String(),
 			Before: fmt.Sprintf("%d to be sent again", r.Total), After: fmt.Sprintf("stopped after %d", r.Replayed),
 		})
 	})
