@@ -322,7 +322,7 @@ func (e *Engine) reseal(ctx context.Context) (did bool) {
 		switch {
 		case errors.Is(err, store.ErrNotFound):
 		case err != nil:
-			e.log.Warn("A destination could not be sealed under the new key; it needs the old one until the next reload", "destination", a.Name, "key", a.KeyID, "err", err)
+			e.log.Warn("A destination could not be sealed under the new key; the old one has to stay in storage.encryption_key_file, below the new one", "destination", a.Name, "key", a.KeyID, "err", err)
 		case is.Name != "":
 			did = true
 			e.log.Info("A destination is sealed under the new key", "destination", a.Name, "old_key", was.KeyID, "key", is.KeyID)

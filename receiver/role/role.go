@@ -113,7 +113,7 @@ func (r *Roles) hold(ctx context.Context, name string, began time.Time, work fun
 			return
 		case <-working.Done():
 			if ctx.Err() == nil {
-				r.Logger.Warn("Another replica does from now on what this one did: its lease was lost", "role", name)
+				r.Logger.Warn("The lease of this replica ended before it could be renewed: another one may do from now on what it did", "role", name)
 			}
 			<-ended
 			r.giveBack(ctx, name)

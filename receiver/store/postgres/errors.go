@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -34,7 +35,7 @@ const (
 // an administrator mends, with what there is to be done.
 var unavailable = []struct{ code, what string }{
 	{noPrivilege, "its role may not do that; let it own the database or the schema"},
-	{wrongPassword, "it refuses the password; mend storage.url or storage.password_file"},
+	{wrongPassword, "it refuses the password; mend storage.url or storage.password_file, and restart"},
 	{notAuthorized, "it does not let that role in; look at pg_hba.conf and at storage.url"},
 	{noSuchDatabase, "there is no such database; create it: CREATE DATABASE teamsrelay OWNER ..."},
 	{noSuchSchema, "there is no such schema; create it, or mend search_path in storage.url"},
@@ -89,7 +90,12 @@ func plain(message string) string {
 func network(err error) string {
 	var dns *net.DNSError
 	var op *net.OpError
+	var certificate *tls.CertificateVerificationError
 	switch {
+	case errors.As(err, &certificate):
+		return "its certificate does not hold (" + plain(certificate.Err.Error()) + "); name your authority with sslrootcert=FILE in storage.url, and the server as its certificate does"
+	case strings.Contains(err.Error(), "server refused TLS connection"):
+		return "it has no TLS, which sslmode in storage.url asks for; set ssl = on there, or write sslmode=disable if it is on this machine"
 	case errors.As(err, &dns):
 		return "its host has no address; mend storage.url or the name server"
 	case errors.Is(err, os.ErrDeadlineExceeded) || isTimeout(err):

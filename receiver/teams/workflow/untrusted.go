@@ -26,6 +26,9 @@ func checkUntrusted(raw string, allowed []string) []Problem {
 		return bad("the URL has a user or a password in front of its host", "copy the whole webhook URL from Teams again; Microsoft's have neither")
 	case isAllowed(u, allowed):
 		return nil
+	case slices.Contains(allowed, hostOf(u)):
+		return bad(fmt.Sprintf("%.253q is allowed at port 443 only", hostOf(u)),
+			"write the host with its port, "+net.JoinHostPort(hostOf(u), portOf(u))+", in runtime_destinations.allowed_hosts of the configuration, and reload")
 	case u.Scheme != "https":
 		return bad("only https is taken", "copy the whole webhook URL from Teams again, from https:// to the end")
 	case !isWorkflowHost(hostOf(u)) || portOf(u) != "443" || strings.ContainsFunc(hostOf(u), func(r rune) bool { return r > '~' }):

@@ -30,7 +30,7 @@ func TestURLsThatSomebodyHandsUs(t *testing.T) {
 		"what the file allows, in capitals":       {"https://RELAY.contoso.example./hook", ""},
 		"what the file allows, with its port":     {"https://relay.contoso.example:8443/hook", ""},
 		"the simulator that the file allows":      {"http://127.0.0.1:9099/workflow/ops", ""},
-		"another port of what the file allows":    {"https://relay.contoso.example:22/", "not a host"},
+		"another port of what the file allows":    {"https://relay.contoso.example:22/", "relay.contoso.example:22, in runtime_destinations.allowed_hosts"},
 		"another port of the simulator":           {"http://127.0.0.1:9097/api/v1/destinations", "only https"},
 		"another name of the simulator":           {"http://localhost:9099/workflow/ops", "only https"},
 		"http to Microsoft":                       {"http://prod-1.logic.azure.com" + path, "in the clear"},
