@@ -67,6 +67,7 @@ func TestOpenSaysWhatToDo(t *testing.T) {
 		{"no such host", strings.Replace(url, server.Host(), "nowhere.invalid:5432", 1), "its host has no address"},
 		{"a wrong password", as(t, url, role, "topsecret-not"), "it refuses the password; mend storage.url or storage.password_file, and restart"},
 		{"a server without TLS", strings.Replace(url, "sslmode=disable", "sslmode=require", 1), "it has no TLS, which sslmode in storage.url asks for"},
+		{"an authority's certificate that is not there", strings.Replace(url, "sslmode=disable", "sslmode=verify-full", 1) + "&sslrootcert=/gone/ca.crt", `the file "/gone/ca.crt", which cannot be read`},
 		{"no such role", as(t, url, "nobody", "topsecret"), "it refuses the password"},
 		{"no such database", strings.Replace(url, "/test", "/gone", 1), "there is no such database; create it"},
 		{"a role that may make no tables", as(t, url, role, "topsecret"), "the role may not make tables there"},

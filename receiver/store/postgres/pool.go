@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"time"
 
@@ -65,6 +66,10 @@ func seconds(d time.Duration) string      { return fmt.Sprint(int(d.Seconds())) 
 func parse(url string) (*pgx.ConnConfig, error) {
 	c, err := pgx.ParseConfig(url)
 	if err != nil {
+		var file *fs.PathError
+		if errors.As(err, &file) {
+			return nil, fmt.Errorf("storage.url names the file %q, which cannot be read (%w); correct its path, or let this user read it", file.Path, file.Err)
+		}
 		return nil, errors.New("storage.url is not what PostgreSQL understands; write postgres://user@host:5432/database, with options like ?sslmode=verify-full")
 	}
 	return c, nil
