@@ -68,6 +68,18 @@ func TestTheConfigurationIsShownWithoutItsSecrets(t *testing.T) {
 	require.NotContains(t, page, "In force")
 }
 
+// Two replicas whose routes differ have the same hash there, and who has changed
+// one file only must not take that for an answer.
+func TestThePageDoesNotSayOfReplicasThatTheirWholeFilesAreTheSame(t *testing.T) {
+	rows := replicaRows([]store.Replica{
+		{Name: "a", Config: "0123456789abcdef", ConfigAt: time.Unix(1, 0)}, {Name: "b", Config: "fedcba9876543210", ConfigAt: time.Unix(2, 0)},
+	})
+	var out strings.Builder
+	require.NoError(t, configurationTemplate.ExecuteTemplate(&out, "main", &configurationView{Replicas: rows}))
+	inOrder(t, out.String(), "Compared are the destinations", ">Destinations</th>", "0123456789abcdef", "not the newest", "fedcba9876543210")
+	require.NotContains(t, out.String(), `data-label="Configuration"`)
+}
+
 func TestTheAuditIsFilteredAndPaged(t *testing.T) {
 	s := newSite(t)
 	require.Contains(t, s.page("/audit"), "Nobody has done anything yet.")
