@@ -17,6 +17,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -410,4 +411,16 @@ func TestManySendersAtOnce(t *testing.T) {
 	for origin, times := range origins {
 		require.Equal(t, 8, times, origin)
 	}
+}
+
+func TestARestlessSenderOfEventsDoesNotFillTheLogWhileNothingCanBeStored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Config{Preset: "generic"})
+		b.fail = func(ingest.Snapshot) error { return errors.New("the disk is full") }
+		for range 100 {
+			require.Equal(t, http.StatusServiceUnavailable, b.send("POST", "/events/shop", `{"a":"b"}`).Code)
+		}
+		require.Equal(t, 1, strings.Count(b.log.String(), "the disk is full"), b.log.String())
+		require.Len(t, b.refused, 100)
+	})
 }
