@@ -63,6 +63,10 @@ type counting struct {
 	// before and after, if set, run once around the next transaction; asked runs
 	// in it, once it knows what there is of an origin.
 	before, after, asked atomic.Pointer[func()]
+	// meanwhile, if set, runs once in the next transaction, as what another replica
+	// does and PostgreSQL commits between what a transaction lists and what it
+	// changes: its lists are from before that.
+	meanwhile atomic.Pointer[func()]
 }
 
 func (c *counting) Update(ctx context.Context, fn func(store.Tx) error) error {
@@ -76,11 +80,38 @@ func (c *counting) Update(ctx context.Context, fn func(store.Tx) error) error {
 	if before := c.before.Swap(nil); before != nil {
 		(*before)()
 	}
-	err := c.Store.Update(ctx, func(tx store.Tx) error { return fn(torn{tx, c.unreadable.Load(), &c.asked}) })
+	in := func(tx store.Tx) error { return fn(torn{tx, c.unreadable.Load(), &c.asked}) }
+	if meanwhile := c.meanwhile.Swap(nil); meanwhile != nil {
+		return c.listed(ctx, *meanwhile, in)
+	}
+	err := c.Store.Update(ctx, in)
 	if after := c.after.Swap(nil); after != nil {
 		(*after)()
 	}
 	return err
+}
+
+// listed is Update with lists from before something happened.
+func (c *counting) listed(ctx context.Context, meanwhile func(), fn func(store.Tx) error) error {
+	return c.View(ctx, func(before store.Tx) error {
+		if _, err := before.ListPosts(store.PostFilter{}); err != nil { // what it sees is fixed from here on
+			return err
+		}
+		meanwhile()
+		return c.Store.Update(ctx, func(tx store.Tx) error { return fn(old{tx, before}) })
+	})
+}
+
+// old is a transaction whose lists are old.
+type old struct {
+	store.Tx
+	before store.Tx
+}
+
+func (o old) ListPosts(f store.PostFilter) ([]store.Post, error) { return o.before.ListPosts(f) }
+
+func (o old) OpenGroupsAt(addresses []string, limit int) ([]group.Group, error) {
+	return o.before.OpenGroupsAt(addresses, limit)
 }
 
 // ofTheClock says that it is called by who stores what time it is, every few

@@ -204,8 +204,15 @@ func moveMisses(tx store.Tx, from, to string) error {
 	if err != nil {
 		return err
 	}
-	for i := range groups {
-		next, changed := group.Readdressed(groups[i], from, to)
+	for _, listed := range slices.Backward(groups) { // they are locked in the order of their ids
+		g, err := tx.Group(listed.ID) // it may have changed since
+		if errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		next, changed := group.Readdressed(g, from, to)
 		if !changed {
 			continue
 		}

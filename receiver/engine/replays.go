@@ -173,6 +173,22 @@ func (e *Engine) replayOne(tx store.Tx, letter *store.Post, replay int64) error 
 	return tx.SavePost(letter)
 }
 
+// replayListed is replayOne for a letter that was only listed, and returns it as
+// it is now: store.ErrNotFound if it was told, dropped or replayed since. Its
+// address is locked first, as whoever sends does.
+func (e *Engine) replayListed(tx store.Tx, listed *store.Post, replay int64) (letter store.Post, err error) {
+	if _, err := tx.Address(listed.Address); err != nil {
+		return letter, err
+	}
+	if letter, err = deadLetter(tx, listed.ID); err != nil {
+		return letter, err
+	}
+	if letter.State != store.Dead {
+		return letter, store.ErrNotFound
+	}
+	return letter, e.replayOne(tx, &letter, replay)
+}
+
 func (e *Engine) wakeReplayed(addresses []string) {
 	slices.Sort(addresses)
 	addresses = slices.Compact(addresses)
@@ -261,20 +277,23 @@ func (e *Engine) replaySome(ctx context.Context, id int64) (more bool, err error
 			return err
 		}
 		for i := range letters {
-			letter := &letters[i]
-			r.Next = letter.ID
-			if letter.State != store.Dead {
+			listed := &letters[i]
+			r.Next = listed.ID
+			if listed.State != store.Dead {
 				continue
 			}
-			if _, there := e.address(letter.Address); !there {
+			if _, there := e.address(listed.Address); !there {
 				r.Left++
 				continue
 			}
-			if err := e.replayOne(tx, letter, r.ID); err != nil {
+			switch letter, err := e.replayListed(tx, listed, r.ID); {
+			case errors.Is(err, store.ErrNotFound):
+			case err != nil:
 				return err
+			default:
+				r.Replayed++
+				woken = append(woken, letter.Address)
 			}
-			r.Replayed++
-			woken = append(woken, letter.Address)
 		}
 		if more = len(letters) == replayAtOnce; !more {
 			r.State, r.EndedAt = store.ReplayDone, e.Now()
