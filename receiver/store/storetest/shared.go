@@ -77,6 +77,10 @@ func RunShared(t *testing.T, open func(t *testing.T) (a, b store.Store)) {
 		}))
 	})
 
+	run("what is read to be changed is changed by nobody else until the commit", func(t *testing.T, both [2]store.Store) {
+		testReadToBeChanged(t, both, func(n int, fn func(i int, s store.Store) error) error { return together(both, n, fn) })
+	})
+
 	run("of all who bring the first alert of an origin one makes its group", func(t *testing.T, both [2]store.Store) {
 		for round := range 5 {
 			origin := fmt.Sprint("o", round)
