@@ -34,13 +34,12 @@ func TestWhatIsListedMayHaveChanged(t *testing.T) {
 		send := c.Destinations[0].Addresses[0].Send
 		c.Destinations[0].Addresses[0].Send = func(ctx context.Context, m card.Message) teams.Outcome {
 			if gone {
-				return teams.Outcome{Kind: teams.GiveUp, Reason: teams.Policy, Status: 400}
+				return teams.Outcome{Kind: teams.GiveUp, Reason: teams.NotFound, Status: 404}
 			}
 			return send(ctx, m)
 		}
 		require.NoError(r.t, r.engine.Reload(ctx, c))
-		hot := labeled("Hot", "critical")
-		r.post(hot)
+		r.post(labeled("Hot", "critical"))
 		r.expect()
 		require.Len(r.t, letters(r), 1)
 		gone = false
@@ -49,19 +48,44 @@ func TestWhatIsListedMayHaveChanged(t *testing.T) {
 		require.NoError(r.t, r.store.Store.Update(ctx, func(tx store.Tx) error { return tx.SaveReplay(&replay) }))
 		told := func() {
 			require.NoError(r.t, r.engine.Revive(ctx, "workflow:ops"))
-			r.post(over(hot))
 			time.Sleep(time.Second)
 		}
 		r.store.meanwhile.Store(&told)
 		_, err := r.engine.replaySome(ctx, replay.ID)
 		require.NoError(r.t, err)
-		r.expect("ops: Hot resolved")
+		r.expect("ops: Hot firing")
 		require.Empty(r.t, letters(r))
 		require.NoError(r.t, r.store.View(ctx, func(tx store.Tx) (err error) {
 			replay, err = tx.Replay(replay.ID)
 			return err
 		}))
 		require.Zero(r.t, replay.Replayed, "and it is not counted")
+	})
+
+	test(t, "a card that comes to be while its destination is taken out of the file stays true", func(r *rig) {
+		r.begin = r.inChannels
+		r.start(base, "ops", "sre")
+		defer r.stop()
+		sent := make(chan struct{})
+		c := r.inChannels(r.config(base, "ops", "sre"))
+		send := c.Destinations[1].Addresses[0].Send
+		c.Destinations[1].Addresses[0].Send = func(ctx context.Context, m card.Message) teams.Outcome {
+			<-sent
+			return send(ctx, m)
+		}
+		require.NoError(r.t, r.engine.Reload(ctx, c))
+		hot := labeled("Hot", "critical")
+		r.send(hot)
+		r.soon()
+		require.NoError(r.t, r.engine.Reload(ctx, r.inChannels(r.config("destinations: [ops]", "ops"))))
+		arrives := func() {
+			close(sent)
+			time.Sleep(time.Millisecond)
+		}
+		r.store.meanwhile.Store(&arrives)
+		r.send(over(hot))
+		r.soon("sre: new Hot", "chat-of-bot:sre: edit Hot resolved")
+		require.Empty(r.t, letters(r))
 	})
 
 	withPeople(t, "an alert that ends while its reader's chat moves stays over", func(o *oncall) {

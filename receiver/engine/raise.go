@@ -111,8 +111,15 @@ func (e *Engine) lostDestination(tx store.Tx, g *group.Group, due group.Due, now
 			return err
 		}
 		for i := range posts {
-			p := &posts[i]
-			f.Before = p.ID
+			f.Before = posts[i].ID
+			post, err := tx.Post(posts[i].ID) // it may have been told, or dropped, since
+			if errors.Is(err, store.ErrNotFound) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			p := &post
 			if _, there := e.address(p.Address); there && p.MessageID != "" {
 				_, _, err = e.raiseAt(tx, g, 0, quiet, p.Address, now, done, always)
 				edited = true
