@@ -63,7 +63,7 @@ func (e *Engine) remember(ctx context.Context, c *compiled) error {
 	defer t.mu.Unlock()
 	now := e.Now() // no ends move from here on
 	next := newActive(c.Routes.NewInhibitor())
-	var after int64
+	var after string
 	err := e.store.View(ctx, func(tx store.Tx) (err error) {
 		if after, err = tx.LastChange(); err != nil {
 			return err

@@ -52,7 +52,7 @@ type replicas struct {
 	mu         sync.Mutex // of catchUp
 	begun      atomic.Int64
 	ended      int64   // the number of the last catchUp that has ended
-	after      int64   // of store.Changes
+	after      string  // of store.Changes
 	again      []int64 // groups with an alert of which news was on its way
 	caughtUp   atomic.Pointer[time.Time]
 	measuredAt time.Time // of New and then of runTimers alone
@@ -317,7 +317,7 @@ func (e *Engine) catchUp(ctx context.Context) error {
 	began, now := time.Now(), e.Now()
 	var live []store.Replica
 	var changed, again []int64
-	var after int64
+	var after string
 	err := e.store.View(ctx, func(tx store.Tx) (err error) {
 		again = nil
 		if live, err = tx.Replicas(now); err != nil {

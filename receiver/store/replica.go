@@ -54,12 +54,13 @@ type ReplicaTx interface {
 	// NoteChange says that a group has changed, to those who remember groups.
 	NoteChange(groupID int64, now time.Time) error
 	// LastChange is where Changes has to begin for whoever reads the groups after
-	// this call.
-	LastChange() (after int64, err error)
+	// this call; "" is the beginning of all.
+	LastChange() (after string, err error)
 	// Changes returns the groups that were noted since, each once, by id, and
 	// where to go on. What another transaction has noted is missed by nobody,
-	// whenever it commits; a group may be returned again by the next call.
-	Changes(after int64) (groups []int64, next int64, err error)
+	// whenever it commits; who asks in Update may be told
+	// of a group again by the next call.
+	Changes(after string) (groups []int64, next string, err error)
 
 	// Shifted is by how much ShiftTimers has moved timers in all; in Update
 	// nobody else can move them until the commit.

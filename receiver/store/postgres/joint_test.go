@@ -280,7 +280,7 @@ func TestSharersStoreWhatOthersDo(t *testing.T) {
 				require.Equal(t, want, p)
 			}
 		}
-		changed, _, err := tx.Changes(0)
+		changed, _, err := tx.Changes("")
 		require.Len(t, changed, 4)
 		return err
 	}))

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -93,27 +94,30 @@ func (t *tx) NoteChange(groupID int64, now time.Time) error {
 	return t.store(newChange, groupID, bound(now))
 }
 
-// ended is the first transaction that may not have ended yet: what those before
-// it have noted is seen.
-const ended = `pg_snapshot_xmin(pg_current_snapshot())::text::bigint`
-
-// LastChange implements store.ReplicaTx.
-func (t *tx) LastChange() (int64, error) {
-	after, _, err := t.number(`SELECT ` + ended)
+// LastChange implements store.ReplicaTx: which transactions have ended, so that
+// what the others note is seen when they have. One of anybody, in another database
+// of the server too, may last for hours, and nobody reads again all that has
+// changed since it began.
+func (t *tx) LastChange() (after string, err error) {
+	err = t.query(`SELECT pg_current_snapshot()::text`, func(rows pgx.Rows) error { return rows.Scan(&after) })
 	return after, err
 }
 
+// beginning is before all transactions.
+const beginning = "1:1:"
+
 // Changes implements store.ReplicaTx. Where to go on is asked for first.
-func (t *tx) Changes(after int64) (groups []int64, next int64, err error) {
+func (t *tx) Changes(after string) (groups []int64, next string, err error) {
 	if next, err = t.LastChange(); err != nil {
 		return nil, after, err
 	}
-	err = t.query(`SELECT DISTINCT group_id FROM changes WHERE number >= ? ORDER BY group_id`, func(rows pgx.Rows) error {
+	err = t.query(`SELECT DISTINCT group_id FROM changes WHERE number >= pg_snapshot_xmin(?::text::pg_snapshot)::text::bigint
+		AND NOT pg_visible_in_snapshot(number::text::xid8, ?::text::pg_snapshot) ORDER BY group_id`, func(rows pgx.Rows) error {
 		var id int64
 		err := rows.Scan(&id)
 		groups = append(groups, id)
 		return err
-	}, after)
+	}, cmp.Or(after, beginning), cmp.Or(after, beginning))
 	return groups, next, err
 }
 

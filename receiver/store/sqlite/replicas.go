@@ -1,8 +1,10 @@
 package sqlite
 
 import (
+	"cmp"
 	"database/sql/driver"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/teamsrelay/teamsrelay/receiver/alert"
@@ -73,22 +75,25 @@ func (t *tx) NoteChange(groupID int64, now time.Time) error {
 
 // LastChange implements store.ReplicaTx. There is one writer: numbers are
 // committed in their order.
-func (t *tx) LastChange() (int64, error) {
+func (t *tx) LastChange() (string, error) {
 	n, err := t.number(`SELECT seq FROM sqlite_sequence WHERE name = 'changes'`)
 	last, _ := n.(int64)
-	return last, err
+	return strconv.FormatInt(last, 10), err
 }
 
 // Changes implements store.ReplicaTx.
-func (t *tx) Changes(after int64) (groups []int64, next int64, err error) {
-	next = after
+func (t *tx) Changes(after string) (groups []int64, next string, err error) {
+	last, err := strconv.ParseInt(cmp.Or(after, "0"), 10, 64)
+	if err != nil {
+		return nil, after, err
+	}
 	err = t.conn.query(`SELECT number, group_id FROM changes WHERE number > ? ORDER BY number`, func(row []driver.Value) error {
-		next = row[0].(int64)
+		last = row[0].(int64)
 		groups = append(groups, row[1].(int64))
 		return nil
-	}, after)
+	}, last)
 	slices.Sort(groups)
-	return slices.Compact(groups), next, err
+	return slices.Compact(groups), strconv.FormatInt(last, 10), err
 }
 
 // Shifted implements store.ReplicaTx.

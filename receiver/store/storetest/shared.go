@@ -292,7 +292,7 @@ func RunShared(t *testing.T, open func(t *testing.T) (a, b store.Store)) {
 	})
 
 	run("a change that is noted while another one has not ended is missed by nobody", func(t *testing.T, both [2]store.Store) {
-		var after int64
+		var after string
 		begin := func() error {
 			return both[1].View(ctx, func(tx store.Tx) (err error) {
 				after, err = tx.LastChange()
@@ -316,6 +316,37 @@ func RunShared(t *testing.T, open func(t *testing.T) (a, b store.Store)) {
 			require.Contains(t, groups, int64(1), "it was committed after the other one, and began before it")
 			return err
 		}))
+	})
+
+	run("a transaction that lasts has nobody read again all that has changed since", func(t *testing.T, both [2]store.Store) {
+		changes := func(after string) (groups []int64, next string) {
+			require.NoError(t, both[1].View(ctx, func(tx store.Tx) (err error) {
+				groups, next, err = tx.Changes(after)
+				return err
+			}))
+			return groups, next
+		}
+		note := func(id int64) error {
+			return both[1].Update(ctx, func(tx store.Tx) error { return tx.NoteChange(id, at(0)) })
+		}
+		var next string
+		require.NoError(t, both[0].Update(ctx, func(tx store.Tx) error {
+			if err := tx.NoteChange(1, at(0)); err != nil {
+				return err
+			}
+			if _, err := tx.Groups("flush"); err != nil { // it is under way in the database
+				return err
+			}
+			require.NoError(t, note(2))
+			_, next = changes("")
+			require.NoError(t, note(3))
+			var groups []int64
+			groups, next = changes(next)
+			require.Equal(t, []int64{3}, groups, "an hour of somebody's report would be an hour's groups for every look")
+			return nil
+		}))
+		groups, _ := changes(next)
+		require.Equal(t, []int64{1}, groups, "it has ended only now")
 	})
 
 	run("two that prune at the same time do not wait for each other in a circle", func(t *testing.T, both [2]store.Store) {
