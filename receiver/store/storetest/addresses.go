@@ -62,6 +62,11 @@ func testAddresses(k *kit) {
 		})
 	})
 
+	k.run("a lease without an end is nobody's", func(k *kit) {
+		k.update(func(tx store.Tx) error { return tx.SaveAddress(&store.Address{Address: "a", Holder: "one"}) })
+		require.True(k, lease(k, "two", at(0), at(2)), "nothing would be sent there any more")
+	})
+
 	k.run("a lease keeps what else is known of the address", func(k *kit) {
 		known := store.Address{Address: "a", NotBefore: at(2), Failures: 3, Broken: "x", BrokenReason: "auth", BrokenAt: at(1)}
 		k.update(func(tx store.Tx) error { return tx.SaveAddress(&known) })

@@ -170,6 +170,16 @@ func testPrune(k *kit) {
 		}
 	})
 
+	k.run("an attempt that has not ended stays in the log", func(k *kit) {
+		under := store.Delivery{State: store.DeliverySending, At: at(0)}
+		k.update(func(tx store.Tx) error { return tx.SaveDelivery(&under) })
+		k.update(func(tx store.Tx) error { _, err := tx.Prune(at(1), 0, 10); return err })
+		k.update(func(tx store.Tx) error { // its end could not be stored, nor what is sent next
+			under.State = store.DeliveryAccepted
+			return tx.SaveDelivery(&under)
+		})
+	})
+
 	k.run("an earlier episode goes, the latest of the key stays", func(k *kit) {
 		first, _ := old(k, "k", group.Over, store.Shown)
 		second := anEpisode("k", "o", 2)

@@ -257,6 +257,7 @@ func testMovePosts(k *kit) {
 		})
 		sending := saved(k, "sending", group.Open, func(p *store.Post) { p.Begin(1, at(1)) })
 		shown := saved(k, "shown", group.Open, func(p *store.Post) { p.Begin(1, at(1)); p.Delivered(1, "m1", true, at(1)) })
+		accepted := saved(k, "accepted", group.Open, func(p *store.Post) { p.Begin(1, at(1)); p.Delivered(1, "m3", false, at(1)) })
 		edited := saved(k, "edited", group.Open, func(p *store.Post) {
 			p.Begin(1, at(1))
 			p.Delivered(1, "m2", true, at(1))
@@ -270,13 +271,14 @@ func testMovePosts(k *kit) {
 		elsewhere := k.savePost(aPost(g, "user:alice@contoso.co"))
 
 		moved, more := move(k, from, to, 100)
-		require.Equal(k, 8, moved)
+		require.Equal(k, 9, moved)
 		require.False(k, more)
 
 		due.Address = to
 		waiting.Address, waiting.NotBefore = to, waiting.UpdatedAt // what the other address asked for does not count here
 		sending.Address = to
 		shown.Address, shown.MessageID = to, "" // it cannot be edited here
+		accepted.Address, accepted.MessageID = to, ""
 		edited.Address, edited.MessageID = to, ""
 		letter.Replay(now)
 		letter.Address = to
@@ -284,7 +286,7 @@ func testMovePosts(k *kit) {
 		unheard.Address = to
 		over.Address = to
 		k.lasting(func(tx store.Tx) {
-			for _, p := range []store.Post{due, waiting, sending, shown, edited, letter, unheard, over, digested, elsewhere} {
+			for _, p := range []store.Post{due, waiting, sending, shown, accepted, edited, letter, unheard, over, digested, elsewhere} {
 				require.Equal(k, p, must[store.Post](k)(tx.Post(p.ID)))
 			}
 			require.Equal(k, []string{to, elsewhere.Address}, must[[]string](k)(tx.BusyAddresses()))

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -174,12 +175,26 @@ func RunShared(t *testing.T, open func(t *testing.T) (a, b store.Store)) {
 			address := fmt.Sprint("a", round)
 			var got atomic.Int32
 			require.NoError(t, together(both, 12, func(i int, s store.Store) error {
-				return s.Update(ctx, func(tx store.Tx) error {
-					ok, err := tx.Lease(address, fmt.Sprint(i), at(0), at(1))
-					if ok {
+				mine := false
+				defer func() {
+					if mine {
 						got.Add(1)
 					}
-					return err
+				}()
+				return s.Update(ctx, func(tx store.Tx) (err error) {
+					if mine = false; i%3 > 0 {
+						mine, err = tx.Lease(address, fmt.Sprint(i), at(0), at(1))
+						return err
+					}
+					row, err := tx.Address(address)
+					if err != nil || row.Holder != "" {
+						return err
+					}
+					if _, err := tx.LastTime(); err != nil { // others have their chance
+						return err
+					}
+					row.Holder, row.LeasedUntil, mine = fmt.Sprint(i), at(1), true
+					return tx.SaveAddress(&row)
 				})
 			}))
 			require.EqualValues(t, 1, got.Load(), "two send to one address at once")
@@ -187,10 +202,44 @@ func RunShared(t *testing.T, open func(t *testing.T) (a, b store.Store)) {
 	})
 
 	run("turns of an address that has no row yet follow each other", func(t *testing.T, both [2]store.Store) {
-		require.NoError(t, together(both, 12, func(_ int, s store.Store) error {
+		for round := range 5 {
+			address := fmt.Sprint("new", round)
+			require.NoError(t, together(both, 12, func(_ int, s store.Store) error {
+				return s.Update(ctx, func(tx store.Tx) error {
+					row, err := tx.Address(address)
+					if err != nil {
+						return err
+					}
+					if _, err := tx.LastTime(); err != nil { // others have their chance
+						return err
+					}
+					row.Failures++
+					return tx.SaveAddress(&row)
+				})
+			}))
+			require.NoError(t, both[0].View(ctx, func(tx store.Tx) error {
+				row, err := tx.Address(address)
+				require.Equal(t, 12, row.Failures)
+				return err
+			}))
+		}
+	})
+
+	run("timers that move during a turn have moved after it", func(t *testing.T, both [2]store.Store) {
+		const shifts = 6
+		require.NoError(t, both[0].Update(ctx, func(tx store.Tx) error {
+			return tx.SaveAddress(&store.Address{Address: "a", NotBefore: at(0)})
+		}))
+		require.NoError(t, together(both, 2*shifts, func(i int, s store.Store) error {
 			return s.Update(ctx, func(tx store.Tx) error {
-				row, err := tx.Address("new")
+				if i < shifts {
+					return tx.ShiftTimers(time.Minute)
+				}
+				row, err := tx.Address("a")
 				if err != nil {
+					return err
+				}
+				if _, err := tx.LastTime(); err != nil { // others have their chance
 					return err
 				}
 				row.Failures++
@@ -198,41 +247,44 @@ func RunShared(t *testing.T, open func(t *testing.T) (a, b store.Store)) {
 			})
 		}))
 		require.NoError(t, both[0].View(ctx, func(tx store.Tx) error {
-			row, err := tx.Address("new")
-			require.Equal(t, 12, row.Failures)
+			row, err := tx.Address("a")
+			require.Equal(t, []any{shifts, at(shifts)}, []any{row.Failures, row.NotBefore})
 			return err
 		}))
 	})
 
 	run("a person, a conversation and a roster that two meet for the first time are not overwritten", func(t *testing.T, both [2]store.Store) {
-		require.NoError(t, together(both, 12, func(_ int, s store.Store) error {
-			return s.Update(ctx, func(tx store.Tx) error {
-				p, err := tx.Person("alice")
-				if err != nil && !errors.Is(err, store.ErrNotFound) {
-					return err
-				}
-				c, err := tx.Conversation("c")
-				if err != nil && !errors.Is(err, store.ErrNotFound) {
-					return err
-				}
-				r, err := tx.Roster("group:1")
-				if err != nil {
-					return err
-				}
-				p.Name, c.ID = "alice", "c"
-				p.Attempts++
-				c.Name += "x"
-				r.Attempts++
-				return errors.Join(tx.SavePerson(&p), tx.SaveConversation(&c), tx.SaveRoster(&r))
-			})
-		}))
-		require.NoError(t, both[0].View(ctx, func(tx store.Tx) error {
-			p, errPerson := tx.Person("alice")
-			c, errConversation := tx.Conversation("c")
-			r, errRoster := tx.Roster("group:1")
-			require.Equal(t, []int{12, 12, 12}, []int{p.Attempts, len(c.Name), r.Attempts})
-			return errors.Join(errPerson, errConversation, errRoster)
-		}))
+		for round := range 5 {
+			name := fmt.Sprint("new", round)
+			require.NoError(t, together(both, 12, func(_ int, s store.Store) error {
+				return s.Update(ctx, func(tx store.Tx) error {
+					p, err := tx.Person(name)
+					if err != nil && !errors.Is(err, store.ErrNotFound) {
+						return err
+					}
+					c, err := tx.Conversation(name)
+					if err != nil && !errors.Is(err, store.ErrNotFound) {
+						return err
+					}
+					r, err := tx.Roster(name)
+					if err != nil {
+						return err
+					}
+					p.Name, c.ID = name, name
+					p.Attempts++
+					c.Name += "x"
+					r.Attempts++
+					return errors.Join(tx.SavePerson(&p), tx.SaveConversation(&c), tx.SaveRoster(&r))
+				})
+			}))
+			require.NoError(t, both[0].View(ctx, func(tx store.Tx) error {
+				p, errPerson := tx.Person(name)
+				c, errConversation := tx.Conversation(name)
+				r, errRoster := tx.Roster(name)
+				require.Equal(t, []int{12, 12, 12}, []int{p.Attempts, len(c.Name), r.Attempts})
+				return errors.Join(errPerson, errConversation, errRoster)
+			}))
+		}
 	})
 
 	run("an activity that comes to both is worked by one", func(t *testing.T, both [2]store.Store) {
