@@ -22,6 +22,7 @@ type attempt struct {
 	delivery    store.Delivery
 	minimal     bool
 	leasedUntil time.Time
+	lastWords   time.Time // until when who stops tries to record it
 
 	// What came of it.
 	rev     int  // the revision that was sent

@@ -377,6 +377,13 @@ func (d *Deliverer) leave(id string, p *place, next step) bool {
 // is no more time: the attempt that is not recorded will be found as cut off.
 func (d *Deliverer) pause(ctx context.Context, done *attempt, err error) bool {
 	if ctx.Err() != nil {
+		if done != nil && done.lastWords.IsZero() {
+			done.lastWords = time.Now().Add(lastWords)
+		}
+		if done != nil && time.Now().Before(done.lastWords) {
+			time.Sleep(storeRetry)
+			return true
+		}
 		if done != nil {
 			d.log.Error("Stopped before an attempt could be recorded; its message may come twice",
 				"destination", done.address.Destination, "title", done.delivery.Title, "err", err)

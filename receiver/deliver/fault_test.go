@@ -96,7 +96,9 @@ func TestStoppedWhileTheDiskIsFull(t *testing.T) {
 		o.after(time.Second)
 		f.room.Store(0)
 		o.after(10 * time.Second)
+		began := time.Now()
 		o.stop()
+		require.LessOrEqual(t, time.Since(began), 2*lastWords, "whoever stops it waits for that")
 		f.room.Store(-1)
 		o.start("two")
 		o.after(2 * time.Minute)
@@ -191,5 +193,21 @@ func TestADigestLeavesAloneWhatAnotherReplicaDelivered(t *testing.T) {
 		o.after(time.Minute)
 		require.Equal(t, store.Accepted, o.post("g7").State)
 		require.Equal(t, store.Dead, o.post("g8").State)
+	})
+}
+
+// A replica that stops while the database has a new primary would leave a message
+// that arrived as one that may not have: it is sent again a minute later.
+func TestWhoStopsTriesToRecordWhatHasArrived(t *testing.T) {
+	inFaultyOffice(t, func(o *office, f *faulty) {
+		o.channel.latency = 2 * time.Second
+		o.raise(store.RankLoud, "disk")
+		o.after(time.Second) // it is under way
+		f.room.Store(0)
+		time.AfterFunc(lastWords/2, func() { f.room.Store(-1) })
+		o.stop()
+		o.start("two")
+		o.after(5 * time.Minute)
+		require.Equal(t, map[string]int{"disk": 1}, o.channel.told())
 	})
 }
