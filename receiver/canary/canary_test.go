@@ -308,6 +308,33 @@ func TestWhoLostTheRoleStoresNothing(t *testing.T) {
 	}))
 }
 
+// A store that takes the lease and not what came of it, as on a disk that is
+// about to be full, must not have a channel get a card a second.
+func TestAnAttemptThatCannotBeStoredIsNotMadeAgainAtOnce(t *testing.T) {
+	for name, world := range map[string]func(*world) func(store.Tx) error{
+		"what came of it": func(w *world) func(store.Tx) error {
+			w.outcome = func(string) (teams.Outcome, error) { return delivered, store.ErrUnavailable }
+			return func(store.Tx) error { return nil }
+		},
+		"that it was made": func(*world) func(store.Tx) error {
+			return func(store.Tx) error { return store.ErrUnavailable }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, false, 24*time.Hour)
+				fence := world(w)
+				for range 3600 {
+					_ = w.Worker.look(t.Context(), fence)
+					time.Sleep(time.Second)
+				}
+				require.LessOrEqual(t, len(w.asked), 12)
+				require.NotEmpty(t, w.asked)
+			})
+		})
+	}
+}
+
 func TestMetricsAreThereBeforeTheFirstAttempt(t *testing.T) {
 	w := newWorld(t, false, time.Hour)
 	require.NoError(t, testutil.GatherAndCompare(w.registry, strings.NewReader(`

@@ -46,6 +46,9 @@ type Options struct {
 // Worker sends canaries. It is made by New.
 type Worker struct {
 	Options
+	// unsaved is when an attempt was made last of which nothing could be stored, by
+	// destination. Only used by who has the role.
+	unsaved map[string]time.Time
 
 	mu           sync.Mutex
 	complainedAt time.Time // of the process' own clock
@@ -53,7 +56,7 @@ type Worker struct {
 
 // New makes a Worker.
 func New(o Options) (*Worker, error) {
-	return &Worker{Options: o}, o.Registerer.Register(&collector{store: o.Store, canaries: o.Canaries, address: o.Address, now: o.Clock.Now})
+	return &Worker{Options: o, unsaved: map[string]time.Time{}}, o.Registerer.Register(&collector{store: o.Store, canaries: o.Canaries, address: o.Address, now: o.Clock.Now})
 }
 
 // Run sends canaries, in one of the replicas, until ctx ends. fence fails in a
@@ -96,7 +99,7 @@ func (w *Worker) look(ctx context.Context, fence func(store.Tx) error) error {
 			continue
 		}
 		now := w.Clock.Now()
-		if row = c.begin(row, at.ID, now); !row.NextAt.After(now) {
+		if row = c.begin(row, at.ID, now); !row.NextAt.After(now) && time.Since(w.unsaved[c.Destination]) >= retryAfter {
 			var err error
 			if row, err = w.try(ctx, &c, row, at.Editable, fence); err != nil {
 				errs = append(errs, err)
@@ -123,12 +126,19 @@ func (w *Worker) try(ctx context.Context, c *Canary, row store.Canary, editable 
 	case errors.Is(err, deliver.ErrWaiting):
 		t = waits
 	case err != nil:
+		if o.Kind != 0 || row.MessageID != was.MessageID {
+			w.unsaved[c.Destination] = time.Now()
+		}
 		return was, err
 	}
 	now, release := w.Clock.Hold()
 	defer release()
 	row = c.after(row, o, t, now)
-	return row, w.update(ctx, fence, func(tx store.Tx) error { return tx.SaveCanary(&row) })
+	err = w.update(ctx, fence, func(tx store.Tx) error { return tx.SaveCanary(&row) })
+	if err != nil && t == made { // people see each attempt, and nobody would know that it was made
+		w.unsaved[c.Destination] = time.Now()
+	}
+	return row, err
 }
 
 // send edits the message that there is, or makes one; one that can be edited is
