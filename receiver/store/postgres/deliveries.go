@@ -213,21 +213,33 @@ func (t *tx) Prune(now time.Time, retention time.Duration, limit int) (more bool
 	return more || lines == limit, err
 }
 
+// finished are the episodes, as g, of which nothing has changed since a time, nor
+// is anything to be done for them.
+const finished = `g.phase IN ('over', 'unheard') AND g.changed_at < ? AND NOT EXISTS (
+		SELECT 1 FROM posts AS p WHERE p.group_id = g.id AND (p.` + queued + ` OR p.` + sending + ` OR p.updated_at >= ?))
+	AND NOT EXISTS (SELECT 1 FROM intents AS i WHERE i.group_id = g.id AND (i.state = 'requested' OR i.done_at >= ?))
+	AND NOT EXISTS (SELECT 1 FROM silences AS s WHERE s.group_id = g.id AND s.` + unsettled + `)`
+
 // pruneGroups deletes episodes with their posts. No foreign key of posts does
 // that: it would look for the episode of every new post, a tenth of an alert's
-// time.
+// time. A statement does not see what was committed after it began, and a post may
+// have come, or been replayed: it is looked again once all are locked.
 func (t *tx) pruneGroups(before int64, limited func(string) string) (n int64, err error) {
 	if !t.writable {
 		return 0, errReadOnly
 	}
-	n, _, err = t.number(limited(`WITH gone AS (DELETE FROM groups WHERE id IN (
-			SELECT g.id FROM groups AS g
-			WHERE g.phase IN ('over', 'unheard') AND g.changed_at < ? AND NOT EXISTS (
-				SELECT 1 FROM posts AS p WHERE p.group_id = g.id AND (p.`+queued+` OR p.`+sending+` OR p.updated_at >= ?))
-				AND NOT EXISTS (SELECT 1 FROM intents AS i WHERE i.group_id = g.id AND (i.state = 'requested' OR i.done_at >= ?))
-				AND NOT EXISTS (SELECT 1 FROM silences AS s WHERE s.group_id = g.id AND s.`+unsettled+`)
-			ORDER BY g.changed_at LIMIT most FOR UPDATE OF g SKIP LOCKED) RETURNING id),
-		theirs AS (DELETE FROM posts WHERE group_id IN (SELECT id FROM gone))
-		SELECT count(*) FROM gone`), before, before, before)
-	return n, err
+	var ids []int64
+	err = t.query(limited(`SELECT g.id FROM groups AS g WHERE `+finished+` ORDER BY g.changed_at LIMIT most FOR UPDATE OF g SKIP LOCKED`),
+		func(rows pgx.Rows) error {
+			var id int64
+			err := rows.Scan(&id)
+			ids = append(ids, id)
+			return err
+		}, before, before, before)
+	if err != nil || len(ids) == 0 {
+		return 0, err
+	}
+	t.queue = append(t.queue, statement{sql: `SELECT id FROM posts WHERE group_id = ANY (?) ORDER BY id FOR UPDATE`, args: []any{ids}, scan: nothing})
+	return int64(len(ids)), t.later(`WITH gone AS (DELETE FROM groups AS g WHERE g.id = ANY (?) AND `+finished+` RETURNING g.id)
+		DELETE FROM posts WHERE group_id IN (SELECT id FROM gone)`, ids, before, before, before)
 }

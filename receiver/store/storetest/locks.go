@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 
@@ -191,5 +192,117 @@ func testReadToBeChanged(t *testing.T, both [2]store.Store, together func(n int,
 			return err
 		}))
 		require.Equal(t, each*rounds+1, last, "%s: what one has counted the other one took back", c.name)
+	}
+}
+
+// testMovedMeanwhile: what is raised while its post moves is told at the new
+// address, whoever comes first.
+func testMovedMeanwhile(t *testing.T, both [2]store.Store, together func(n int, fn func(i int, s store.Store) error) error) {
+	ctx := context.Background()
+	const episodes = 10
+	for name, move := range map[string]func(store.Tx) error{
+		"Readdress": func(tx store.Tx) error { _, err := tx.Readdress("ops", []string{"Readdress new"}); return err },
+		"MovePosts": func(tx store.Tx) error {
+			_, _, err := tx.MovePosts("MovePosts old", "MovePosts new", at(1), 100)
+			return err
+		},
+	} {
+		var ids, wants [episodes]int64
+		require.NoError(t, both[0].Update(ctx, func(tx store.Tx) error {
+			for i := range ids {
+				g := anEpisode(fmt.Sprint(name, i), name, 1)
+				if err := tx.SaveGroup(&g); err != nil {
+					return err
+				}
+				ids[i] = g.ID
+				there, old := aPost(g, name+" new"), aPost(g, name+" old")
+				there.State, there.Shown = store.Accepted, 1
+				if err := errors.Join(tx.SavePost(&there), tx.SavePost(&old)); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+		require.NoError(t, together(episodes+1, func(i int, s store.Store) error {
+			if i--; i < 0 {
+				return s.Update(ctx, move)
+			}
+			return s.Update(ctx, func(tx store.Tx) error {
+				wants[i] = 1
+				p, err := tx.PostOf(ids[i], name+" old")
+				if errors.Is(err, store.ErrNotFound) {
+					return nil
+				}
+				for range 3 {
+					if err == nil {
+						_, err = tx.LastTime() // others have their chance
+					}
+				}
+				if err != nil {
+					return err
+				}
+				p.Want, wants[i] = 7, 7
+				return tx.SavePost(&p)
+			})
+		}), name)
+		require.NoError(t, both[0].View(ctx, func(tx store.Tx) error {
+			for i, id := range ids {
+				p, err := tx.PostOf(id, name+" new")
+				if err != nil {
+					return err
+				}
+				require.EqualValues(t, max(wants[i], 1), p.Want, "%s: nobody there would hear of it", name)
+			}
+			return nil
+		}))
+	}
+}
+
+// testPrunedMeanwhile: what comes to an episode while that is pruned goes with it
+// or keeps it.
+func testPrunedMeanwhile(t *testing.T, both [2]store.Store, together func(n int, fn func(i int, s store.Store) error) error) {
+	ctx := context.Background()
+	for round := range 5 {
+		var episodes [8]group.Group
+		require.NoError(t, both[0].Update(ctx, func(tx store.Tx) error {
+			for i := range episodes {
+				episodes[i] = anEpisode(fmt.Sprint(round, i), "o", 1)
+				episodes[i].Phase = group.Over
+				if err := tx.SaveGroup(&episodes[i]); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+		require.NoError(t, together(len(episodes)+1, func(i int, s store.Store) error {
+			if i--; i < 0 {
+				return s.Update(ctx, func(tx store.Tx) error { _, err := tx.Prune(at(10), 0, 50); return err })
+			}
+			err := s.Update(ctx, func(tx store.Tx) error {
+				p := aPost(episodes[i], "a")
+				if err := tx.SavePost(&p); err != nil {
+					return err
+				}
+				for range 3 {
+					if _, err := tx.LastTime(); err != nil { // others have their chance
+						return err
+					}
+				}
+				return nil
+			})
+			if errors.Is(err, store.ErrUnavailable) {
+				return err
+			}
+			return nil // it was gone
+		}))
+		require.NoError(t, both[0].View(ctx, func(tx store.Tx) error {
+			posts, err := tx.ListPosts(store.PostFilter{})
+			for i := range posts {
+				if _, err := tx.Group(posts[i].GroupID); err != nil {
+					return fmt.Errorf("post %d of episode %d: %w", posts[i].ID, posts[i].GroupID, err)
+				}
+			}
+			return err
+		}), "nobody can say what it would tell")
 	}
 }

@@ -82,6 +82,30 @@ func RunShared(t *testing.T, open func(t *testing.T) (a, b store.Store)) {
 		testReadToBeChanged(t, both, func(n int, fn func(i int, s store.Store) error) error { return together(both, n, fn) })
 	})
 
+	run("what is raised while its post moves is told at the new address", func(t *testing.T, both [2]store.Store) {
+		testMovedMeanwhile(t, both, func(n int, fn func(i int, s store.Store) error) error { return together(both, n, fn) })
+	})
+
+	run("nobody moves timers while somebody counts by them", func(t *testing.T, both [2]store.Store) {
+		require.NoError(t, together(both, 12, func(i int, s store.Store) error {
+			return s.Update(ctx, func(tx store.Tx) error {
+				if i%2 == 0 {
+					return tx.ShiftTimers(time.Minute)
+				}
+				before, err := tx.Shifted()
+				if err != nil {
+					return err
+				}
+				for range 40 { // others have their chance
+					if now, err := tx.Shifted(); err != nil || now != before {
+						return errors.Join(err, fmt.Errorf("they moved by %s", now-before))
+					}
+				}
+				return nil
+			})
+		}))
+	})
+
 	run("of all who bring the first alert of an origin one makes its group", func(t *testing.T, both [2]store.Store) {
 		for round := range 5 {
 			origin := fmt.Sprint("o", round)
@@ -399,6 +423,25 @@ func RunShared(t *testing.T, open func(t *testing.T) (a, b store.Store)) {
 		}))
 		groups, _ := changes(next)
 		require.Equal(t, []int64{1}, groups, "it has ended only now")
+	})
+
+	run("what comes to an episode while it is pruned goes with it or keeps it", func(t *testing.T, both [2]store.Store) {
+		testPrunedMeanwhile(t, both, func(n int, fn func(i int, s store.Store) error) error { return together(both, n, fn) })
+	})
+
+	run("who prunes waits for nobody", func(t *testing.T, both [2]store.Store) {
+		g := anEpisode("k", "o", 1)
+		g.Phase = group.Over
+		d := store.Delivery{State: store.DeliveryAccepted, At: at(0)}
+		require.NoError(t, both[0].Update(ctx, func(tx store.Tx) error { return errors.Join(tx.SaveGroup(&g), tx.SaveDelivery(&d)) }))
+		require.NoError(t, both[0].Update(ctx, func(tx store.Tx) error {
+			_, errGroup := tx.Group(g.ID)
+			_, errDelivery := tx.Delivery(d.ID)
+			return errors.Join(errGroup, errDelivery, both[1].Update(ctx, func(other store.Tx) error {
+				_, err := other.Prune(at(10), 0, 50)
+				return err
+			}))
+		}))
 	})
 
 	run("two that prune at the same time do not wait for each other in a circle", func(t *testing.T, both [2]store.Store) {
