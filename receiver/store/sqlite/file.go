@@ -66,3 +66,27 @@ func acquire(path string) (*conn, error) {
 	}
 	return nil, fmt.Errorf("its lock %s.lock cannot be had: %w", path, classify(err))
 }
+
+// place is where the file stands.
+type place struct {
+	path string
+	file fs.FileInfo
+}
+
+func standing(path string) (place, error) {
+	file, err := os.Stat(path)
+	return place{path, file}, err
+}
+
+// check fails when the file does not stand there any more. Who has it open can
+// write to it for as long as it likes, and nobody will ever read it.
+func (p place) check() error {
+	file, err := os.Stat(p.path)
+	if err == nil && os.SameFile(file, p.file) {
+		return nil
+	}
+	if err == nil {
+		err = errors.New("another file is in its place")
+	}
+	return fmt.Errorf("%w: the file was taken away while it was in use; put it back with its -wal, or start anew: %w", store.ErrUnavailable, err)
+}

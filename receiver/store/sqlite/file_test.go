@@ -295,3 +295,28 @@ func TestOpenOfAnOlderSchema(t *testing.T) {
 		})
 	}
 }
+
+// TestAFileThatWasTakenAwayIsNotWrittenTo would fail for whoever tidies up a
+// directory: alerts would be answered 200 and go to a file that nobody can open.
+func TestAFileThatWasTakenAwayIsNotWrittenTo(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("what is open cannot be taken away there")
+	}
+	path := filepath.Join(t.TempDir(), "teamsrelay.db")
+	s, err := Open(path, Options{})
+	require.NoError(t, err)
+	defer s.Close()
+	require.NoError(t, s.Update(ctx, save("before", nil)))
+
+	require.NoError(t, os.Rename(path, path+".old"))
+	err = s.Update(ctx, save("lost", nil))
+	require.ErrorIs(t, err, store.ErrUnavailable)
+	require.ErrorContains(t, err, "taken away")
+	require.ErrorIs(t, s.Check(ctx), store.ErrUnavailable)
+
+	require.NoError(t, os.WriteFile(path, nil, 0o600))
+	require.ErrorContains(t, s.Update(ctx, save("into another", nil)), "another file is in its place")
+
+	require.NoError(t, os.Rename(path+".old", path))
+	require.NoError(t, s.Update(ctx, save("after", nil)), "who puts it back need not start anew")
+}

@@ -74,11 +74,15 @@ func open(path string, options Options) (_ *Store, err error) {
 	if err != nil {
 		return nil, classify(err)
 	}
+	place, err := standing(path)
+	if err != nil {
+		return nil, errors.Join(err, conn.close())
+	}
 	revisions := newRevisions()
 	s := &Store{
 		path:    path,
 		lock:    lock,
-		writer:  newWriter(conn, revisions, options.Log, options.Registerer),
+		writer:  newWriter(conn, place, revisions, options.Log, options.Registerer),
 		readers: newReaders(path, revisions),
 	}
 	s.close = sync.OnceValue(s.shut)

@@ -43,6 +43,7 @@ func (r *request) forget() {
 // a commit.
 type writer struct {
 	conn  *conn
+	place place
 	tx    tx
 	log   *slog.Logger
 	queue chan *request
@@ -59,9 +60,10 @@ type writer struct {
 	shared    prometheus.Histogram
 }
 
-func newWriter(c *conn, r *revisions, log *slog.Logger, registerer prometheus.Registerer) *writer {
+func newWriter(c *conn, p place, r *revisions, log *slog.Logger, registerer prometheus.Registerer) *writer {
 	w := &writer{
 		conn:      c,
+		place:     p,
 		log:       log,
 		queue:     make(chan *request, maxShared),
 		closing:   make(chan struct{}),
@@ -155,6 +157,9 @@ func (w *writer) share(first *request) {
 		if err != nil || len(w.ran) == maxShared {
 			break
 		}
+	}
+	if err == nil {
+		err = w.place.check()
 	}
 	if err == nil {
 		err = w.conn.run("COMMIT")
