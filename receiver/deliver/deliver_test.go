@@ -266,7 +266,7 @@ func TestADeletedFlowAndItsRepair(t *testing.T) {
 		require.Len(t, o.channel.attempts(), 1, "300 posts must not hammer a flow that is gone")
 		require.Equal(t, store.Dead, o.post("g7").State)
 		require.Contains(t, o.post("g7").Message, `"g7" was not told to ops (not_found)`)
-		require.Contains(t, o.post("g7").Message, "put its URL into the configuration, then send it again")
+		require.Contains(t, o.post("g7").Message, "put its URL into the configuration (or run `teamsrelay destinations rotate NAME`), then send it again")
 		require.Equal(t, "the flow does not exist", o.row().Broken)
 		require.Equal(t, 1.0, o.metric("teamsrelay_destination_broken"))
 		require.Equal(t, 300.0, o.metric("teamsrelay_dead_letters"))

@@ -70,10 +70,10 @@ var advices = map[teams.Reason]string{
 	teams.Payload:   smaller,
 	teams.TooLarge:  smaller,
 	teams.Auth:      "Check the destination's URL, it may be cut off or want a sign-in, or the bot's secret, it may have expired; then send it again.",
-	teams.NotFound:  "The flow behind the destination is gone: make a new one, put its URL into the configuration, then send it again.",
+	teams.NotFound:  "The flow behind the destination is gone: make a new one, put its URL into the configuration (or run `teamsrelay destinations rotate NAME`), then send it again.",
 	teams.Rejected:  "Look at the delivery log for what Teams said; send it again when that is mended, or drop it.",
 	teams.Expired:   "It is older than the destination's maximum age: send it again if it still matters, or drop it.",
-	teams.NoAddress: "Put the destination back into the configuration and send it again, or drop it.",
+	teams.NoAddress: "Put the destination back, into the configuration or with `teamsrelay destinations add NAME`, and send it again, or drop it.",
 	teams.TLS:       "Check the destination's tls_config and proxy_url; then send it again.",
 	teams.Service:   "Microsoft's service failed and asks not to be asked again: look at its status page, then send it again.",
 
