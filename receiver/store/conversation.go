@@ -1,6 +1,9 @@
 package store
 
 import (
+	"cmp"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/teamsrelay/teamsrelay/receiver/group"
@@ -82,6 +85,21 @@ type Subscription struct {
 	Matchers []string // as in Alertmanager; none: everything
 	By       group.Person
 	At       time.Time
+}
+
+// Repeated are the ids of the subscriptions of one address that ask for what an
+// older one of them asks for already.
+func Repeated(all []Subscription) (ids []int64) {
+	slices.SortFunc(all, func(a, b Subscription) int { return cmp.Compare(a.ID, b.ID) })
+	known := make(map[string]bool, len(all))
+	for _, s := range all {
+		what := fmt.Sprintf("%q", slices.Compact(slices.Sorted(slices.Values(s.Matchers))))
+		if known[what] {
+			ids = append(ids, s.ID)
+		}
+		known[what] = true
+	}
+	return ids
 }
 
 // Revisions tell whether silences, subscriptions and what is kept of

@@ -1,12 +1,10 @@
 package postgres
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -218,17 +216,8 @@ func (t *tx) MoveSubscriptions(from, to string) error {
 			return err
 		}
 	}
-	all = append(all, moving...)
-	slices.SortFunc(all, func(a, b store.Subscription) int { return cmp.Compare(a.ID, b.ID) })
-	known := make(map[string]bool, len(all))
-	for _, s := range all {
-		slices.Sort(s.Matchers)
-		what := fmt.Sprintf("%q", slices.Compact(s.Matchers))
-		if !known[what] {
-			known[what] = true
-			continue
-		}
-		if err := t.DeleteSubscription(s.ID); err != nil {
+	for _, id := range store.Repeated(append(all, moving...)) {
+		if err := t.DeleteSubscription(id); err != nil {
 			return err
 		}
 	}

@@ -1,12 +1,10 @@
 package sqlite
 
 import (
-	"cmp"
 	"database/sql/driver"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/teamsrelay/teamsrelay/receiver/group"
@@ -225,17 +223,8 @@ func (t *tx) MoveSubscriptions(from, to string) error {
 			return err
 		}
 	}
-	all = append(all, moving...)
-	slices.SortFunc(all, func(a, b store.Subscription) int { return cmp.Compare(a.ID, b.ID) })
-	known := make(map[string]bool, len(all))
-	for _, s := range all {
-		slices.Sort(s.Matchers)
-		what := fmt.Sprintf("%q", slices.Compact(s.Matchers))
-		if !known[what] {
-			known[what] = true
-			continue
-		}
-		if err := t.DeleteSubscription(s.ID); err != nil {
+	for _, id := range store.Repeated(append(all, moving...)) {
+		if err := t.DeleteSubscription(id); err != nil {
 			return err
 		}
 	}
