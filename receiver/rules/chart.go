@@ -30,9 +30,18 @@ func newChart(last time.Duration) *chart {
 	return c
 }
 
-// draws says whether a sample has something for the chart of the rule.
-func (r *tracker) draws(s *sample.Sample) bool {
-	return r.rule.Chart != nil && s.Field(r.rule.Chart.Field).Kind() == sample.Number
+// draw takes a sample that has a number for the chart, and nothing to decide by.
+// The clock of the series stays where it is: what the conditions look at may come
+// with an older time. A bucket that is over stays as it was.
+func (one *series) draw(s *sample.Sample, at int64) {
+	if one.memory == nil || one.memory.chart == nil {
+		return
+	}
+	c := one.memory.chart
+	if v, ok := s.Field(one.tracker.rule.Chart.Field).Number(); ok && at/c.step >= c.newest {
+		c.add(at, v)
+		one.flags |= moved
+	}
 }
 
 // slot is where a bucket is kept. Numbers before 1970 are negative.

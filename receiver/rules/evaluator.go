@@ -273,12 +273,14 @@ func (e *Evaluator) observe(one *series, s *sample.Sample, at int64, merged bool
 	level, known := r.decide(s, computed, one.raw)
 	if !known && !(fed && r.filling(s, computed, one.raw)) {
 		r.unusable++
-		if fed || r.draws(s) { // what looks back remembers it all the same
+		if fed { // what looks back remembers it all the same
 			e.take(one, at)
 			if changed {
 				e.soil(one)
 			}
 			e.conclude(one, s, nil, 0, false)
+		} else {
+			one.draw(s, at)
 		}
 		return unusable
 	}

@@ -77,7 +77,7 @@ func (k *keptSeries) check(r *tracker) error {
 		}
 	}
 	if c := k.chart; c != nil {
-		ok = ok && c.step > 0 && c.newest >= -farthest/c.step && c.newest <= k.newest/c.step
+		ok = ok && c.step > 0 && c.newest >= -farthest/c.step && c.newest <= farthest/c.step
 	}
 	if !ok {
 		return errGarbage

@@ -171,6 +171,27 @@ func TestAChartIsDrawnOfWhatComesByItself(t *testing.T) {
 	w.e.Firing(func(a alert.Alert) { require.Equal(t, alert.Points{41, 42, 43}, a.Chart.Points[57:]) })
 }
 
+// TestWhatIsOnlyDrawnMakesNothingLate would fail for who charts a number beside
+// one whose times are older, as those of OPC UA are, which say when it changed.
+func TestWhatIsOnlyDrawnMakesNothingLate(t *testing.T) {
+	w := newWorld(t, oneRule(t, "when: temp > 27, severity: info, chart: {field: humidity}"))
+	w.metric("", "temp=20")
+	w.to(mins(2)).metric("", "humidity=40")
+	w.measured(mins(1), "", "temp=30").says("info fires since 1m")
+	require.Zero(t, w.e.Stats()[0].Late)
+	w.to(mins(10)).metric("", "humidity=50").measured(mins(5), "", "humidity=99")
+	w.e.Checkpoint()
+	w.listen()
+	w.restart(w.set)
+	w.measured(mins(2), "", "temp=20").says("info ends 1m-2m")
+	w.metric("", "temp=30")
+	w.e.Firing(func(a alert.Alert) {
+		require.EqualValues(t, 40, a.Chart.Points[51])
+		require.EqualValues(t, 50, a.Chart.Points[59], "as before the restart, and without what came too late")
+	})
+	require.Len(t, w.told, 1)
+}
+
 // TestWhatIsStillFillingIsHeardOf would fail for who watches how a counter
 // rises, if the first sample were no sign of life because it has none before it.
 func TestWhatIsStillFillingIsHeardOf(t *testing.T) {
