@@ -82,11 +82,13 @@ func standing(path string) (place, error) {
 // write to it for as long as it likes, and nobody will ever read it.
 func (p place) check() error {
 	file, err := os.Stat(p.path)
-	if err == nil && os.SameFile(file, p.file) {
+	switch {
+	case err == nil && os.SameFile(file, p.file):
 		return nil
-	}
-	if err == nil {
+	case err == nil:
 		err = errors.New("another file is in its place")
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil // it cannot be looked at, as when its directory's mode was changed, and that is not to be gone
 	}
 	return fmt.Errorf("%w: the file was taken away while it was in use; put it back with its -wal, or start anew: %w", store.ErrUnavailable, err)
 }

@@ -320,3 +320,10 @@ func TestAFileThatWasTakenAwayIsNotWrittenTo(t *testing.T) {
 	require.NoError(t, os.Rename(path+".old", path))
 	require.NoError(t, s.Update(ctx, save("after", nil)), "who puts it back need not start anew")
 }
+
+// TestAFileThatCannotBeLookedAtIsNotTakenAway would fail for whoever tightens the
+// mode of a directory: what is open is written to as before, and no alert refused.
+func TestAFileThatCannotBeLookedAtIsNotTakenAway(t *testing.T) {
+	unseen := strings.Repeat("x", 10000) // too long to be asked for; nothing is forbidden to root
+	require.NoError(t, place{path: unseen}.check())
+}
