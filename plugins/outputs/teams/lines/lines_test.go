@@ -213,8 +213,6 @@ func TestGivingUp(t *testing.T) {
 	require.Equal(t, "b v=17 2", taken[2], "the line that has not ended is not cut")
 }
 
-// TestAStringWithoutEnd: many lines in a string that nobody closes must not
-// fill the memory.
 // TestALineThatWasCutOff: a Telegraf that is killed leaves half a line in the
 // pipe in one case of ten, and half of temp_c=33.3 says that all is well.
 func TestALineThatWasCutOff(t *testing.T) {
@@ -230,6 +228,8 @@ func TestALineThatWasCutOff(t *testing.T) {
 		read(t, everything, before, "m v=\"open\nn v=2 1700000000000000002\nm v=33").samples, "nor does it cost its neighbours")
 }
 
+// TestAStringWithoutEnd: many lines in a string that nobody closes must not
+// fill the memory.
 func TestAStringWithoutEnd(t *testing.T) {
 	taken := 0
 	r := Records{Take: func([]byte, bool) bool { taken++; return true }}
