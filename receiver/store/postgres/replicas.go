@@ -1,8 +1,8 @@
 package postgres
 
 import (
-	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -97,19 +97,26 @@ func (t *tx) NoteChange(groupID int64, now time.Time) error {
 // LastChange implements store.ReplicaTx: which transactions have ended, so that
 // what the others note is seen when they have. One of anybody, in another database
 // of the server too, may last for hours, and nobody reads again all that has
-// changed since it began.
+// changed since it began. Behind it stands which server says so.
 func (t *tx) LastChange() (after string, err error) {
-	err = t.query(`SELECT pg_current_snapshot()::text`, func(rows pgx.Rows) error { return rows.Scan(&after) })
+	err = t.query(`SELECT pg_current_snapshot()::text || '@' || extract(epoch FROM pg_postmaster_start_time())::text`,
+		func(rows pgx.Rows) error { return rows.Scan(&after) })
 	return after, err
 }
 
 // beginning is before all transactions.
 const beginning = "1:1:"
 
-// Changes implements store.ReplicaTx. Where to go on is asked for first.
+// Changes implements store.ReplicaTx. Where to go on is asked for first. A server
+// that another one has given way to may lack its last transactions, and gives their
+// numbers again: of it all that is kept counts as new.
 func (t *tx) Changes(after string) (groups []int64, next string, err error) {
 	if next, err = t.LastChange(); err != nil {
 		return nil, after, err
+	}
+	seen, server, _ := strings.Cut(after, "@")
+	if !strings.HasSuffix(next, "@"+server) {
+		seen = beginning
 	}
 	err = t.query(`SELECT DISTINCT group_id FROM changes WHERE number >= pg_snapshot_xmin(?::text::pg_snapshot)::text::bigint
 		AND NOT pg_visible_in_snapshot(number::text::xid8, ?::text::pg_snapshot) ORDER BY group_id`, func(rows pgx.Rows) error {
@@ -117,7 +124,7 @@ func (t *tx) Changes(after string) (groups []int64, next string, err error) {
 		err := rows.Scan(&id)
 		groups = append(groups, id)
 		return err
-	}, cmp.Or(after, beginning), cmp.Or(after, beginning))
+	}, seen, seen)
 	return groups, next, err
 }
 
