@@ -71,8 +71,6 @@ groups:
 
 	second := startReplicas(t, 1, database, config)[0]
 	eventually(t, patience, "they know of each other", func() bool { return metric(t, second.get("/metrics").body, "teamsrelay_replicas") == 2 })
-	before := asked.Load()
-	eventually(t, patience, "more polls", func() bool { return asked.Load() >= before+3 })
 	asks := func(r *relay) int {
 		const name = `teamsrelay_influxdb_queries_total{influxdb="dc",outcome="ok"}`
 		scrape := r.get("/metrics").body
@@ -81,7 +79,10 @@ groups:
 		}
 		return metric(t, scrape, name)
 	}
-	require.Zero(t, asks(second), "the other one does")
+	// On a busy machine the second one may have taken it over by now.
+	before, atFirst, atSecond := asked.Load(), asks(first), asks(second)
+	eventually(t, patience, "more polls", func() bool { return asked.Load() >= before+3 })
+	require.True(t, asks(first) == atFirst || asks(second) == atSecond, "one of them asks, not both")
 
 	first.kill()
 	eventually(t, patience, "the other one asks", func() bool { return asks(second) > 3 })
