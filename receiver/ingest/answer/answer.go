@@ -26,7 +26,7 @@ type Writer struct {
 	Logger *slog.Logger
 	// Refused counts what was not taken, by status code.
 	Refused func(status int)
-	// Outage, if set, is shared by all requests that the same store is for.
+	// Outage, if set, is shared by all requests to one handler.
 	Outage *Outage
 }
 
